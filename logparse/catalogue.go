@@ -1,0 +1,174 @@
+package logparse
+
+import (
+	_ "embed" // for the tables
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+//go:embed codes.tsv
+var codesTable string
+
+//go:embed enhanced.tsv
+var enhancedTable string
+
+// A CodeInfo is the catalogue's entry of a reply code.
+type CodeInfo struct {
+	Code        Code
+	Meaning     string // in snake case, unique but for 432 and 510
+	Status      string // standard, registered, observed, ...
+	Description string
+	Source      string // the RFC, or where the code was seen
+}
+
+// An EnhancedInfo is the catalogue's entry of an enhanced code.
+type EnhancedInfo struct {
+	Name        string // in snake case
+	Description string
+	Source      string // the RFC, or who uses it
+}
+
+var (
+	codes    = readCodes()
+	codeInfo = indexCodes()
+	enhanced = readEnhanced()
+)
+
+// Codes returns the catalogue of reply codes, in ascending order.
+func Codes() []CodeInfo { return codes }
+
+// Info returns the code's entry; ok is false for one that no table knows.
+func (c Code) Info() (info CodeInfo, ok bool) {
+	if int(c) < len(codeInfo) && codeInfo[c] != nil {
+		return *codeInfo[c], true
+	}
+	return CodeInfo{Code: c}, false
+}
+
+// Meaning returns the name of the code's meaning, "unknown" where no table
+// knows the code and "none" for no code.
+func (c Code) Meaning() string {
+	if c == 0 {
+		return "none"
+	}
+	if int(c) < len(codeInfo) && codeInfo[c] != nil {
+		return codeInfo[c].Meaning
+	}
+	return "unknown"
+}
+
+// String returns the code's digits, "none" for no code.
+func (c Code) String() string {
+	if c == 0 {
+		return "none"
+	}
+	return strconv.Itoa(int(c))
+}
+
+// ClassLabel returns "2xx" to "5xx", "none" for no code.
+func (c Code) ClassLabel() string {
+	return [...]string{"none", "", "2xx", "3xx", "4xx", "5xx"}[c.Class()]
+}
+
+// ClassName returns what the first digit means (RFC 5321 §4.2.1).
+func (c Code) ClassName() string {
+	return [...]string{
+		"none", "", "positive_completion", "positive_intermediate", "transient_negative", "permanent_negative",
+	}[c.Class()]
+}
+
+// Category returns what the second digit means (RFC 5321 §4.2.1).
+func (c Code) Category() string {
+	return [...]string{
+		"syntax", "information", "connections", "unspecified", "unspecified", "mail_system",
+		"other", "other", "other", "other",
+	}[int(c)/10%10]
+}
+
+// Info returns the entry of an enhanced code; ok is false for one that no
+// table knows.
+func (e EnhancedCode) Info() (info EnhancedInfo, ok bool) {
+	for _, class := range []uint8{e.Class, 0} {
+		if entry, ok := enhanced[EnhancedCode{class, e.Subject, e.Detail}]; ok {
+			return *entry, e.Class != 0
+		}
+	}
+	return EnhancedInfo{}, false
+}
+
+// Known tells whether a table knows the enhanced code.
+func (e EnhancedCode) Known() bool {
+	if e.Class == 0 {
+		return false
+	}
+	if _, ok := enhanced[EnhancedCode{0, e.Subject, e.Detail}]; ok {
+		return true
+	}
+	_, ok := enhanced[e]
+	return ok
+}
+
+func tableRows(table string, fields int) (rows [][]string) {
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(row) != fields {
+			panic(fmt.Sprintf("catalogue: %d fields instead of %d: %q", len(row), fields, line))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func readCodes() (codes []CodeInfo) {
+	for _, row := range tableRows(codesTable, 5) {
+		n, err := strconv.Atoi(row[0])
+		if err != nil {
+			panic("catalogue: " + err.Error())
+		}
+		codes = append(codes, CodeInfo{Code(n), row[1], row[2], row[3], row[4]})
+	}
+	return codes
+}
+
+func indexCodes() (index [600]*CodeInfo) {
+	for i := range codes {
+		index[codes[i].Code] = &codes[i]
+	}
+	return index
+}
+
+// readEnhanced returns the entries by code; class 0 stands for any class. A
+// code may end with a range, 4.7.500-649.
+func readEnhanced() map[EnhancedCode]*EnhancedInfo {
+	entries := map[EnhancedCode]*EnhancedInfo{}
+	for _, row := range tableRows(enhancedTable, 5) {
+		code, last, ranged := strings.Cut(row[0], "-")
+		class, anyClass := strings.CutPrefix(code, "X")
+		if anyClass {
+			class = "2" + class
+		}
+		first, n := ParseEnhanced([]byte(class))
+		if n != len(class) {
+			panic("catalogue: no enhanced code: " + row[0])
+		}
+		if anyClass {
+			first.Class = 0
+		}
+		end := int(first.Detail)
+		if ranged {
+			var err error
+			if end, err = strconv.Atoi(last); err != nil {
+				panic("catalogue: " + err.Error())
+			}
+		}
+		info := &EnhancedInfo{row[1], row[3], row[4]}
+		for detail := int(first.Detail); detail <= end; detail++ {
+			entries[EnhancedCode{first.Class, first.Subject, uint16(detail)}] = info
+		}
+	}
+	return entries
+}

@@ -1,0 +1,71 @@
+package logparse
+
+// A Command is the SMTP or LMTP command that a reply answers.
+type Command uint8
+
+const (
+	NoCommand Command = iota // the log does not say
+	Connect                  // the greeting
+	Ehlo                     // HELO and LHLO too
+	StartTLS
+	Auth
+	Mail
+	Rcpt
+	Data
+	EndOfData // the dot, or the last BDAT chunk
+	Rset
+	Vrfy
+	Etrn
+	Quit
+	OtherCommand
+	numCommands
+)
+
+var commandNames = [numCommands]string{
+	"", "connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data",
+	"end_of_data", "rset", "vrfy", "etrn", "quit", "other",
+}
+
+func (c Command) String() string { return commandNames[c] }
+
+// commandOf names the command that a client's line begins with; verbs are
+// case-insensitive (RFC 5321 §2.4).
+func commandOf(line []byte) Command {
+	var verb [8]byte
+	n := 0
+	for n < len(line) && line[n] != ' ' && line[n] != '\t' {
+		if n == len(verb) {
+			return OtherCommand
+		}
+		verb[n] = line[n]
+		if 'a' <= verb[n] && verb[n] <= 'z' {
+			verb[n] -= 'a' - 'A'
+		}
+		n++
+	}
+	switch string(verb[:n]) {
+	case "EHLO", "HELO", "LHLO":
+		return Ehlo
+	case "STARTTLS":
+		return StartTLS
+	case "AUTH":
+		return Auth
+	case "MAIL":
+		return Mail
+	case "RCPT":
+		return Rcpt
+	case "DATA":
+		return Data
+	case ".":
+		return EndOfData
+	case "RSET":
+		return Rset
+	case "VRFY":
+		return Vrfy
+	case "ETRN":
+		return Etrn
+	case "QUIT":
+		return Quit
+	}
+	return OtherCommand
+}

@@ -1,0 +1,219 @@
+package logparse
+
+import "bytes"
+
+// An Envelope is what a line says beside the MTA's own message. Its slices
+// refer into the line or, for lines in JSON or in parts, into the Parser.
+type Envelope struct {
+	Time    Timestamp
+	Host    []byte // as logged; nil where the format has none
+	Program []byte // the syslog identifier, such as "postfix/smtpd"
+	PID     []byte
+	Message []byte
+}
+
+// maxJoined bounds a message that a container runtime logged in parts.
+const maxJoined = 256 << 10
+
+// An unwrapper takes off the envelopes that logs come in. It keeps the parts of
+// messages that container runtimes split, one for each of their two streams.
+type unwrapper struct {
+	json    jsonObject
+	partial [2][]byte // stdout, stderr
+}
+
+// unwrap returns the envelope of a line; whole is false for a part of a message
+// of which the rest comes in later lines.
+func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
+	line = bytes.TrimLeft(line, "\x00")
+	if len(line) == 0 {
+		return Envelope{}, true
+	}
+	if line[0] == '{' && u.json.parse(line) {
+		return u.unwrapJSON()
+	}
+	if at, rest, ok := cutRFC3339(line); ok {
+		if stream, final, message, ok := cutCRI(rest); ok {
+			return u.unwrapPart(at, stream, final, message)
+		}
+	}
+	return parseSyslog(line), true
+}
+
+// cutCRI reads what follows the time in a Kubernetes container log; P marks a
+// part, F the last or only one (CRI logging format):
+//
+//	2026-11-23T14:20:06.001575881Z stdout F Nov 23 14:20:06 mx1 postfix/smtp[699]: ...
+func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(b, []byte(" stdout "))
+	if !ok {
+		if rest, ok = bytes.CutPrefix(b, []byte(" stderr ")); !ok {
+			return 0, false, nil, false
+		}
+		stream = 1
+	}
+	if len(rest) < 2 || rest[1] != ' ' || rest[0] != 'F' && rest[0] != 'P' {
+		return 0, false, nil, false
+	}
+	return stream, rest[0] == 'F', rest[2:], true
+}
+
+// unwrapPart joins the parts of a message and parses what the container wrote.
+func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []byte) (Envelope, bool) {
+	part := &u.partial[stream]
+	if !final || len(*part) > 0 {
+		*part = append(*part, message[:min(len(message), maxJoined-len(*part))]...)
+		message = *part
+	}
+	if !final {
+		return Envelope{Time: at}, false
+	}
+	*part = (*part)[:0]
+	env := parseSyslog(message)
+	if env.Time.kind == timeNone {
+		env.Time = at
+	}
+	return env, true
+}
+
+// parseSyslog reads the forms of syslog, and messages that bear no more than a tag:
+//
+//	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
+//	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
+//	2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp[699]: MSG            rsyslog's file format
+//	postfix/smtp[699]: MSG
+func parseSyslog(b []byte) (env Envelope) {
+	if rest, ok := cutPRI(b); ok {
+		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, &env) {
+			return env
+		}
+		b = rest
+	}
+	at, rest, ok := cutTime(b)
+	if !ok {
+		parseTag(b, &env)
+		return env
+	}
+	env.Time = at
+	rest = bytes.TrimLeft(rest, " ")
+	if parseTag(rest, &env) { // some formats leave out the host
+		return env
+	}
+	host, rest, ok := bytes.Cut(rest, []byte(" "))
+	if !ok {
+		return env
+	}
+	env.Host = host
+	if !parseTag(bytes.TrimLeft(rest, " "), &env) {
+		env.Message = rest
+	}
+	return env
+}
+
+// cutPRI drops "<22>".
+func cutPRI(b []byte) ([]byte, bool) {
+	if len(b) < 3 || b[0] != '<' {
+		return b, false
+	}
+	n, rest := cutNumber(b[1:])
+	if n < 0 || n > 191 || len(rest) == 0 || rest[0] != '>' {
+		return b, false
+	}
+	return rest[1:], true
+}
+
+// parseTag reads "TAG[PID]: MSG" and "TAG: MSG".
+func parseTag(b []byte, env *Envelope) bool {
+	end := 0
+	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' {
+		end++
+	}
+	if end == 0 || end == len(b) {
+		return false
+	}
+	rest, pid := b[end:], []byte(nil)
+	if rest[0] == '[' {
+		n := 1
+		for n < len(rest) && isDigit(rest[n]) {
+			n++
+		}
+		if n == 1 || n == len(rest) || rest[n] != ']' {
+			return false
+		}
+		pid, rest = rest[1:n], rest[n+1:]
+	}
+	if len(rest) == 0 || rest[0] != ':' || len(rest) > 1 && rest[1] != ' ' {
+		return false
+	}
+	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
+	return true
+}
+
+// trimMessage drops the blank before a message, and the id that Solaris' syslog
+// puts there: "[ID 197553 mail.info] MSG".
+func trimMessage(b []byte) []byte {
+	b = bytes.TrimPrefix(b, []byte(" "))
+	if rest, ok := bytes.CutPrefix(b, []byte("[ID ")); ok {
+		if _, message, ok := bytes.Cut(rest, []byte("] ")); ok {
+			return message
+		}
+	}
+	return b
+}
+
+// parseRFC5424 reads what follows "<PRI>1 " (RFC 5424 §6).
+func parseRFC5424(b []byte, env *Envelope) bool {
+	var field [5][]byte // time, host, app name, process id, message id
+	for i := range field {
+		var ok bool
+		if field[i], b, ok = bytes.Cut(b, []byte(" ")); !ok || len(field[i]) == 0 {
+			return false
+		}
+		if string(field[i]) == "-" {
+			field[i] = nil
+		}
+	}
+	b, ok := cutStructuredData(b)
+	if !ok {
+		return false
+	}
+	env.Time, _, _ = cutRFC3339(field[0])
+	env.Host, env.Program, env.PID = field[1], field[2], field[3]
+	b = bytes.TrimPrefix(b, []byte(" "))
+	env.Message = trimMessage(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+	// Relays put a message that bears a whole tag behind the cut name of its
+	// program: app name "postfix", message "postfix/smtp[699]: ...".
+	var inner Envelope
+	if parseTag(env.Message, &inner) && len(inner.PID) > 0 && bytes.HasPrefix(inner.Program, env.Program) &&
+		bytes.IndexByte(inner.Program, '/') > 0 {
+		env.Program, env.PID, env.Message = inner.Program, inner.PID, inner.Message
+	}
+	return true
+}
+
+// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3), in
+// whose values a backslash escapes the closing bracket and the quote.
+func cutStructuredData(b []byte) ([]byte, bool) {
+	if len(b) == 0 {
+		return nil, false
+	}
+	if b[0] == '-' {
+		return b[1:], true
+	}
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case i == 0 && b[i] != '[':
+			return nil, false
+		case quoted && b[i] == '\\':
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case !quoted && b[i] == ']' && (i+1 == len(b) || b[i+1] != '['):
+			return b[i+1:], true
+		}
+	}
+	return nil, false
+}

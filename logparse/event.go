@@ -1,0 +1,82 @@
+package logparse
+
+// Kind says what an Event is.
+type Kind uint8
+
+const (
+	// Reply is a reply that went over the wire.
+	Reply Kind = iota
+	// Refusal is a negative reply to a client of which the log does not tell
+	// the code. It always has direction Sent.
+	Refusal
+	// Delivery is the end of a delivery attempt to one recipient that no reply
+	// ended: nobody answered, or nobody was asked.
+	Delivery
+	// LostLines is the logger's own word that it dropped Count lines.
+	LostLines
+)
+
+// A Cause says why a delivery ended without a reply.
+type Cause uint8
+
+const (
+	NoCause Cause = iota
+	CauseOther
+	CauseTimeout
+	CauseRefused // the connection, not the mail
+	CauseUnreachable
+	CauseLostConnection
+	CauseDNS
+	CauseTLS
+	CauseAuth      // this host could not log in
+	CauseSuspended // not tried, since earlier tries failed
+	CauseLoop
+	CauseTooLarge // for the size that the server announced
+	CauseSystem   // a fault of this host
+	CauseLocal    // handed to a mailbox, a command or a list of this host
+	numCauses
+)
+
+var causeNames = [numCauses]string{
+	"", "other", "timeout", "refused", "unreachable", "lost_connection", "dns", "tls",
+	"auth_failed", "suspended", "loop", "message_too_large", "system_error", "local",
+}
+
+// String returns the name that counters use as the delivery's reason.
+func (c Cause) String() string { return causeNames[c] }
+
+// Causes returns the names of all causes.
+func Causes() []string { return causeNames[CauseOther:] }
+
+// An Event is one thing that a line tells. Its byte slices refer into the line,
+// or into buffers of the Parser, and hold until the next call of Parse.
+type Event struct {
+	Kind      Kind
+	Direction Direction
+	// Code and Enhanced are the outermost ones of the reply; the enhanced code
+	// is only ever the speaker's own word.
+	Code     Code
+	Enhanced EnhancedCode
+	Command  Command
+	// Count is how many replies (refusals, lines) of this kind the line stands for.
+	Count int
+	// Repeat marks a reply that another line shows too and that is counted there.
+	Repeat bool
+	// Implied marks a reply whose code the line does not show, but the MTA's
+	// source leaves no other.
+	Implied bool
+	// Dialogue marks a positive reply that accepts neither a message nor a
+	// recipient's delivery, such as 220 or the 250 to RCPT.
+	Dialogue bool
+	// Deliveries is how many delivery attempts the line ends; with a Reply those
+	// that it ended, even where it is a Repeat. Address probes are none.
+	Deliveries int
+	Cause      Cause // of a Delivery
+	// Authenticated is true where the client had logged in before (Sent only).
+	Authenticated bool
+	Remote        []byte // the peer's host name as logged, maybe "unknown"
+	Addr          []byte // its IP address, or the path of a UNIX-domain socket
+	QueueID       []byte
+	Text          []byte // the reply from its code on
+	Logger        string // of LostLines: "rsyslog" or "journald"
+}

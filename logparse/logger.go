@@ -1,0 +1,65 @@
+package logparse
+
+import "bytes"
+
+// maxRepeated bounds the counts that loggers claim, so that a forged or damaged
+// line cannot overflow a counter.
+const maxRepeated = 1 << 30
+
+// repeatedMessage unwraps what rsyslog makes of identical messages one after
+// another, and returns the message and how often it came:
+//
+//	message repeated 3 times: [ NOQUEUE: reject: ...]
+func repeatedMessage(message []byte) ([]byte, int) {
+	rest, ok := bytes.CutPrefix(message, []byte("message repeated "))
+	if !ok {
+		return message, 1
+	}
+	n, rest := cutNumber(rest)
+	rest, ok = bytes.CutPrefix(rest, []byte(" times: ["))
+	if !ok || n < 1 || n > maxRepeated || !bytes.HasSuffix(rest, []byte("]")) {
+		return message, 1
+	}
+	return bytes.TrimPrefix(rest[:len(rest)-1], []byte(" ")), n
+}
+
+// lostLines returns how many lines a logger says it dropped, and which logger:
+//
+//	rsyslogd: imuxsock[pid: 15723, name: logger]: 237 messages lost due to rate-limiting (400 allowed within 2 seconds)
+//	rsyslogd-2177: imuxsock lost 123 messages from pid 456 due to rate-limiting
+//	systemd-journald[321]: Suppressed 42 messages from postfix@-.service
+func lostLines(env *Envelope) (int, string) {
+	switch {
+	case bytes.HasPrefix(env.Program, []byte("rsyslogd")):
+		return rsyslogLost(env.Message), "rsyslog"
+	case string(env.Program) == "systemd-journald" || string(env.Program) == "systemd-journal":
+		rest, ok := bytes.CutPrefix(env.Message, []byte("Suppressed "))
+		n, rest := cutNumber(rest)
+		if ok && n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from ")) {
+			return n, "journald"
+		}
+	}
+	return 0, ""
+}
+
+func rsyslogLost(message []byte) int {
+	rest, ok := bytes.CutPrefix(message, []byte("imuxsock lost "))
+	if ok {
+		if n, rest := cutNumber(rest); n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from pid ")) {
+			return n
+		}
+		return 0
+	}
+	// The module, then in brackets the process that wrote too much.
+	if !bytes.HasPrefix(message, []byte("imuxsock")) && !bytes.HasPrefix(message, []byte("imjournal")) && !bytes.HasPrefix(message, []byte("imuxsock")) {
+		return 0
+	}
+	_, rest, ok = bytes.Cut(message, []byte(": "))
+	for ok {
+		if n, tail := cutNumber(rest); n > 0 && n <= maxRepeated && bytes.HasPrefix(tail, []byte(" messages lost due to rate-limiting")) {
+			return n
+		}
+		_, rest, ok = bytes.Cut(rest, []byte(": "))
+	}
+	return 0
+}

@@ -1,0 +1,207 @@
+package logparse
+
+import "bytes"
+
+// Postfix logs by syslog or postlogd. What is known here was read in the source
+// of Postfix 3.7; the files named in comments are there.
+
+const postfixName = "postfix"
+
+// The forms of Postfix' lines that look as if they told a reply.
+const (
+	shapeDelivery   = "delivery"         // QID: to=<...>, relay=...
+	shapeReject     = "reject"           // QID: reject: RCPT from ...
+	shapeProxy      = "proxy"            // proxy-reject: ..., warning: proxy ... rejected ...
+	shapeHost       = "host_said"        // QID: host ... said: ...
+	shapeDisconnect = "disconnect"       // disconnect from ... ehlo=1
+	shapePostscreen = "postscreen"       // NOQUEUE: reject: RCPT from [...]:...
+	shapeContent    = "content_rejected" // QID: reject: header ...
+)
+
+var postfixShapes = []string{
+	shapeDelivery, shapeReject, shapeProxy, shapeHost, shapeDisconnect, shapePostscreen, shapeContent,
+}
+
+// postfix is what is remembered between the lines of a log.
+type postfix struct {
+	sessions table[session] // by process; of postscreen by client
+	messages table[hash]    // queue id to the session of smtpd that it came from
+}
+
+func (p *postfix) init() {
+	p.sessions = newTable[session](4096)
+	p.messages = newTable[hash](8192)
+}
+
+// A session is what lines of one process tell of its present SMTP session.
+type session struct {
+	// As a server.
+	authenticated bool
+	handshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
+	told          bool                // a line told of a reply that the transcript shows next
+	explained     [numCommands]uint16 // refused commands that lines of their own told
+	accepted      uint16              // messages of which proxy-accept told
+	dataLost      uint16              // messages refused or cut off after the 354
+	client        [46]byte            // address, as logged
+	clientLen     uint8
+
+	// As a client.
+	delivered hash // of the last delivery line, with its message and reply
+
+	// In both roles, where the dialogue is logged.
+	transcript
+	proxy transcript // of smtpd with its before-queue filter
+}
+
+// A postfixLine is one line while it is parsed.
+type postfixLine struct {
+	*postfix
+	env     *Envelope
+	service string
+	count   int // how often the logger says the message came
+	process hash
+	events  []Event
+}
+
+// services are Postfix' daemons and commands that log.
+var services = map[string]bool{
+	"smtp": true, "lmtp": true, "smtpd": true, "postscreen": true, "cleanup": true,
+	"error": true, "retry": true, "local": true, "virtual": true, "pipe": true, "discard": true,
+	"anvil": true, "bounce": true, "defer": true, "trace": true, "dnsblog": true, "flush": true, "master": true,
+	"nqmgr": true, "oqmgr": true, "qmgr": true, "pickup": true, "proxymap": true, "proxywrite": true, "qmqpd": true,
+	"scache": true, "showq": true, "spawn": true, "tlsmgr": true, "tlsproxy": true, "trivial-rewrite": true,
+	"verify": true, "postlogd": true, "postfix-script": true, "postlog": true, "postqueue": true, "postsuper": true,
+	"postdrop": true, "postmap": true, "postalias": true, "postcat": true, "sendmail": true, "maildrop": true,
+}
+
+// postfixService returns the daemon that a syslog identifier names, whatever
+// syslog_name and the service's name in master.cf stand before it
+// ("postfix/submission/smtpd", "mx1/relay/smtp"). It is "" where a logger cut
+// the identifier at its first slash, and where Postfix knows no such daemon.
+func postfixService(program []byte) (service string, ok bool) {
+	isPostfix := bytes.HasPrefix(program, []byte(postfixName))
+	i := bytes.LastIndexByte(program, '/')
+	if i < 0 {
+		return "", isPostfix
+	}
+	name := program[i+1:]
+	if services[string(name)] {
+		return daemon(name), true
+	}
+	return "unknown", isPostfix
+}
+
+// daemon returns the constant name of the services that speak SMTP or deliver,
+// and "other" for the rest.
+func daemon(name []byte) string {
+	switch string(name) {
+	case "smtp":
+		return "smtp"
+	case "lmtp":
+		return "lmtp"
+	case "smtpd":
+		return "smtpd"
+	case "postscreen":
+		return "postscreen"
+	case "cleanup":
+		return "cleanup"
+	case "error", "retry":
+		return "error"
+	case "local", "virtual", "pipe", "discard":
+		return "local"
+	}
+	return "other"
+}
+
+// parse adds the events of a message. It returns the shape of one that looks
+// as if it told a reply and is not understood.
+func (l *postfixLine) parse(message []byte) (shape string) {
+	if l.service == "" {
+		l.service = guessService(message)
+	}
+	l.process = hashSeed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
+	switch l.service {
+	case "smtp", "lmtp":
+		return l.client(message)
+	case "smtpd":
+		return l.server(message)
+	case "postscreen":
+		return l.postscreen(message)
+	case "cleanup":
+		return l.cleanup(message)
+	case "error", "local":
+		if id, rest := cutQueueID(message); id != nil {
+			if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
+				return l.delivery(id, rest)
+			}
+		}
+	}
+	return ""
+}
+
+// guessService names the daemon by the form of its message, for logs in which
+// the identifier is cut to "postfix". Transcripts cannot be told apart there.
+func guessService(message []byte) string {
+	for _, prefix := range []string{"connect from ", "disconnect from ", "proxy-accept: ", "proxy-reject: ", "warning: proxy "} {
+		if bytes.HasPrefix(message, []byte(prefix)) {
+			return "smtpd"
+		}
+	}
+	for i := range impliedBySmtpd {
+		if bytes.HasPrefix(message, []byte(impliedBySmtpd[i].prefix)) {
+			return "smtpd"
+		}
+	}
+	id, rest := cutQueueID(message)
+	switch {
+	case id == nil:
+		return "other"
+	case bytes.HasPrefix(rest, []byte("client=")):
+		return "smtpd"
+	case bytes.HasPrefix(rest, []byte("to=<")):
+		return "smtp" // delivery takes no reply from a relay that is no host
+	case bytes.HasPrefix(rest, []byte("host ")):
+		return "smtp"
+	case bytes.HasPrefix(rest, []byte("reject: header ")), bytes.HasPrefix(rest, []byte("reject: body ")),
+		bytes.HasPrefix(rest, []byte("milter-reject: END-OF-MESSAGE ")):
+		return "cleanup"
+	case bytes.HasPrefix(rest, []byte("reject: RCPT from [")), bytes.HasPrefix(rest, []byte("reject: CONNECT from [")):
+		return "postscreen"
+	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")):
+		return "smtpd"
+	}
+	return "other"
+}
+
+// session returns what is remembered of the process' session.
+func (l *postfixLine) session() *session { return l.sessions.put(uint64(l.process)) }
+
+// emit adds an event of the line.
+func (l *postfixLine) emit(e Event) {
+	e.Count *= l.count
+	e.Deliveries *= l.count
+	if e.Count > 0 || e.Deliveries > 0 {
+		l.events = append(l.events, e)
+	}
+}
+
+// cutQueueID reads "QID: " or "NOQUEUE: ": 6 to 20 letters and digits (short
+// ids are hexadecimal, long ones are base 52 with a time and an inode,
+// global/mail_queue.h).
+func cutQueueID(b []byte) (id, rest []byte) {
+	n := 0
+	for n < len(b) && n <= 24 && isAlphanumeric(b[n]) {
+		n++
+	}
+	if n < 5 || n > 24 || n+1 >= len(b) || b[n] != ':' || b[n+1] != ' ' {
+		return nil, nil
+	}
+	return b[:n], b[n+2:]
+}
+
+// messageKey is the key of a queue id, which is unique on its host and instance
+// only; the instance is the identifier up to its first slash.
+func (l *postfixLine) messageKey(id []byte) hash {
+	instance, _, _ := bytes.Cut(l.env.Program, []byte("/"))
+	return hashSeed.add(l.env.Host).add(instance).add(id)
+}

@@ -1,0 +1,122 @@
+package logparse
+
+import "bytes"
+
+// cleanup reads the lines of cleanup(8), which checks messages after smtpd has
+// taken their content. The code that smtpd then answers is not shown; messages
+// that did not come by SMTP were answered nothing at all.
+func (l *postfixLine) cleanup(message []byte) (shape string) {
+	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
+		id, rest := cutQueueID(rest)
+		for i := range impliedByCleanup {
+			if r := &impliedByCleanup[i]; id != nil && bytes.HasPrefix(rest, []byte(r.prefix)) {
+				l.emitEndOfData(id, Event{Code: r.code, Enhanced: r.enhanced, Implied: true})
+			}
+		}
+		return ""
+	}
+	id, rest := cutQueueID(message)
+	if id == nil {
+		return ""
+	}
+	if rest, ok := bytes.CutPrefix(rest, []byte("milter-reject: ")); ok {
+		return l.milterRejected(id, rest)
+	}
+	for _, prefix := range []string{
+		"reject: header ", "reject: body ", "reject: content ", "milter-header-reject: ", "milter-body-reject: ",
+	} {
+		if bytes.HasPrefix(rest, []byte(prefix)) {
+			return l.contentRejected(id, rest)
+		}
+	}
+	return ""
+}
+
+// impliedByCleanup are faults at writing the queue file (cleanup_out.c), which
+// smtpd answers as cleanup_strerror.c says.
+var impliedByCleanup = []impliedReply{
+	{"write queue file: ", 451, EnhancedCode{4, 3, 0}, EndOfData},
+	{"queue file size limit exceeded", 552, EnhancedCode{5, 3, 4}, EndOfData},
+}
+
+// milterRejected reads a milter's verdict on a whole message
+// (cleanup_milter.c, cleanup_milter_apply()):
+//
+//	QID: milter-reject: END-OF-MESSAGE from NAME[IP]: 5.7.1 Command rejected; from=<...> ...
+func (l *postfixLine) milterRejected(id, rest []byte) (shape string) {
+	_, rest, ok := bytes.Cut(rest, []byte(" from "))
+	if !ok {
+		return shapeReject
+	}
+	name, addr, rest, ok := cutHost(rest)
+	if !ok {
+		return shapeReject
+	}
+	text, ok := bytes.CutPrefix(rest, []byte(": "))
+	if !ok {
+		return shapeReject
+	}
+	text, _ = cutContext(text)
+	e := Event{Remote: name, Addr: addr, Text: text}
+	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
+		e.Enhanced, _ = ParseEnhanced(text)
+		switch {
+		case e.Enhanced == EnhancedCode{5, 7, 1}:
+			// What a reject without a reply of its own makes (milter8.c).
+			e.Code, e.Implied = 550, true
+		case string(text) == "4.7.1 Service unavailable - try again later":
+			// What a tempfail makes; a milter's own reply can have any 4xx.
+			e.Code, e.Implied = 451, true
+		default:
+			e.Kind = Refusal
+		}
+	}
+	l.emitEndOfData(id, e)
+	return ""
+}
+
+// contentRejected reads a verdict of header_checks, body_checks and their like
+// (cleanup_message.c, cleanup_act_log(); cleanup_milter.c, cleanup_milter_hbc_log()).
+// Its text, which the administrator wrote, is last, behind all that the client did:
+//
+//	QID: reject: header Subject: ... from NAME[IP]; from=<...> to=<...> proto=ESMTP helo=<...>: 5.7.1 TEXT
+func (l *postfixLine) contentRejected(id, rest []byte) (shape string) {
+	for i := len(rest); ; {
+		if i = bytes.LastIndex(rest[:i], []byte(": ")); i < 0 {
+			return shapeContent
+		}
+		text := rest[i+len(": "):]
+		enhanced, n := ParseEnhanced(text)
+		if n == 0 || i == 0 || rest[i-1] != '>' && !bytes.HasSuffix(rest[:i], []byte("SMTP")) {
+			continue
+		}
+		e := Event{Code: 550, Enhanced: enhanced, Implied: true, Text: text}
+		if enhanced.Class == 4 {
+			e.Code = 451
+		}
+		l.emitEndOfData(id, e)
+		return ""
+	}
+}
+
+// emitEndOfData adds smtpd's answer to the content of a message, if the message
+// came by SMTP.
+func (l *postfixLine) emitEndOfData(id []byte, e Event) {
+	process := l.messages.get(uint64(l.messageKey(id)))
+	if process == nil {
+		return
+	}
+	s := l.sessions.put(uint64(*process))
+	s.explain(EndOfData)
+	s.dataLost++
+	s.told = true
+	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
+	e.Authenticated = s.authenticated
+	if e.Addr == nil {
+		e.Addr = s.address()
+	}
+	if e.Kind == Refusal && s.shown() {
+		return // the transcript tells the code
+	}
+	l.emit(e)
+}

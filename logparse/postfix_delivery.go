@@ -1,0 +1,309 @@
+package logparse
+
+import "bytes"
+
+// client reads the lines of smtp(8) and lmtp(8).
+func (l *postfixLine) client(message []byte) (shape string) {
+	switch {
+	case len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>'):
+		l.clientTranscript(message)
+		return ""
+	case bytes.HasPrefix(message, []byte("warning: host ")):
+		// warning: host NAME[IP] said: REPLY (in reply to XFORWARD command)
+		return l.hostSaid(nil, message[len("warning: "):])
+	}
+	id, rest := cutQueueID(message)
+	if id == nil {
+		if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
+			l.session().transcript = transcript{}
+		}
+		return ""
+	}
+	if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
+		return l.delivery(id, rest)
+	}
+	// The reply of a host after which another one is tried (smtp_trouble.c).
+	return l.hostSaid(id, rest)
+}
+
+// hostSaid reads a reply in a message of its own:
+//
+//	QID: host NAME[IP] said: REPLY (in reply to RCPT TO command)
+//	QID: host NAME[IP] refused to talk to me: REPLY
+func (l *postfixLine) hostSaid(id, text []byte) (shape string) {
+	e, said, ok := quotedReply(text)
+	if !ok {
+		if said {
+			return shapeHost
+		}
+		return ""
+	}
+	e.Count, e.QueueID = 1, id
+	e.Repeat = l.shownByTranscript(e.Remote, e.Addr)
+	l.emit(e)
+	return ""
+}
+
+// delivery reads what follows "QID: to=<" (global/log_adhoc.c):
+//
+//	ADDR>[, orig_to=<ADDR>], relay=R, [conn_use=N, ]delay=N, delays=A/B/C/D, [tls=...,] dsn=X.Y.Z, status=WORD (TEXT)
+//
+// Addresses come in their external form (RFC 5321 quoting), so a recipient
+// cannot end its own field; TEXT is the last field, so a reply cannot either.
+func (l *postfixLine) delivery(id, b []byte) (shape string) {
+	b, ok := skipAddress(b)
+	if rest, found := bytes.CutPrefix(b, []byte(", orig_to=<")); ok && found {
+		b, ok = skipAddress(rest)
+	}
+	b, found := bytes.CutPrefix(b, []byte(", relay="))
+	if !ok || !found {
+		return shapeDelivery
+	}
+	relay, b, ok := bytes.Cut(b, []byte(", "))
+	if !ok {
+		return shapeDelivery
+	}
+	var delays, status []byte
+	for status == nil {
+		field, rest, more := bytes.Cut(b, []byte(", "))
+		if v, ok := bytes.CutPrefix(field, []byte("delays=")); ok {
+			delays = v
+		}
+		if bytes.HasPrefix(field, []byte("status=")) {
+			status = b[len("status="):]
+		} else if !more || bytes.IndexByte(field, ' ') >= 0 {
+			return shapeDelivery
+		}
+		b = rest
+	}
+	word, text, ok := bytes.Cut(status, []byte(" "))
+	if !ok || len(text) < 2 || text[0] != '(' {
+		return shapeDelivery
+	}
+	text = bytes.TrimSuffix(text[1:], []byte(")"))
+
+	name, addr, _, host := cutHost(relay)
+	host = host && len(name) > 0
+	probe := bytes.Contains(word, []byte("deliverable"))
+	e := Event{Kind: Delivery, Direction: Received, QueueID: id, Count: 1, Text: text}
+	if !probe {
+		e.Deliveries = 1
+	}
+	speaks := l.service == "smtp" || l.service == "lmtp"
+	if !speaks || !host {
+		// No host: another daemon, or no connection. What a host said to
+		// an earlier attempt may be quoted, and is no new reply.
+		e.Remote, e.Addr = quotedHost(text)
+		if e.Cause = causeOf(text); l.service == "local" || string(relay) != "none" {
+			e.Cause = CauseLocal
+		}
+		return l.emitDelivery(e)
+	}
+	accepted := string(word) == "sent" || string(word) == "deliverable"
+	if accepted {
+		// status=sent (250 2.0.0 Ok: queued as ...): the reply itself
+		e.Kind, e.Text = Reply, text
+		e.Command = EndOfData
+		if probe {
+			e.Command, e.Dialogue = Rcpt, true
+		}
+		if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
+			// smtp_rcpt_done() is only called for a 2xx.
+			e.Code, e.Implied = 250, true
+		}
+	} else if reply, said, ok := quotedReply(text); ok {
+		reply.QueueID, reply.Count, reply.Deliveries = id, 1, e.Deliveries
+		e = reply
+	} else if said {
+		return shapeDelivery
+	} else {
+		e.Cause = causeOf(text)
+		e.Remote, e.Addr = name, addr
+		return l.emitDelivery(e)
+	}
+	e.Remote, e.Addr = name, addr
+
+	// Further recipients that the same reply answered follow one another in the
+	// log of the process, with the same times: smtp_bulk_fail() and the loop
+	// after end of data. RCPT, and end of data in LMTP, have an answer for each.
+	one := e.Command != Rcpt && (l.service == "smtp" || e.Command != EndOfData)
+	s := l.session()
+	delivered := hashSeed.add(id).add(relay).add(delays).add(text)
+	e.Repeat = one && s.delivered == delivered || l.shownByTranscript(name, addr)
+	s.delivered = delivered
+	l.emit(e)
+	return ""
+}
+
+// emitDelivery adds an attempt without a reply; a probe's is of no interest.
+func (l *postfixLine) emitDelivery(e Event) string {
+	l.session().delivered = 0
+	if e.Deliveries > 0 {
+		l.emit(e)
+	}
+	return ""
+}
+
+// skipAddress passes over an address in RFC 5321 form and the ">" after it. A
+// quoted local part may hold anything.
+func skipAddress(b []byte) (rest []byte, ok bool) {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case quoted && b[i] == '\\':
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case b[i] == '>' && !quoted:
+			return b[i+1:], true
+		}
+	}
+	// A lone quote is no quoting: addresses are logged as they are where
+	// info_log_address_format is "internal".
+	if i := bytes.IndexByte(b, '>'); quoted && i >= 0 {
+		return b[i+1:], true
+	}
+	return b, false
+}
+
+// quotedReply reads the reply that a reason quotes (smtp/smtp_proto.c,
+// smtp_sasl_glue.c). said is true where one is announced.
+//
+//	host NAME[IP] said: REPLY (in reply to RCPT TO command)
+//	host NAME[IP] refused to talk to me: REPLY
+//	SASL authentication failed; server NAME[IP] said: REPLY
+//	TLS is required, but host NAME[IP] refused to start TLS: REPLY
+func quotedReply(text []byte) (e Event, said, ok bool) {
+	command := NoCommand
+	var rest []byte
+	for i := range replyQuotes {
+		q := &replyQuotes[i]
+		if rest, ok = bytes.CutPrefix(text, []byte(q.before)); !ok {
+			continue
+		}
+		var name, addr []byte
+		if name, addr, rest, ok = cutHost(rest); !ok {
+			return Event{}, false, false
+		}
+		if rest, ok = bytes.CutPrefix(cutPort(rest), []byte(q.after)); ok {
+			e = Event{Kind: Reply, Direction: Received, Remote: name, Addr: addr}
+			command = q.command
+			break
+		}
+	}
+	if !ok {
+		return Event{}, false, false
+	}
+	// The remark stands behind all that the remote host could write.
+	if i := bytes.LastIndex(rest, []byte(" (in reply to ")); i >= 0 && bytes.HasSuffix(rest, []byte(" command)")) {
+		command = answered(rest[i+len(" (in reply to ") : len(rest)-len(" command)")])
+		rest = rest[:i]
+	}
+	if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
+		return Event{}, true, false
+	}
+	e.Command, e.Text = command, rest
+	e.Dialogue = e.Code.Class() < 4
+	return e, true, true
+}
+
+var replyQuotes = []struct {
+	before, after string
+	command       Command
+}{
+	{"host ", " said: ", NoCommand},
+	// Also said of a 421 to EHLO, which the text does not show.
+	{"host ", " refused to talk to me: ", Connect},
+	{"SASL authentication failed; server ", " said: ", Auth},
+	{"TLS is required, but host ", " refused to start TLS: ", StartTLS},
+}
+
+// answered reads what Postfix calls the command, as in "end of DATA"
+// (smtp/smtp_proto.c, xfer_request).
+func answered(name []byte) Command {
+	switch string(name) {
+	case "HELO", "EHLO", "LHLO":
+		return Ehlo
+	case "MAIL FROM":
+		return Mail
+	case "RCPT TO":
+		return Rcpt
+	case "DATA":
+		return Data
+	case "end of DATA":
+		return EndOfData
+	case "RSET", "final RSET":
+		return Rset
+	case "QUIT":
+		return Quit
+	}
+	return OtherCommand
+}
+
+// quotedHost returns the host that a reason without a reply speaks of.
+func quotedHost(text []byte) (name, addr []byte) {
+	text = bytes.TrimPrefix(text, []byte("delivery temporarily suspended: "))
+	for _, before := range []string{
+		"host ", "connect to ", "lost connection with ", "conversation with ",
+		"SASL authentication failed; server ", "SASL [CACHED] authentication failed; server ",
+		"SASL authentication failed; cannot authenticate to server ",
+		"TLS is required, but host ", "TLS is required, but was not offered by host ",
+	} {
+		if rest, ok := bytes.CutPrefix(text, []byte(before)); ok {
+			if name, addr, _, ok := cutHost(rest); ok {
+				return name, addr
+			}
+		}
+	}
+	return nil, nil
+}
+
+// causeOf reads why nobody answered from the reason that Postfix gives. All of
+// it but names of hosts are Postfix' own words.
+func causeOf(text []byte) Cause {
+	for i := range causes {
+		c := &causes[i]
+		if !bytes.HasPrefix(text, []byte(c.before)) {
+			continue
+		}
+		if c.within == "" || bytes.Contains(text, []byte(c.within)) {
+			return c.cause
+		}
+	}
+	return CauseOther
+}
+
+// causes are tried in order.
+var causes = []struct {
+	before, within string
+	cause          Cause
+}{
+	{"delivery temporarily suspended: ", "", CauseSuspended},
+	{"SASL [CACHED] authentication failed", "", CauseSuspended},
+	{"connect to ", ": Connection timed out", CauseTimeout},
+	{"connect to ", ": Operation timed out", CauseTimeout},
+	{"connect to ", ": Connection refused", CauseRefused},
+	{"connect to ", ": Connection reset by peer", CauseLostConnection},
+	{"connect to ", "", CauseUnreachable},
+	{"conversation with ", " timed out while ", CauseTimeout},
+	{"lost connection with ", "", CauseLostConnection},
+	{"Host or domain name not found", "", CauseDNS},
+	{"unable to look up ", "", CauseDNS},
+	{"unable to find ", "", CauseDNS},
+	{"valid hostname or network address required", "", CauseDNS},
+	{"Domain ", "does not accept mail (nullMX)", CauseDNS},
+	{"non DNSSEC destination", "", CauseDNS},
+	{"TLS", "", CauseTLS},
+	{"Cannot start TLS", "", CauseTLS},
+	{"Server certificate not ", "", CauseTLS},
+	{"SASL authentication failed", "", CauseAuth},
+	{"mail for ", " loops back to myself", CauseLoop},
+	{"message size ", " exceeds size limit ", CauseTooLarge},
+	{"mail transport unavailable", "", CauseSystem},
+	{"unknown mail transport error", "", CauseSystem},
+	{"local configuration error", "", CauseSystem},
+	{"Local configuration error", "", CauseSystem},
+	{"server configuration error", "", CauseSystem},
+	{"mail system configuration error", "", CauseSystem},
+	{"internal error", "", CauseSystem},
+}

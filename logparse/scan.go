@@ -1,0 +1,58 @@
+package logparse
+
+// cutNumber reads the decimal number at the start of b and returns what comes
+// after it; numbers of more than nine digits, and none, are -1.
+func cutNumber(b []byte) (n int, rest []byte) {
+	i := 0
+	for i < len(b) && isDigit(b[i]) {
+		if i < 9 {
+			n = n*10 + int(b[i]-'0')
+		}
+		i++
+	}
+	if i == 0 || i > 9 {
+		n = -1
+	}
+	return n, b[i:]
+}
+
+// cutHost reads NAME[ADDRESS] at the start of b. A name holds no blank and no
+// bracket, an address (or socket path) no blank and no bracket.
+func cutHost(b []byte) (name, addr, rest []byte, ok bool) {
+	i := 0
+	for ; i < len(b) && b[i] != '['; i++ {
+		if b[i] <= ' ' || b[i] == ']' {
+			return nil, nil, nil, false
+		}
+	}
+	j := i + 1
+	for ; j < len(b) && b[j] != ']'; j++ {
+		if b[j] <= ' ' || b[j] == '[' {
+			return nil, nil, nil, false
+		}
+	}
+	if j >= len(b) {
+		return nil, nil, nil, false
+	}
+	return b[:i], b[i+1 : j], b[j+1:], true
+}
+
+// cutPort drops ":25" or ":unknown" from the start of b.
+func cutPort(b []byte) []byte {
+	if len(b) > 1 && b[0] == ':' && b[1] != ' ' {
+		for i := 1; i < len(b); i++ {
+			if b[i] == ':' || b[i] == ' ' {
+				return b[i:]
+			}
+			if !isAlphanumeric(b[i]) {
+				return b
+			}
+		}
+		return b[len(b):]
+	}
+	return b
+}
+
+func isAlphanumeric(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

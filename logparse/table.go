@@ -1,0 +1,87 @@
+package logparse
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// A table maps keys to values in fixed memory: where a key finds no room, the
+// entry that has been unused for longest makes it.
+type table[V any] struct {
+	sets  [][ways]entry[V]
+	clock uint64
+}
+
+const ways = 8
+
+type entry[V any] struct {
+	key   uint64
+	used  uint64 // the clock when it was last asked for; 0 is empty
+	value V
+}
+
+// newTable returns a table of size entries, a power of two.
+func newTable[V any](size int) table[V] {
+	return table[V]{sets: make([][ways]entry[V], size/ways)}
+}
+
+func (t *table[V]) set(key uint64) *[ways]entry[V] {
+	return &t.sets[key%uint64(len(t.sets))]
+}
+
+// get returns the value of key, or nil.
+func (t *table[V]) get(key uint64) *V {
+	set := t.set(key)
+	for i := range set {
+		if e := &set[i]; e.key == key && e.used > 0 {
+			t.clock++
+			e.used = t.clock
+			return &e.value
+		}
+	}
+	return nil
+}
+
+// put returns the value of key, a new zero one if there is none.
+func (t *table[V]) put(key uint64) *V {
+	if v := t.get(key); v != nil {
+		return v
+	}
+	set := t.set(key)
+	oldest := &set[0]
+	for i := range set {
+		if set[i].used < oldest.used {
+			oldest = &set[i]
+		}
+	}
+	t.clock++
+	*oldest = entry[V]{key: key, used: t.clock}
+	return &oldest.value
+}
+
+// A hash names what lines have in common, such as a process or a reply's text,
+// in 64 bits. It multiplies and folds eight bytes at a time, as wyhash does.
+type hash uint64
+
+const (
+	hashSeed  hash   = 0xa0761d6478bd642f
+	hashPrime uint64 = 0xe7037ed1a0b428db
+)
+
+// add returns the hash of what h hashed with b as a further part.
+func (h hash) add(b []byte) hash {
+	h = h.fold(uint64(len(b)))
+	for ; len(b) >= 8; b = b[8:] {
+		h = h.fold(binary.LittleEndian.Uint64(b))
+	}
+	var last uint64
+	for i, c := range b {
+		last |= uint64(c) << (8 * i)
+	}
+	return h.fold(last)
+}
+
+func (h hash) fold(v uint64) hash {
+	hi, lo := bits.Mul64(uint64(h)^v, hashPrime)
+	return hash(hi ^ lo ^ v)
+}

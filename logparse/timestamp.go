@@ -1,0 +1,157 @@
+package logparse
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+type timeKind uint8
+
+const (
+	timeNone   timeKind = iota
+	timeZoned           // RFC 3339 and its kin
+	timeSyslog          // RFC 3164: no year, no zone
+	timeEpoch           // microseconds since 1970
+)
+
+// A Timestamp is a line's time as logged. It refers into the line.
+type Timestamp struct {
+	kind timeKind
+	text []byte
+}
+
+// zonedLayouts are the forms of RFC 3339 found in logs; Go reads a fraction
+// after the seconds in each of them.
+var zonedLayouts = []string{
+	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
+}
+
+var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006"}
+
+// In returns the time; where the log leaves out year or zone, those given are
+// taken. ok is false where the line has no time, or one in words of a language
+// other than English.
+func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
+	text := string(t.text)
+	switch t.kind {
+	case timeZoned:
+		for _, layout := range zonedLayouts {
+			if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+				return at, true
+			}
+		}
+	case timeSyslog:
+		for _, layout := range syslogLayouts {
+			// Parsed with its year at once, or 29 February would be no date.
+			if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+				return at, true
+			}
+			if at, err := time.ParseInLocation("2006 "+layout, strconv.Itoa(year)+" "+text, zone); err == nil {
+				return at, true
+			}
+		}
+	case timeEpoch:
+		if µs, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return time.UnixMicro(µs).In(zone), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// cutTime reads the time at the start of a line.
+func cutTime(b []byte) (Timestamp, []byte, bool) {
+	if len(b) > 0 && isDigit(b[0]) {
+		return cutRFC3339(b)
+	}
+	return cutRFC3164(b)
+}
+
+// cutRFC3339 reads RFC 3339 times, also with a blank for the T, a comma before
+// the fraction, a zone without colon, or no zone.
+func cutRFC3339(b []byte) (Timestamp, []byte, bool) {
+	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' || !isClock(b[11:]) || !isDigit(b[0]) {
+		return Timestamp{}, b, false
+	}
+	end := 19
+	if end < len(b) && (b[end] == '.' || b[end] == ',') {
+		end++
+		for end < len(b) && isDigit(b[end]) {
+			end++
+		}
+	}
+	if end < len(b) {
+		switch b[end] {
+		case 'Z':
+			end++
+		case '+', '-':
+			end++
+			for end < len(b) && (isDigit(b[end]) || b[end] == ':') {
+				end++
+			}
+		}
+	}
+	if end < len(b) && b[end] != ' ' {
+		return Timestamp{}, b, false
+	}
+	return Timestamp{timeZoned, b[:end]}, b[end:], true
+}
+
+// cutRFC3164 reads "Nov  3 14:16:23", also with a month in another language, a
+// fraction, and a year before or after the clock.
+func cutRFC3164(b []byte) (Timestamp, []byte, bool) {
+	space := bytes.IndexByte(b[:min(len(b), 12)], ' ')
+	if space < 3 {
+		return Timestamp{}, b, false
+	}
+	for _, c := range b[:space] {
+		if c < 0x80 && c != '.' && (!isAlphanumeric(c) || isDigit(c)) {
+			return Timestamp{}, b, false
+		}
+	}
+	i := space + 1
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	day := i
+	for i < len(b) && isDigit(b[i]) {
+		i++
+	}
+	if i == day || i > day+2 {
+		return Timestamp{}, b, false
+	}
+	if i < len(b) && b[i] == '.' {
+		i++
+	}
+	if i+5 < len(b) && b[i] == ' ' && isYear(b[i+1:]) {
+		i += 5
+	}
+	if i >= len(b) || b[i] != ' ' || !isClock(b[i+1:]) {
+		return Timestamp{}, b, false
+	}
+	i += 9
+	if i < len(b) && b[i] == '.' {
+		for i++; i < len(b) && isDigit(b[i]); i++ {
+		}
+	}
+	if i+5 < len(b) && b[i] == ' ' && isYear(b[i+1:]) {
+		i += 5
+	}
+	if i < len(b) && b[i] != ' ' {
+		return Timestamp{}, b, false
+	}
+	return Timestamp{timeSyslog, b[:i]}, b[i:], true
+}
+
+// isClock tells whether b begins with hh:mm:ss.
+func isClock(b []byte) bool {
+	return len(b) >= 8 && isDigit(b[0]) && isDigit(b[1]) && b[2] == ':' &&
+		isDigit(b[3]) && isDigit(b[4]) && b[5] == ':' && isDigit(b[6]) && isDigit(b[7])
+}
+
+// isYear tells whether b begins with a year and a blank.
+func isYear(b []byte) bool {
+	return len(b) >= 5 && (b[0] == '1' && b[1] == '9' || b[0] == '2' && b[1] == '0') &&
+		isDigit(b[2]) && isDigit(b[3]) && b[4] == ' '
+}
