@@ -62,8 +62,9 @@ type Event struct {
 	Count int
 	// Repeat marks a reply that another line shows too and that is counted there.
 	Repeat bool
-	// Implied marks a reply whose code the line does not show, but the MTA's
-	// source leaves no other.
+	// Implied marks a reply that the line does not show as such, but the MTA's
+	// source leaves no other: the code is missing, or the line is a verdict that
+	// quotes a reply to another command than its own.
 	Implied bool
 	// Dialogue marks a positive reply that accepts neither a message nor a
 	// recipient's delivery, such as 220 or the 250 to RCPT.

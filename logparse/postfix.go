@@ -196,6 +196,10 @@ func cutQueueID(b []byte) (id, rest []byte) {
 	if n < 5 || n > 24 || n+1 >= len(b) || b[n] != ':' || b[n+1] != ' ' {
 		return nil, nil
 	}
+	switch string(b[:n]) {
+	case "warning", "error", "fatal", "panic": // severities (util/msg_output.c)
+		return nil, nil
+	}
 	return b[:n], b[n+2:]
 }
 

@@ -60,12 +60,12 @@ func (l *postfixLine) milterRejected(id, rest []byte) (shape string) {
 	e := Event{Remote: name, Addr: addr, Text: text}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		e.Enhanced, _ = ParseEnhanced(text)
-		switch {
-		case e.Enhanced == EnhancedCode{5, 7, 1}:
-			// What a reject without a reply of its own makes (milter8.c).
+		switch string(text) {
+		// What a milter's plain reject and tempfail make (milter8.c). A reply of
+		// its own can have any code: rspamd's "5.7.1 Spam message rejected" is 554.
+		case "5.7.1 Command rejected":
 			e.Code, e.Implied = 550, true
-		case string(text) == "4.7.1 Service unavailable - try again later":
-			// What a tempfail makes; a milter's own reply can have any 4xx.
+		case "4.7.1 Service unavailable - try again later":
 			e.Code, e.Implied = 451, true
 		default:
 			e.Kind = Refusal
@@ -109,14 +109,14 @@ func (l *postfixLine) emitEndOfData(id []byte, e Event) {
 	s := l.sessions.put(uint64(*process))
 	s.explain(EndOfData)
 	s.dataLost++
-	s.told = true
 	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
+	e.Repeat = s.shownNext()
 	e.Authenticated = s.authenticated
 	if e.Addr == nil {
 		e.Addr = s.address()
 	}
-	if e.Kind == Refusal && s.shown() {
-		return // the transcript tells the code
+	if e.Kind == Refusal && e.Repeat {
+		return
 	}
 	l.emit(e)
 }

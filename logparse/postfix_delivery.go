@@ -14,9 +14,7 @@ func (l *postfixLine) client(message []byte) (shape string) {
 	}
 	id, rest := cutQueueID(message)
 	if id == nil {
-		if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
-			l.session().transcript = transcript{}
-		}
+		l.clientVerbose(message)
 		return ""
 	}
 	if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
@@ -202,6 +200,8 @@ func quotedReply(text []byte) (e Event, said, ok bool) {
 	if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
 		return Event{}, true, false
 	}
+	// That it answered STARTTLS is nowhere said but in smtp_proto.c.
+	e.Implied = command == StartTLS
 	e.Command, e.Text = command, rest
 	e.Dialogue = e.Code.Class() < 4
 	return e, true, true

@@ -75,13 +75,12 @@ func (l *postfixLine) impliedReply(message []byte) bool {
 func (l *postfixLine) emitImplied(r *impliedReply, command Command, name, addr []byte) {
 	s := l.session()
 	s.explain(command)
-	s.told = true
 	if addr == nil {
 		addr = s.address()
 	}
 	l.emit(Event{
 		Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced, Command: command,
-		Remote: name, Addr: addr, Authenticated: s.authenticated, Dialogue: r.code.Class() == 2,
+		Remote: name, Addr: addr, Authenticated: s.authenticated, Dialogue: r.code.Class() == 2, Repeat: s.shownNext(),
 	})
 }
 

@@ -50,11 +50,11 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 		}
 		e := Event{
 			Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced, Command: r.command, Addr: addr,
+			Repeat: s.shownNext(),
 		}
 		if where, ok := bytes.CutPrefix(rest, []byte(" after ")); ok && r.command == NoCommand {
 			e.Command = commandAt(where)
 		}
-		s.told = true
 		l.emit(e)
 		return ""
 	}

@@ -87,8 +87,15 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		return ""
 	}
 	if milter && e.Code != 421 && (e.Command == Connect || e.Command == Ehlo) {
-		// Sent later, to MAIL, and logged then (smtpd.c, check_milter_reply()).
-		e.Repeat, e.Command = true, Mail
+		if e.Command == Connect && e.Code.Class() == 5 {
+			// The greeting is "554 ... ESMTP not accepting connections" then.
+			e.Implied = e.Code != 554
+			e.Code, e.Enhanced = 554, EnhancedCode{}
+			s.told = true
+		} else {
+			// Sent later, to MAIL, and logged then (smtpd.c, helo_cmd()).
+			e.Repeat, e.Command = true, Mail
+		}
 		l.emit(e)
 		return ""
 	}
@@ -212,7 +219,7 @@ func (l *postfixLine) proxyRejected(rest []byte) (shape string) {
 		return shapeProxy
 	}
 	text := bytes.TrimSuffix(rest[i+len(between):], []byte(`"`))
-	e := Event{Direction: Received, Count: 1, Command: commandOf(rest[:i]), Text: text}
+	e := Event{Direction: Received, Count: 1, Command: commandOf(rest[:i]), Text: text, Implied: true}
 	e.Remote, e.Addr = proxyAddress(proxy)
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return shapeProxy

@@ -15,9 +15,12 @@ import "bytes"
 
 // A transcript is what is remembered of one side's dialogue.
 type transcript struct {
-	logged  bool
-	last    Code // the last reply's
-	open    Code // of the reply whose last line is still to come
+	logged bool
+	last   Code // the last reply's
+	// open is the code of the reply whose last line is still to come, and
+	// answers the command that it answers.
+	open    Code
+	answers Command
 	waiting commandQueue
 	// recipients are those accepted for the message: LMTP answers each of them
 	// at end of data.
@@ -75,10 +78,10 @@ func (t *transcript) reply(text []byte, lmtp bool) (e Event, ok bool) {
 	t.logged = true
 	more := len(text) > 3 && text[3] == '-'
 	if t.open == e.Code {
-		e.Repeat = true
-		e.Command = t.waiting.peek()
+		e.Repeat, e.Command = true, t.answers
 	} else {
 		e.Command = t.answered(e.Code)
+		t.answers = e.Command
 	}
 	e.Dialogue = e.Code.Class() < 4 && (e.Command != EndOfData || e.Code.Class() == 3)
 	if more {
@@ -147,6 +150,27 @@ func (l *postfixLine) clientTranscript(message []byte) {
 	}
 }
 
+// clientVerbose reads what smtp(8) logs under -v of a whole session that a
+// server refused: the reply again, where it reports the end of the delivery to
+// the queue manager (deliver_request.c). Attempts to connect begin a dialogue.
+func (l *postfixLine) clientVerbose(message []byte) {
+	if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
+		l.session().transcript = transcript{}
+		return
+	}
+	text, ok := bytes.CutPrefix(message, []byte("send attr reason = "))
+	if !ok {
+		if text, ok = bytes.CutPrefix(message, []byte(`deliver_request_final: send: "`)); !ok {
+			return
+		}
+		text = bytes.TrimSuffix(text, []byte(`" -1`))
+	}
+	if e, _, ok := quotedReply(text); ok && (e.Command == Connect || e.Command == Auth) {
+		e.Count, e.Repeat = 1, true
+		l.emit(e)
+	}
+}
+
 // shownByTranscript tells whether the dialogue with a server is logged.
 func (l *postfixLine) shownByTranscript(name, addr []byte) bool {
 	s := l.session()
@@ -155,6 +179,14 @@ func (l *postfixLine) shownByTranscript(name, addr []byte) bool {
 
 // shown tells whether the dialogue with the client is logged.
 func (s *session) shown() bool { return s.logged }
+
+// shownNext tells, of a line that implies a reply, whether the dialogue will
+// show that reply. Where the greeting would be the first of it one cannot know:
+// then the line counts, and the transcript repeats it.
+func (s *session) shownNext() bool {
+	s.told = !s.logged
+	return s.logged
+}
 
 // serverTranscript reads the dialogue of smtpd(8) with its client, and with a
 // before-queue filter, in which smtpd is the client.

@@ -1,6 +1,9 @@
 package logparse
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // A Code is a three-digit SMTP reply code (RFC 5321 §4.2), 200 to 599; 0 is no code.
 type Code uint16
@@ -60,8 +63,10 @@ func (d Direction) String() string {
 //	554 #5.7.1 refused
 //	250
 //
-// The enhanced code is that of the first line, and counts only where it follows
-// the code and one blank or hyphen (RFC 2034 §4; some servers write a # before it).
+// An enhanced code counts only where it follows the code and one blank or hyphen
+// (RFC 2034 §4; some servers write a # before it). Logs join the lines of a reply
+// with blanks; that of the last line counts, of which not every server has one on
+// the lines before it.
 func ParseReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 	if len(text) < 3 || text[0] < '2' || text[0] > '5' || !isDigit(text[1]) || !isDigit(text[2]) {
 		return 0, EnhancedCode{}, false
@@ -78,7 +83,31 @@ func ParseReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 		rest = rest[1:]
 	}
 	enhanced, _ = ParseEnhanced(rest)
+	if text[3] == '-' {
+		if last, ok := lastEnhanced(rest, text[:3]); ok {
+			enhanced = last
+		}
+	}
 	return code, enhanced, true
+}
+
+// lastEnhanced returns the last enhanced code that follows digits, the code
+// repeated at the start of a further line, in the joined text of a reply.
+func lastEnhanced(text, digits []byte) (EnhancedCode, bool) {
+	for end := len(text); ; {
+		i := bytes.LastIndex(text[:end], digits)
+		if i < 1 {
+			return EnhancedCode{}, false
+		}
+		end = i
+		after := text[i+len(digits):]
+		if text[i-1] != ' ' && text[i-1] != '?' || len(after) == 0 || after[0] != ' ' && after[0] != '-' {
+			continue
+		}
+		if e, n := ParseEnhanced(after[1:]); n > 0 {
+			return e, true
+		}
+	}
 }
 
 // ParseEnhanced reads an enhanced code at the start of text and returns its
