@@ -1,0 +1,261 @@
+// Package config reads the exporter's configuration: one strict YAML file, or,
+// without one, the usual mail log of the host.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// Where a source begins to read a file that no state knows.
+const (
+	End       = "end"
+	Beginning = "beginning"
+)
+
+var (
+	starts = []string{End, Beginning}
+	mtas   = []string{"auto", "postfix"}
+)
+
+// validName is what keeps a source's name readable as a label value.
+var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
+
+// A Config is a configuration that Parse found valid. It is not changed after
+// that, so it may be read concurrently.
+type Config struct {
+	// InternalNetworks are masked and never IPv4-mapped.
+	InternalNetworks []netip.Prefix
+	Sources          []Source
+	// Providers maps a provider's name to suffixes of MX host names. Both are
+	// as written: package provider says what is valid.
+	Providers map[string][]string
+	// Reasons are in the order in which they are tried.
+	Reasons []Reason
+
+	name  string
+	lines map[string]int // of each field that the file gives, by its path
+}
+
+// A Source is one log to follow.
+type Source struct {
+	Name  string `yaml:"name"`  // the label source, unique
+	File  string `yaml:"file"`  // a path or a glob as filepath.Match knows it
+	MTA   string `yaml:"mta"`   // auto or the name of a parser
+	Start string `yaml:"start"` // End or Beginning
+}
+
+// A Reason is a rule that gives the replies which Pattern matches a reason.
+type Reason struct {
+	Reason  string `yaml:"reason"`  // as written: package reason says what is valid
+	Pattern string `yaml:"pattern"` // compiles with package regexp
+}
+
+// A document is the file as its YAML says it.
+type document struct {
+	InternalNetworks []string            `yaml:"internal_networks"`
+	Sources          []Source            `yaml:"sources"`
+	Providers        map[string][]string `yaml:"providers"`
+	Reasons          []Reason            `yaml:"reasons"`
+}
+
+// Load reads and checks the file at path. Errors begin with path and, where one
+// is known, the line.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return nil, fmt.Errorf("%s: %w; name a file that the exporter's user may read with --config.file", path, err)
+	}
+	return Parse(path, data)
+}
+
+// Parse checks data, the content of a configuration file, and fills in the
+// defaults. Errors begin with name and say the line, the field, what is wrong
+// with it and what to do:
+//
+//	config.yaml:7: sources[1].mta: "exmi" is not one of auto, postfix
+func Parse(name string, data []byte) (*Config, error) {
+	c := &Config{name: name, lines: make(map[string]int)}
+	doc, err := c.decode(data)
+	if err != nil {
+		return nil, err
+	}
+	c.Sources, c.Providers, c.Reasons = doc.Sources, doc.Providers, doc.Reasons
+	if err := c.parseNetworks(doc.InternalNetworks); err != nil {
+		return nil, err
+	}
+	if err := c.checkSources(); err != nil {
+		return nil, err
+	}
+	if err := c.checkProviders(); err != nil {
+		return nil, err
+	}
+	if err := c.checkReasons(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Errorf returns an error at a field of the file, for what only other packages
+// can check: "config.yaml:12: reasons[0].reason: " and the formatted text. The
+// line is that of the nearest field around it that the file gives.
+func (c *Config) Errorf(field, format string, args ...any) error {
+	return c.errorAt(c.line(field), field, format, args...)
+}
+
+// errorAt is Errorf with the line given; the field of the whole file is "".
+func (c *Config) errorAt(line int, field, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if field != "" {
+		err = fmt.Errorf("%s: %w", field, err)
+	}
+	return fmt.Errorf("%s:%d: %w", c.name, line, err)
+}
+
+func (c *Config) line(field string) int {
+	for {
+		if line, ok := c.lines[field]; ok {
+			return line
+		}
+		i := strings.LastIndexAny(field, ".[")
+		if i < 0 {
+			return 1
+		}
+		field = field[:i]
+	}
+}
+
+func (c *Config) parseNetworks(networks []string) error {
+	for i, s := range networks {
+		prefix, err := parseNetwork(s)
+		if err != nil {
+			return c.Errorf(fmt.Sprintf("internal_networks[%d]", i), "%w", err)
+		}
+		c.InternalNetworks = append(c.InternalNetworks, prefix)
+	}
+	return nil
+}
+
+// parseNetwork parses an address, which is a network of one, or a network in
+// CIDR notation. Like Postfix's mynetworks it refuses bits beyond the prefix
+// length, since one of the two is not what was meant.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32", s)
+	}
+	if masked := prefix.Masked(); masked != prefix {
+		return netip.Prefix{}, fmt.Errorf("%q has bits beyond its prefix length; write %s for the network or %s for the one address",
+			s, masked, prefix.Addr())
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	return prefix, nil
+}
+
+func (c *Config) checkSources() error {
+	if len(c.Sources) == 0 {
+		return c.Errorf("sources", "no source; name at least one log, or start without a configuration to follow the usual one")
+	}
+	for i := range c.Sources {
+		if err := c.checkSource(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSource fills in the defaults of source i and checks it against those before it.
+func (c *Config) checkSource(i int) error {
+	s := &c.Sources[i]
+	field := func(name string) string { return fmt.Sprintf("sources[%d].%s", i, name) }
+	if s.Name == "" {
+		return c.Errorf(field("name"), "missing; it is the label source of the metrics, such as name: mail")
+	}
+	if !validName.MatchString(s.Name) {
+		return c.Errorf(field("name"), "%q is not a name; use 1 to 64 letters, digits, _, . and -", s.Name)
+	}
+	if s.File == "" {
+		return c.Errorf(field("file"), "missing; name the log to follow, such as file: /var/log/mail.log")
+	}
+	s.File = filepath.Clean(s.File)
+	if _, err := filepath.Match(s.File, ""); err != nil {
+		return c.Errorf(field("file"), "%q is not a valid glob; close the [ or write \\[ for the character itself", s.File)
+	}
+	if s.MTA == "" {
+		s.MTA = mtas[0]
+	}
+	if !slices.Contains(mtas, s.MTA) {
+		return c.Errorf(field("mta"), "%q is not one of %s", s.MTA, strings.Join(mtas, ", "))
+	}
+	if s.Start == "" {
+		s.Start = End
+	}
+	if !slices.Contains(starts, s.Start) {
+		return c.Errorf(field("start"), "%q is not one of %s", s.Start, strings.Join(starts, ", "))
+	}
+	for j, other := range c.Sources[:i] {
+		if s.Name == other.Name {
+			return c.Errorf(field("name"), "%q is the name of sources[%d] on line %d too; give each source its own",
+				s.Name, j, c.line(fmt.Sprintf("sources[%d].name", j)))
+		}
+		if overlap(s.File, other.File) {
+			return c.Errorf(field("file"), "%q covers the same file as %q of sources[%d] on line %d; one file belongs to one source",
+				s.File, other.File, j, c.line(fmt.Sprintf("sources[%d].file", j)))
+		}
+	}
+	return nil
+}
+
+// overlap reports whether two valid paths or globs are the same, or one covers
+// the other. Two globs that only share some files are not found.
+func overlap(a, b string) bool {
+	aCovers, _ := filepath.Match(a, b)
+	bCovers, _ := filepath.Match(b, a)
+	return a == b || aCovers || bCovers
+}
+
+func (c *Config) checkProviders() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		if len(c.Providers[name]) == 0 {
+			return c.Errorf("providers."+name, "missing; list the suffixes of its MX host names, such as [.mx.example]")
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkReasons() error {
+	for i, r := range c.Reasons {
+		field := fmt.Sprintf("reasons[%d]", i)
+		if r.Reason == "" {
+			return c.Errorf(field+".reason", "missing; name the reason that the pattern stands for")
+		}
+		if r.Pattern == "" {
+			return c.Errorf(field+".pattern", "missing; write the regular expression that the reply's text matches")
+		}
+		if _, err := regexp.Compile(r.Pattern); err != nil {
+			if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
+				err = fmt.Errorf("%s at %q", syntaxErr.Code, syntaxErr.Expr)
+			}
+			return c.Errorf(field+".pattern", "%q is not a regular expression: %w", r.Pattern, err)
+		}
+	}
+	return nil
+}

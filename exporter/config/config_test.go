@@ -1,0 +1,232 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// badFiles has the exact error of every file in testdata/bad, each of which has
+// the one fault that it is named for.
+var badFiles = map[string]string{
+	"alias_to_itself":              `config.yaml:1: sources[0]: want a mapping ("field: value" lines), not a list`,
+	"duplicate_field":              `config.yaml:5: sources: already given on line 1; remove one of the two`,
+	"duplicate_field_source":       `config.yaml:4: sources[0].file: already given on line 3; remove one of the two`,
+	"duplicate_source_file":        `config.yaml:5: sources[1].file: "/var/log/mail.log" covers the same file as "/var/log/mail.log" of sources[0] on line 3; one file belongs to one source`,
+	"duplicate_source_glob":        `config.yaml:5: sources[1].file: "/var/log/*.log" covers the same file as "/var/log/mail.log" of sources[0] on line 3; one file belongs to one source`,
+	"duplicate_source_name":        `config.yaml:5: sources[1].name: "mail" is the name of sources[0] on line 2 too; give each source its own`,
+	"empty_comments_only":          `config.yaml:1: the file is empty; name at least one log under sources`,
+	"empty_document":               `config.yaml:1: sources: no source; name at least one log, or start without a configuration to follow the usual one`,
+	"empty_file":                   `config.yaml:1: the file is empty; name at least one log under sources`,
+	"empty_network":                `config.yaml:1: internal_networks[0]: empty; give it a value or remove it`,
+	"empty_source":                 `config.yaml:4: sources[1]: empty; give it a value or remove it`,
+	"empty_sources":                `config.yaml:2: sources: no source; name at least one log, or start without a configuration to follow the usual one`,
+	"field_name_list":              `config.yaml:3: sources[0]: a field's name must be plain text`,
+	"field_name_null":              `config.yaml:5: providers: a field's name must be plain text`,
+	"glob":                         `config.yaml:3: sources[0].file: "/var/log/mail[.log" is not a valid glob; close the [ or write \[ for the character itself`,
+	"missing_file":                 `config.yaml:2: sources[0].file: missing; name the log to follow, such as file: /var/log/mail.log`,
+	"missing_name":                 `config.yaml:4: sources[1].name: missing; it is the label source of the metrics, such as name: mail`,
+	"missing_pattern":              `config.yaml:7: reasons[1].pattern: missing; write the regular expression that the reply's text matches`,
+	"missing_provider_suffixes":    `config.yaml:5: providers.mycorp: missing; list the suffixes of its MX host names, such as [.mx.example]`,
+	"missing_reason":               `config.yaml:5: reasons[0].reason: missing; name the reason that the pattern stands for`,
+	"missing_sources":              `config.yaml:1: sources: no source; name at least one log, or start without a configuration to follow the usual one`,
+	"mta":                          `config.yaml:6: sources[1].mta: "posfix" is not one of auto, postfix`,
+	"name":                         `config.yaml:2: sources[0].name: "my mail" is not a name; use 1 to 64 letters, digits, _, . and -`,
+	"name_too_long":                `config.yaml:2: sources[0].name: "` + strings.Repeat("m", 65) + `" is not a name; use 1 to 64 letters, digits, _, . and -`,
+	"network":                      `config.yaml:1: internal_networks[1]: "192.0.2.0/33" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
+	"network_host_bits":            `config.yaml:2: internal_networks[0]: "192.0.2.7/24" has bits beyond its prefix length; write 192.0.2.0/24 for the network or 192.0.2.7 for the one address`,
+	"network_zone":                 `config.yaml:2: internal_networks[0]: "fe80::1%eth0" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
+	"not_utf8":                     `config.yaml:1: not UTF-8; save the file in this encoding`,
+	"pattern":                      `config.yaml:6: reasons[0].pattern: "my (house rule" is not a regular expression: missing closing ) at "my (house rule"`,
+	"second_document":              `config.yaml:4: a second YAML document; put everything into the first`,
+	"start":                        `config.yaml:4: sources[0].start: "begin" is not one of end, beginning`,
+	"syntax_bracket":               `config.yaml:3: not valid YAML: did not find expected ',' or ']'; check indentation, quotes and brackets here and above`,
+	"syntax_colon":                 `config.yaml:6: not valid YAML: mapping values are not allowed in this context; check indentation, quotes and brackets here and above`,
+	"syntax_control_character":     `config.yaml:3: not valid YAML: control characters are not allowed; check indentation, quotes and brackets here and above`,
+	"syntax_indentation":           `config.yaml:3: not valid YAML: did not find expected '-' indicator; check indentation, quotes and brackets here and above`,
+	"syntax_quote":                 `config.yaml:3: not valid YAML: found unexpected end of stream; check indentation, quotes and brackets here and above`,
+	"syntax_second_document":       `config.yaml:5: not valid YAML: did not find expected node content; check indentation, quotes and brackets here and above`,
+	"syntax_tab":                   `config.yaml:2: not valid YAML: found character that cannot start any token; check indentation, quotes and brackets here and above`,
+	"tag":                          "config.yaml:2: not valid YAML: cannot decode !!str `mail` as a !!int; check indentation, quotes and brackets here and above",
+	"type_file":                    `config.yaml:1: want a mapping ("field: value" lines), not "/var/log/mail.log"`,
+	"type_file_mapping":            `config.yaml:4: sources[0].file: want a single value, not a mapping`,
+	"type_internal_networks_value": `config.yaml:4: internal_networks: want a list ("- value" lines, or [value, value]), not "10.0.0.0/8"`,
+	"type_name_list":               `config.yaml:1: sources[0].name: want a single value, not a list`,
+	"type_provider_value":          `config.yaml:5: providers.mycorp: want a list ("- value" lines, or [value, value]), not ".mail.mycorp.example"`,
+	"type_source_value":            `config.yaml:2: sources[0]: want a mapping ("field: value" lines), not "/var/log/mail.log"`,
+	"type_sources_mapping":         `config.yaml:2: sources: want a list ("- value" lines, or [value, value]), not a mapping`,
+	"unknown_anchor":               `config.yaml:2: not valid YAML: unknown anchor 'mail' referenced; check indentation, quotes and brackets here and above`,
+	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are internal_networks, sources, providers, reasons`,
+	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, mta, start`,
+	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
+	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, mta, start`,
+	"unknown_field_state":          `config.yaml:1: state: unknown field; the fields here are internal_networks, sources, providers, reasons`,
+}
+
+func TestParseBad(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(badFiles) {
+		t.Errorf("testdata/bad has %d files, the table %d", len(files), len(badFiles))
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := Parse("config.yaml", data)
+			if err == nil {
+				t.Fatalf("accepted as %+v", c)
+			}
+			if diff := cmp.Diff(badFiles[name], err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	for name, want := range map[string]*Config{
+		"testdata/good/minimal.yaml": {
+			Sources: []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
+		},
+		"testdata/good/full.yaml": {
+			InternalNetworks: []netip.Prefix{
+				netip.MustParsePrefix("10.0.0.0/8"),
+				netip.MustParsePrefix("192.0.2.7/32"),
+				netip.MustParsePrefix("2001:db8::/32"),
+				netip.MustParsePrefix("2001:db8::1/128"),
+				netip.MustParsePrefix("198.51.100.0/24"),
+			},
+			Sources: []Source{
+				{Name: "mail", File: "/var/log/mail.log", MTA: "postfix", Start: Beginning},
+				{Name: "relays-2.example", File: "logs/relay-*.log", MTA: "auto", Start: End},
+			},
+			Providers: map[string][]string{"mycorp": {".mail.mycorp.example", "mx.example"}},
+			Reasons: []Reason{
+				{Reason: "policy", Pattern: "my (house|local) rule"},
+				{Reason: "greylisted", Pattern: "come back later"},
+			},
+		},
+		"testdata/good/aliases.yaml": {
+			Sources:   []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
+			Providers: map[string][]string{"mycorp": {".mx.example"}, "mycorp_old": {".mx.example"}},
+		},
+		"../../config.example.yaml": {
+			InternalNetworks: []netip.Prefix{
+				netip.MustParsePrefix("192.0.2.0/24"),
+				netip.MustParsePrefix("2001:db8::25/128"),
+			},
+			Sources:   []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
+			Providers: map[string][]string{"mycorp": {".mail.mycorp.example"}},
+			Reasons:   []Reason{{Reason: "policy", Pattern: "my (house|local) rule"}},
+		},
+	} {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			got, err := Load(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreUnexported(Config{})); diff != "" {
+				t.Errorf("config (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseEncoding(t *testing.T) {
+	const text = "sources:\n  - name: mail\n    file: /var/log/mail.log\n"
+	for name, data := range map[string]string{
+		"byte order mark": "\ufeff" + text,
+		"CRLF":            strings.ReplaceAll(text, "\n", "\r\n"),
+		"no newline":      strings.TrimSuffix(text, "\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := Parse("config.yaml", []byte(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}}
+			if diff := cmp.Diff(want, c.Sources); diff != "" {
+				t.Errorf("sources (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "config.yaml")
+	for path, fault := range map[string]string{
+		missing: "no such file or directory",
+		dir:     "is a directory",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			_, err := Load(path)
+			want := path + ": " + fault + "; name a file that the exporter's user may read with --config.file"
+			if err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func TestErrorf(t *testing.T) {
+	c, err := Load("testdata/good/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"reasons[1].reason":   "testdata/good/full.yaml:13: reasons[1].reason: wrong",
+		"reasons[1].provider": "testdata/good/full.yaml:13: reasons[1].provider: wrong",
+		"providers.mycorp[1]": "testdata/good/full.yaml:10: providers.mycorp[1]: wrong",
+		"providers.other":     "testdata/good/full.yaml:9: providers.other: wrong",
+		"state":               "testdata/good/full.yaml:1: state: wrong",
+	} {
+		if got := c.Errorf(field, "wrong").Error(); got != want {
+			t.Errorf("error %q, want %q", got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/bad/*.yaml", "testdata/good/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("config.yaml", data)
+		if err == nil {
+			if len(c.Sources) == 0 {
+				t.Error("accepted without a source")
+			}
+			return
+		}
+		if !strings.HasPrefix(err.Error(), "config.yaml:") {
+			t.Errorf("error without the file's name: %v", err)
+		}
+		for _, word := range []string{"yaml: ", "unmarshal", "config.document", "config.Source", "config.Reason"} {
+			if strings.Contains(err.Error(), word) && !strings.Contains(string(data), word) {
+				t.Errorf("error in the decoder's words: %v", err)
+			}
+		}
+	})
+}

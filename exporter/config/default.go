@@ -1,0 +1,44 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// usualLogs are the paths that distributions and MTAs log mail to, the first
+// that exists being the host's log. Only one is followed, because several may
+// hold the same lines.
+var usualLogs = []string{
+	"/var/log/mail.log",      // Debian, Ubuntu
+	"/var/log/maillog",       // RHEL, the BSDs, Plesk
+	"/var/log/mail",          // SUSE
+	"/var/log/mail/mail.log", // where the directory is mail's own
+	"/var/log/zimbra.log",    // Zimbra
+	"/var/log/exim4/mainlog", // Exim on Debian
+	"/var/log/exim/main.log", // Exim on RHEL
+	"/var/log/exim/mainlog",  // Exim on FreeBSD
+	"/var/log/exim_mainlog",  // Exim under cPanel
+	"/var/log/qmail/current", // qmail under multilog
+}
+
+// Default returns the configuration of a host without a configuration file: one
+// source, mail, that follows the first usual mail log below root, "/" outside of
+// tests. The error names what was looked for.
+func Default(root string) (*Config, error) {
+	for _, log := range usualLogs {
+		path := filepath.Join(root, log)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return nil, fmt.Errorf("look for the mail log of this host: %w; run as a user or group that may read it, or name another log in a configuration (--config.file)", err)
+		case err == nil && info.Mode().IsRegular():
+			return &Config{Sources: []Source{{Name: "mail", File: path, MTA: mtas[0], Start: End}}}, nil
+		}
+	}
+	return nil, fmt.Errorf("no mail log on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",
+		strings.Join(usualLogs, ", "))
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDefault(t *testing.T) {
+	for name, tc := range map[string]struct {
+		logs, dirs []string
+		want       string
+	}{
+		"debian":                    {logs: []string{"/var/log/mail.log"}, want: "/var/log/mail.log"},
+		"rhel":                      {logs: []string{"/var/log/maillog"}, want: "/var/log/maillog"},
+		"suse":                      {logs: []string{"/var/log/mail"}, want: "/var/log/mail"},
+		"directory of mail's own":   {logs: []string{"/var/log/mail/mail.log"}, want: "/var/log/mail/mail.log"},
+		"exim":                      {logs: []string{"/var/log/exim4/mainlog"}, want: "/var/log/exim4/mainlog"},
+		"file where a directory is": {logs: []string{"/var/log/exim4", "/var/log/exim_mainlog"}, want: "/var/log/exim_mainlog"},
+		"directory where a file is": {dirs: []string{"/var/log/mail.log"}, logs: []string{"/var/log/maillog"}, want: "/var/log/maillog"},
+		"the first of several":      {logs: []string{"/var/log/exim4/mainlog", "/var/log/mail.log", "/var/log/maillog"}, want: "/var/log/mail.log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for _, dir := range tc.dirs {
+				if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, log := range tc.logs {
+				path := filepath.Join(root, log)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c, err := Default(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []Source{{Name: "mail", File: filepath.Join(root, tc.want), MTA: "auto", Start: End}}
+			if diff := cmp.Diff(want, c.Sources); diff != "" {
+				t.Errorf("sources (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDefaultWithoutLog(t *testing.T) {
+	_, err := Default(t.TempDir())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"no mail log on this host: looked for /var/log/mail.log, /var/log/maillog, ", "--config.file"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q lacks %q", err, want)
+		}
+	}
+}
+
+func TestDefaultForbidden(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	root := t.TempDir()
+	dir := filepath.Join(root, "var/log/exim4")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o755) })
+	_, err := Default(root)
+	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; run as") {
+		t.Errorf("error %v, want one that names the log and the permission", err)
+	}
+}
