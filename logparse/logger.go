@@ -6,6 +6,15 @@ import "bytes"
 // line cannot overflow a counter.
 const maxRepeated = 1 << 30
 
+// The loggers that tell how many lines they dropped.
+const (
+	rsyslog  = "rsyslog"
+	journald = "journald"
+)
+
+// Loggers returns the values of Event.Logger.
+func Loggers() []string { return []string{rsyslog, journald} }
+
 // repeatedMessage unwraps what rsyslog makes of identical messages one after
 // another, and returns the message and how often it came:
 //
@@ -31,12 +40,12 @@ func repeatedMessage(message []byte) ([]byte, int) {
 func lostLines(env *Envelope) (int, string) {
 	switch {
 	case bytes.HasPrefix(env.Program, []byte("rsyslogd")):
-		return rsyslogLost(env.Message), "rsyslog"
+		return rsyslogLost(env.Message), rsyslog
 	case string(env.Program) == "systemd-journald" || string(env.Program) == "systemd-journal":
 		rest, ok := bytes.CutPrefix(env.Message, []byte("Suppressed "))
 		n, rest := cutNumber(rest)
 		if ok && n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from ")) {
-			return n, "journald"
+			return n, journald
 		}
 	}
 	return 0, ""
@@ -51,7 +60,7 @@ func rsyslogLost(message []byte) int {
 		return 0
 	}
 	// The module, then in brackets the process that wrote too much.
-	if !bytes.HasPrefix(message, []byte("imuxsock")) && !bytes.HasPrefix(message, []byte("imjournal")) && !bytes.HasPrefix(message, []byte("imuxsock")) {
+	if !bytes.HasPrefix(message, []byte("imuxsock")) && !bytes.HasPrefix(message, []byte("imjournal")) {
 		return 0
 	}
 	_, rest, ok = bytes.Cut(message, []byte(": "))

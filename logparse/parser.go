@@ -20,8 +20,8 @@ var outcomeNames = [numOutcomes]string{"foreign", "other", "reply", "not_underst
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Outcomes returns the names of all outcomes.
-func Outcomes() []string { return outcomeNames[:] }
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome { return []Outcome{Foreign, Other, Told, NotUnderstood} }
 
 // A Result is what a line told. Like its events it holds until the next call
 // of Parse.

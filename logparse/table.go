@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// A table maps keys to values in fixed memory: where a key finds no room, the
+// A table maps keys to values in bounded memory: where a key finds no room, the
 // entry that has been unused for longest makes it.
 type table[V any] struct {
-	sets  [][ways]entry[V]
+	sets  []*[ways]entry[V] // nil until used
 	clock uint64
 }
 
@@ -22,16 +22,19 @@ type entry[V any] struct {
 
 // newTable returns a table of size entries, a power of two.
 func newTable[V any](size int) table[V] {
-	return table[V]{sets: make([][ways]entry[V], size/ways)}
+	return table[V]{sets: make([]*[ways]entry[V], size/ways)}
 }
 
-func (t *table[V]) set(key uint64) *[ways]entry[V] {
+func (t *table[V]) set(key uint64) **[ways]entry[V] {
 	return &t.sets[key%uint64(len(t.sets))]
 }
 
 // get returns the value of key, or nil.
 func (t *table[V]) get(key uint64) *V {
-	set := t.set(key)
+	set := *t.set(key)
+	if set == nil {
+		return nil
+	}
 	for i := range set {
 		if e := &set[i]; e.key == key && e.used > 0 {
 			t.clock++
@@ -47,7 +50,11 @@ func (t *table[V]) put(key uint64) *V {
 	if v := t.get(key); v != nil {
 		return v
 	}
-	set := t.set(key)
+	place := t.set(key)
+	if *place == nil {
+		*place = new([ways]entry[V])
+	}
+	set := *place
 	oldest := &set[0]
 	for i := range set {
 		if set[i].used < oldest.used {

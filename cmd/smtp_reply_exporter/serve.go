@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/metrics"
+	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/exporter/web"
+)
+
+// shutdownTime is how long scrapes may take that are under way at the end.
+const shutdownTime = 5 * time.Second
+
+// A server is the daemon with its flags.
+type server struct {
+	configFile    *string
+	telemetryPath *string
+	lifecycle     *bool
+	web           *toolkit.FlagConfig
+	logger        *slog.Logger
+}
+
+func addServe(app *kingpin.Application, commands map[string]func() error, logger func() *slog.Logger) {
+	cmd := app.Command("serve", "Follow the logs and serve the counts on /metrics (the default).").Default()
+	s := &server{
+		configFile:    cmd.Flag("config.file", "Configuration file. Without one, the first usual mail log of this host is followed.").String(),
+		telemetryPath: cmd.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").String(),
+		lifecycle:     cmd.Flag("web.enable-lifecycle", "Read the configuration again at POST /-/reload.").Bool(),
+		web:           kingpinflag.AddFlags(cmd, ":10451"),
+	}
+	check := cmd.Flag("config.check", "Check the configuration and exit.").Bool()
+	commands[cmd.FullCommand()] = func() error {
+		if *check {
+			_, _, err := s.load()
+			if err == nil {
+				fmt.Println("the configuration is good")
+			}
+			return err
+		}
+		s.logger = logger()
+		return s.run()
+	}
+}
+
+// load reads the configuration.
+func (s *server) load() (*config.Config, *classify.Classifier, error) {
+	cfg, err := config.Default("/")
+	if *s.configFile != "" {
+		cfg, err = config.Load(*s.configFile)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	classifier, err := classify.New(cfg)
+	return cfg, classifier, err
+}
+
+// run serves until SIGINT or SIGTERM.
+func (s *server) run() error {
+	if !strings.HasPrefix(*s.telemetryPath, "/") {
+		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", *s.telemetryPath)
+	}
+	cfg, classifier, err := s.load()
+	if err != nil {
+		return err
+	}
+	s.logger.Info("starting "+name, "version", version.Info())
+	if *s.configFile == "" {
+		s.logger.Info("no --config.file: following the usual mail log of this host", "file", cfg.Sources[0].File)
+	}
+	counts := pipeline.New(cfg, classifier, s.logger)
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		metrics.NewCollector(counts.Cut), versioncollector.NewCollector(name),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	reloads := metrics.NewReloads(registry)
+	var reloading sync.Mutex
+	reload := func() error {
+		reloading.Lock()
+		defer reloading.Unlock()
+		cfg, classifier, err := s.load()
+		reloads.Done(err)
+		if err != nil {
+			return err
+		}
+		counts.Reload(cfg, classifier)
+		return nil
+	}
+	options := web.Options{Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready}
+	if *s.lifecycle {
+		options.Reload = reload
+	}
+	handler, err := web.NewHandler(options)
+	if err != nil {
+		return err
+	}
+	return s.serve(handler, counts, reload)
+}
+
+// serve runs the daemon's parts and ends them together.
+func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload func() error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
+	httpServer := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- toolkit.ListenAndServe(httpServer, s.web, s.logger) }()
+
+	reading, stopReading := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { counts.Run(reading) })
+	defer done.Wait()
+	defer stopReading()
+
+	for {
+		select {
+		case err := <-failed:
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = fmt.Errorf("%w: is it running already? Another address can be given with --web.listen-address", err)
+			}
+			return err
+		case <-hangup:
+			if err := reload(); err != nil {
+				s.logger.Error("the configuration was not read again: the former one stays in force", "err", err)
+			}
+		case <-ctx.Done():
+			s.logger.Info("stopping")
+			ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+			defer cancel()
+			if err := httpServer.Shutdown(ctx); err != nil {
+				return fmt.Errorf("stop serving: %w", err)
+			}
+			return nil
+		}
+	}
+}

@@ -1,0 +1,201 @@
+// Package counter counts what the logs told. It is the one place that does.
+package counter
+
+import (
+	"time"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/logparse"
+)
+
+// Limits of a source's series. What a log can make grow without bound is folded
+// into "other" past them; code, reason and peer never are.
+const (
+	maxPrograms       = 32
+	maxSentDetail     = 1000
+	maxReceivedDetail = 2000
+	maxDeliveries     = 1000
+)
+
+// Folded label values.
+const other = "other"
+
+// OtherEnhanced stands for the enhanced codes that no table knows. Its class is
+// none that a reply can have.
+var OtherEnhanced = logparse.EnhancedCode{Class: 9}
+
+// The label values of the families. Labels that follow from others, as class
+// from code, are left to the exposition.
+type (
+	// Detail are the labels of the widest reply families, of which the narrower
+	// ones are sums. Provider is "" for replies sent.
+	Detail struct {
+		MTA, Peer, Program, Provider string
+		Command                      logparse.Command
+		Code                         logparse.Code
+		Enhanced                     logparse.EnhancedCode
+		Reason                       string
+	}
+	// Delivery are the labels of delivery attempts; code 0 where nobody answered.
+	Delivery struct {
+		MTA, Peer, Provider string
+		Code                logparse.Code
+		Reason              string
+	}
+	// Dialogue are the labels of positive replies of the dialogue.
+	Dialogue struct {
+		MTA     string
+		Command logparse.Command
+		Code    logparse.Code
+	}
+	// Refusal are the labels of refusals without a code.
+	Refusal struct {
+		MTA, Peer string
+		Command   logparse.Command
+	}
+	// Shape names a form of lines that is not understood.
+	Shape struct{ MTA, Shape string }
+)
+
+// A Count is a counter's value since a time.
+type Count struct {
+	Value   uint64
+	Created time.Time
+}
+
+// Family names a family in which series were folded.
+type Family string
+
+// The families that fold.
+const (
+	SentDetail     Family = "smtp_replies_sent_detail_total"
+	ReceivedDetail Family = "smtp_replies_received_detail_total"
+	Deliveries     Family = "smtp_deliveries_total"
+)
+
+// A Source counts what one source told. It is not safe for concurrent use.
+type Source struct {
+	created  time.Time
+	mtas     []string
+	programs map[string]string // interned
+
+	sent, received                 map[Detail]*Count
+	deliveries                     map[Delivery]*Count
+	dialogueSent, dialogueReceived map[Dialogue]*Count
+	refusals                       map[Refusal]*Count
+	lines                          map[logparse.Outcome]*Count
+	notUnderstood                  map[Shape]*Count
+	lost                           map[string]*Count // by logger
+	folded                         map[Family]*Count
+	lastLine                       time.Time
+}
+
+// NewSource returns the counts of a source whose lines are of the given MTAs.
+// Series that are known beforehand are 0 from now on.
+func NewSource(mtas []string, now time.Time) *Source {
+	s := &Source{
+		created: now, mtas: mtas, programs: map[string]string{},
+		sent: map[Detail]*Count{}, received: map[Detail]*Count{}, deliveries: map[Delivery]*Count{},
+		dialogueSent: map[Dialogue]*Count{}, dialogueReceived: map[Dialogue]*Count{}, refusals: map[Refusal]*Count{},
+		lines: map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
+		lost: map[string]*Count{}, folded: map[Family]*Count{},
+	}
+	s.zero(now)
+	return s
+}
+
+// Line counts a line and what it told; labels has the labels of each event.
+func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Time) {
+	s.lastLine = now
+	add(s.lines, r.Outcome, 1, now)
+	if r.Outcome == logparse.NotUnderstood {
+		add(s.notUnderstood, Shape{r.MTA, r.Shape}, 1, now)
+	}
+	for i := range r.Events {
+		s.event(r, &r.Events[i], &labels[i], now)
+	}
+}
+
+func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
+	switch e.Kind {
+	case logparse.LostLines:
+		add(s.lost, e.Logger, e.Count, now)
+	case logparse.Refusal:
+		add(s.refusals, Refusal{r.MTA, l.Peer, e.Command}, e.Count, now)
+	case logparse.Reply:
+		if !e.Repeat {
+			s.reply(r, e, l, now)
+		}
+	}
+	if e.Deliveries > 0 {
+		s.delivery(Delivery{r.MTA, l.Peer, l.Provider, e.Code, l.Reason}, e.Deliveries, now)
+	}
+}
+
+func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
+	switch {
+	case e.Dialogue && e.Direction == logparse.Sent:
+		add(s.dialogueSent, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+	case e.Dialogue:
+		add(s.dialogueReceived, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+	default:
+		key := Detail{
+			MTA: r.MTA, Peer: l.Peer, Program: s.program(r.Envelope.Program), Command: e.Command,
+			Code: e.Code, Enhanced: e.Enhanced, Reason: l.Reason,
+		}
+		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {
+			key.Enhanced = OtherEnhanced
+		}
+		if e.Direction == logparse.Sent {
+			s.detail(s.sent, SentDetail, maxSentDetail, key, e.Count, now)
+		} else {
+			key.Provider = l.Provider
+			s.detail(s.received, ReceivedDetail, maxReceivedDetail, key, e.Count, now)
+		}
+	}
+}
+
+// program returns the label of a syslog identifier.
+func (s *Source) program(identifier []byte) string {
+	if p, ok := s.programs[string(identifier)]; ok {
+		return p
+	}
+	if len(s.programs) == maxPrograms {
+		return other
+	}
+	p := string(identifier)
+	s.programs[p] = p
+	return p
+}
+
+// detail counts replies, under folded labels where the family is full.
+func (s *Source) detail(counts map[Detail]*Count, family Family, limit int, key Detail, n int, now time.Time) {
+	if counts[key] == nil && len(counts) >= limit {
+		if key.Enhanced.Class != 0 {
+			key.Enhanced = OtherEnhanced
+		}
+		if counts[key] == nil {
+			key.Program, key.Command = other, logparse.OtherCommand
+		}
+		add(s.folded, family, n, now)
+	}
+	add(counts, key, n, now)
+}
+
+func (s *Source) delivery(key Delivery, n int, now time.Time) {
+	if s.deliveries[key] == nil && len(s.deliveries) >= maxDeliveries {
+		key.Provider = other
+		add(s.folded, Deliveries, n, now)
+	}
+	add(s.deliveries, key, n, now)
+}
+
+// add counts n under a key. It allocates at a key's first use only.
+func add[K comparable](counts map[K]*Count, key K, n int, now time.Time) {
+	c := counts[key]
+	if c == nil {
+		c = &Count{Created: now}
+		counts[key] = c
+	}
+	c.Value += uint64(n)
+}

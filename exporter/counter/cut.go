@@ -1,0 +1,88 @@
+package counter
+
+import (
+	"time"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// The labels of the narrower reply families, sums over Detail.
+type (
+	Reply struct {
+		MTA, Peer string
+		Code      logparse.Code
+	}
+	ByReason struct {
+		MTA, Peer string
+		CodeReason
+	}
+)
+
+// A Cut is the counts of a source at one instant. It shares no memory with the
+// Source and is never changed.
+type Cut struct {
+	Sent, Received                 map[Reply]Count
+	SentByReason, ReceivedByReason map[ByReason]Count
+	SentDetail, ReceivedDetail     map[Detail]Count
+	Deliveries                     map[Delivery]Count
+	DialogueSent, DialogueReceived map[Dialogue]Count
+	Refusals                       map[Refusal]Count
+	Lines                          map[logparse.Outcome]Count
+	NotUnderstood                  map[Shape]Count
+	Lost                           map[string]Count // by logger
+	Folded                         map[Family]Count
+	LastLine                       time.Time // zero before the first one
+}
+
+// Cut returns the counts as they are now.
+func (s *Source) Cut() *Cut {
+	c := &Cut{
+		SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
+		DialogueSent: clone(s.dialogueSent), DialogueReceived: clone(s.dialogueReceived), Refusals: clone(s.refusals),
+		Lines: clone(s.lines), NotUnderstood: clone(s.notUnderstood), Lost: clone(s.lost), Folded: clone(s.folded),
+		LastLine: s.lastLine,
+	}
+	c.Sent, c.SentByReason = s.sums(c.SentDetail, sentPeers, sentAlerts)
+	c.Received, c.ReceivedByReason = s.sums(c.ReceivedDetail, receivedPeers, receivedAlerts)
+	return c
+}
+
+// sums returns the narrower families of detail: with them the sums agree in
+// every cut. Their known series are 0 from the source's start.
+func (s *Source) sums(detail map[Detail]Count, peers []string, alerts []CodeReason) (map[Reply]Count, map[ByReason]Count) {
+	replies, byReason := map[Reply]Count{}, map[ByReason]Count{}
+	for _, mta := range s.mtas {
+		for _, p := range peers {
+			for _, info := range logparse.Codes() {
+				if info.Status == "standard" {
+					replies[Reply{mta, p, info.Code}] = Count{Created: s.created}
+				}
+			}
+			for _, pair := range alerts {
+				byReason[ByReason{mta, p, pair}] = Count{Created: s.created}
+			}
+		}
+	}
+	for key, count := range detail {
+		sum(replies, Reply{key.MTA, key.Peer, key.Code}, count)
+		sum(byReason, ByReason{key.MTA, key.Peer, CodeReason{key.Code, key.Reason}}, count)
+	}
+	return replies, byReason
+}
+
+func sum[K comparable](counts map[K]Count, key K, more Count) {
+	c, ok := counts[key]
+	if !ok || more.Created.Before(c.Created) {
+		c.Created = more.Created
+	}
+	c.Value += more.Value
+	counts[key] = c
+}
+
+func clone[K comparable](counts map[K]*Count) map[K]Count {
+	c := make(map[K]Count, len(counts))
+	for key, count := range counts {
+		c[key] = *count
+	}
+	return c
+}

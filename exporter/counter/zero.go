@@ -1,0 +1,70 @@
+package counter
+
+import (
+	"time"
+
+	"smtp_reply_exporter/exporter/peer"
+	"smtp_reply_exporter/logparse"
+)
+
+// A CodeReason is a code with the reason of its replies.
+type CodeReason struct {
+	Code   logparse.Code
+	Reason string
+}
+
+// The pairs that the bundled alert rules (dashboards/) name: their series are 0
+// from the start, so that rate() sees their first event.
+var (
+	sentAlerts = []CodeReason{
+		{451, "system_error"}, {451, "system_storage"}, {451, "dns"}, {451, "greylisted"}, {451, "policy"},
+		{452, "system_storage"}, {452, "too_many_recipients"}, {452, "policy"}, {452, "mailbox_full"},
+	}
+	receivedAlerts = []CodeReason{
+		{421, "blocklist"}, {421, "connection_limit"}, {421, "rate_limited"}, {421, "system_error"},
+		{451, "blocklist"}, {451, "connection_limit"}, {451, "dns"}, {451, "greylisted"}, {451, "policy"},
+		{451, "rate_limited"}, {451, "spam_content"}, {451, "system_error"}, {451, "system_storage"},
+		{452, "mailbox_full"}, {452, "system_storage"}, {452, "too_many_recipients"},
+		{550, "blocklist"}, {554, "blocklist"},
+	}
+	sentPeers     = []string{peer.External, peer.Internal, peer.Authenticated}
+	receivedPeers = []string{peer.External, peer.Internal}
+
+	// dialogue are the replies of an ordinary session.
+	dialogue = []Dialogue{
+		{Command: logparse.Connect, Code: 220}, {Command: logparse.Ehlo, Code: 250}, {Command: logparse.StartTLS, Code: 220},
+		{Command: logparse.Auth, Code: 235}, {Command: logparse.Mail, Code: 250}, {Command: logparse.Rcpt, Code: 250},
+		{Command: logparse.Data, Code: 354}, {Command: logparse.Rset, Code: 250}, {Command: logparse.Quit, Code: 221},
+	}
+	refused = []logparse.Command{
+		logparse.Auth, logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData, logparse.OtherCommand,
+	}
+)
+
+// zero makes the series that are known beforehand and that are not sums.
+func (s *Source) zero(now time.Time) {
+	for _, outcome := range logparse.Outcomes() {
+		add(s.lines, outcome, 0, now)
+	}
+	for _, logger := range logparse.Loggers() {
+		add(s.lost, logger, 0, now)
+	}
+	for _, family := range []Family{SentDetail, ReceivedDetail, Deliveries} {
+		add(s.folded, family, 0, now)
+	}
+	for _, mta := range s.mtas {
+		for _, d := range dialogue {
+			d.MTA = mta
+			add(s.dialogueSent, d, 0, now)
+			add(s.dialogueReceived, d, 0, now)
+		}
+		for _, p := range sentPeers {
+			for _, c := range refused {
+				add(s.refusals, Refusal{mta, p, c}, 0, now)
+			}
+		}
+		for _, shape := range logparse.Shapes(mta) {
+			add(s.notUnderstood, Shape{mta, shape}, 0, now)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+// Package metrics exposes the counts to Prometheus.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/logparse"
+)
+
+// A Collector exposes all families of the counts from one cut a scrape, so that
+// their sums agree. It is safe for concurrent use.
+type Collector struct {
+	cut func() *pipeline.Cut
+}
+
+// NewCollector returns a Collector that asks cut for what it exposes.
+func NewCollector(cut func() *pipeline.Cut) *Collector { return &Collector{cut} }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+func selfDesc(name, help string, labels ...string) *prometheus.Desc {
+	return desc("smtp_reply_exporter_"+name, help, append([]string{"source"}, labels...)...)
+}
+
+const notDialogue = "; without the positive replies of the dialogue (220, 354, ...), which are in smtp_dialogue_replies_"
+
+var (
+	sent = desc("smtp_replies_sent_total",
+		"Replies of this server to its clients: refusals, and the acceptance of messages"+notDialogue+"sent_total.",
+		"source", "mta", "peer", "code", "class", "meaning")
+	received = desc("smtp_replies_received_total",
+		"Replies of other servers to this one: refusals, and the acceptance of messages and recipients"+notDialogue+"received_total.",
+		"source", "mta", "peer", "code", "class", "meaning")
+	sentByReason = desc("smtp_replies_sent_by_reason_total",
+		"The replies of smtp_replies_sent_total by reason.",
+		"source", "mta", "peer", "code", "reason")
+	receivedByReason = desc("smtp_replies_received_by_reason_total",
+		"The replies of smtp_replies_received_total by reason.",
+		"source", "mta", "peer", "code", "reason")
+	sentDetail = desc("smtp_replies_sent_detail_total",
+		"The replies of smtp_replies_sent_total by what was answered and why.",
+		"source", "mta", "peer", "program", "command", "code", "enhanced_code", "reason")
+	receivedDetail = desc("smtp_replies_received_detail_total",
+		"The replies of smtp_replies_received_total by who answered what and why.",
+		"source", "mta", "peer", "program", "provider", "command", "code", "enhanced_code", "reason")
+	deliveries = desc("smtp_deliveries_total",
+		"Ends of delivery attempts, one a recipient, by what ended them; code none where nobody answered.",
+		"source", "mta", "peer", "provider", "code", "class", "reason")
+	dialogueSent = desc("smtp_dialogue_replies_sent_total",
+		"Positive replies of the dialogue with clients, from session summaries and logged dialogues.",
+		"source", "mta", "command", "code", "class", "meaning")
+	dialogueReceived = desc("smtp_dialogue_replies_received_total",
+		"Positive replies of the dialogue with servers, from logged dialogues.",
+		"source", "mta", "command", "code", "class", "meaning")
+	refusals = desc("smtp_refusals_without_code_total",
+		"Refusals to clients of which the log does not tell the code.",
+		"source", "mta", "peer", "command")
+	codeInfo = desc("smtp_reply_code_info",
+		"What the reply codes mean, 1 for each code of the catalogue.",
+		"code", "class", "category", "class_name", "meaning")
+)
+
+var (
+	up             = selfDesc("source_up", "Whether the source can be read.")
+	lines          = selfDesc("source_lines_total", "Lines read, by what they were: reply, other lines of an MTA, foreign programs', not understood.", "result")
+	readBytes      = selfDesc("source_read_bytes_total", "Bytes read.")
+	behind         = selfDesc("source_behind_bytes", "Bytes that are written and not read yet.")
+	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "When the source was last read to its end after it had not been, in seconds since 1970.")
+	lastLine       = selfDesc("source_last_line_timestamp_seconds", "When the last line was read, in seconds since 1970.")
+	rotations      = selfDesc("source_rotations_total", "Files that took the name of another one.")
+	truncations    = selfDesc("source_truncations_total", "Files that lost what had been read.")
+	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes that were seen in a file and gone before they could be read.")
+	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger says it dropped: all counts are too low by what they told.", "by")
+	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies and are not understood, by their form.", "mta", "shape")
+	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other, since the family was full.", "family")
+	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
+	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, upstreamLost, notUnderstood, foldedReplies}
+)
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range descsOfCounts {
+		ch <- d
+	}
+	for _, d := range descsOfSources {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	for _, info := range logparse.Codes() {
+		code := info.Code
+		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,
+			code.String(), code.ClassLabel(), code.Category(), code.ClassName(), info.Meaning)
+	}
+	cut := c.cut()
+	for i := range cut.Sources {
+		s := &cut.Sources[i]
+		o := out{ch, s.Name}
+		o.replies(s)
+		o.health(s)
+	}
+}
+
+// out sends the metrics of one source.
+type out struct {
+	ch     chan<- prometheus.Metric
+	source string
+}
+
+func (o out) counter(d *prometheus.Desc, c counter.Count, labels ...string) {
+	o.ch <- prometheus.MustNewConstMetricWithCreatedTimestamp(d, prometheus.CounterValue, float64(c.Value), c.Created,
+		append([]string{o.source}, labels...)...)
+}
+
+func (o out) gauge(d *prometheus.Desc, value float64) {
+	o.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, o.source)
+}
+
+func (o out) time(d *prometheus.Desc, at time.Time) {
+	if !at.IsZero() {
+		o.gauge(d, float64(at.UnixMilli())/1000)
+	}
+}

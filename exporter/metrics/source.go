@@ -1,0 +1,95 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/logparse"
+)
+
+// replies sends the families of what the logs told.
+func (o out) replies(s *pipeline.SourceCut) {
+	for k, n := range s.Sent {
+		o.counter(sent, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+	}
+	for k, n := range s.Received {
+		o.counter(received, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+	}
+	for k, n := range s.SentByReason {
+		o.counter(sentByReason, n, k.MTA, k.Peer, k.Code.String(), k.Reason)
+	}
+	for k, n := range s.ReceivedByReason {
+		o.counter(receivedByReason, n, k.MTA, k.Peer, k.Code.String(), k.Reason)
+	}
+	for k, n := range s.SentDetail {
+		o.counter(sentDetail, n, k.MTA, k.Peer, k.Program, command(k.Command), k.Code.String(), enhanced(k.Enhanced), k.Reason)
+	}
+	for k, n := range s.ReceivedDetail {
+		o.counter(receivedDetail, n, k.MTA, k.Peer, k.Program, k.Provider, command(k.Command), k.Code.String(),
+			enhanced(k.Enhanced), k.Reason)
+	}
+	for k, n := range s.Deliveries {
+		o.counter(deliveries, n, k.MTA, k.Peer, k.Provider, k.Code.String(), k.Code.ClassLabel(), k.Reason)
+	}
+	for k, n := range s.DialogueSent {
+		o.counter(dialogueSent, n, k.MTA, command(k.Command), k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+	}
+	for k, n := range s.DialogueReceived {
+		o.counter(dialogueReceived, n, k.MTA, command(k.Command), k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+	}
+	for k, n := range s.Refusals {
+		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command))
+	}
+}
+
+// health sends what is known of the source itself.
+func (o out) health(s *pipeline.SourceCut) {
+	var isUp float64
+	if s.Stats.Up {
+		isUp = 1
+	}
+	o.gauge(up, isUp)
+	o.gauge(behind, float64(s.Stats.BehindBytes))
+	o.time(caughtUp, s.CaughtUp)
+	o.time(lastLine, s.LastLine)
+	o.total(readBytes, s.Stats.ReadBytes)
+	o.total(rotations, s.Stats.Rotations)
+	o.total(truncations, s.Stats.Truncations)
+	o.total(lostBytes, s.Stats.LostBytes)
+	for k, n := range s.Lines {
+		o.counter(lines, n, k.String())
+	}
+	for k, n := range s.Lost {
+		o.counter(upstreamLost, n, k)
+	}
+	for k, n := range s.NotUnderstood {
+		o.counter(notUnderstood, n, k.MTA, k.Shape)
+	}
+	for k, n := range s.Folded {
+		o.counter(foldedReplies, n, string(k))
+	}
+}
+
+func (o out) total(d *prometheus.Desc, value int64) {
+	o.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), o.source)
+}
+
+// command returns the label of a command; "none" where the log does not say.
+func command(c logparse.Command) string {
+	if c == logparse.NoCommand {
+		return "none"
+	}
+	return c.String()
+}
+
+// enhanced returns the label of an enhanced code.
+func enhanced(e logparse.EnhancedCode) string {
+	switch {
+	case e == counter.OtherEnhanced:
+		return "other"
+	case e.Class == 0:
+		return "none"
+	}
+	return e.String()
+}

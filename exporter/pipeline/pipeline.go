@@ -1,0 +1,198 @@
+// Package pipeline moves lines from their sources through the parsers into the
+// counters.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/logparse"
+)
+
+// cutAge is how long a cut serves several scrapes.
+const cutAge = time.Second
+
+// parserIdle is after what time without a line a path's parser is let go. No
+// SMTP session lasts that long (RFC 5321 §4.5.3.2).
+const parserIdle = time.Hour
+
+// A Pipeline follows the sources of a configuration. Run is one goroutine's;
+// all else may be called by others at any time.
+type Pipeline struct {
+	logger *slog.Logger
+
+	mu         sync.Mutex
+	follower   *follow.Follower
+	classifier *classify.Classifier
+	sources    []*source
+	labels     []classify.Labels // of one line
+	now        time.Time         // of the present poll
+	polled     bool
+	pruned     time.Time
+	cut        *Cut
+}
+
+// A source is one source of the configuration, with what goes on when the
+// configuration is read again.
+type source struct {
+	name     string
+	counts   *counter.Source
+	parsers  map[string]*parser // by path: each file has its own sessions
+	stats    follow.Stats       // of the present follower
+	before   follow.Stats       // of those before it
+	caughtUp time.Time
+}
+
+type parser struct {
+	*logparse.Parser
+	used time.Time
+}
+
+// New returns a pipeline for a configuration. It reads nothing before Run.
+func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger) *Pipeline {
+	p := &Pipeline{logger: logger}
+	p.configure(cfg, classifier, time.Now())
+	return p
+}
+
+// Reload goes on with another configuration. Sources of the same name keep
+// their counts, files that stay followed their position.
+func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.configure(cfg, classifier, time.Now())
+	p.cut = nil
+}
+
+func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, now time.Time) {
+	kept := map[string]*source{}
+	for _, s := range p.sources {
+		kept[s.name] = s
+	}
+	p.classifier = classifier
+	p.sources = nil
+	var files []follow.Source
+	for _, sc := range cfg.Sources {
+		s := kept[sc.Name]
+		if s == nil {
+			mtas := logparse.MTAs()
+			if sc.MTA != "auto" {
+				mtas = []string{sc.MTA}
+			}
+			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now), parsers: map[string]*parser{}}
+		}
+		s.before, s.stats = s.total(), follow.Stats{}
+		p.sources = append(p.sources, s)
+		files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
+		p.logger.Info("following", "name", sc.Name, "file", sc.File, "start", sc.Start)
+	}
+	follower := follow.New(follow.Config{Sources: files})
+	if p.follower != nil {
+		follower.Restore(p.follower.Positions())
+		p.follower.Close()
+	}
+	p.follower, p.polled = follower, false
+}
+
+// total adds what earlier followers counted.
+func (s *source) total() follow.Stats {
+	t := s.stats
+	t.ReadBytes += s.before.ReadBytes
+	t.Rotations += s.before.Rotations
+	t.Truncations += s.before.Truncations
+	t.LostBytes += s.before.LostBytes
+	return t
+}
+
+// Run reads until the context ends, and closes the files.
+func (p *Pipeline) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.follower.Close()
+			return
+		case <-timer.C:
+		}
+		more, err := p.poll(time.Now())
+		p.log(err)
+		if more {
+			timer.Reset(0)
+		} else {
+			timer.Reset(follow.Interval)
+		}
+	}
+}
+
+// poll reads a bounded amount of what is new.
+func (p *Pipeline) poll(now time.Time) (more bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = now
+	more, err = p.follower.Poll(now, p.line)
+	p.polled = true
+	for i, s := range p.sources {
+		before := s.stats.CaughtUp
+		s.stats = p.follower.Stats(i)
+		if s.stats.CaughtUp && !before {
+			s.caughtUp = now
+		}
+	}
+	if now.Sub(p.pruned) > parserIdle {
+		p.pruned = now
+		for _, s := range p.sources {
+			for path, parser := range s.parsers {
+				if now.Sub(parser.used) > parserIdle {
+					delete(s.parsers, path)
+				}
+			}
+		}
+	}
+	return more, err
+}
+
+// line counts one line.
+func (p *Pipeline) line(line follow.Line) {
+	s := p.sources[line.Source]
+	parsing := s.parsers[line.Path]
+	if parsing == nil {
+		parsing = &parser{Parser: logparse.NewParser()}
+		s.parsers[line.Path] = parsing
+	}
+	parsing.used = p.now
+	result := parsing.Parse(line.Text)
+	p.labels = p.labels[:0]
+	for i := range result.Events {
+		p.labels = append(p.labels, p.classifier.Labels(&result.Events[i]))
+	}
+	s.counts.Line(&result, p.labels, p.now)
+}
+
+// log tells each thing that a poll found wrong.
+func (p *Pipeline) log(err error) {
+	if err == nil {
+		return
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		if errors.Is(err, fs.ErrNotExist) {
+			p.logger.Info("waiting for a log that does not exist yet", "err", err)
+		} else {
+			p.logger.Warn("reading a log", "err", err)
+		}
+	}
+}
