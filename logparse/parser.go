@@ -51,6 +51,7 @@ func Shapes(mta string) []string {
 type Parser struct {
 	unwrapper unwrapper
 	postfix   postfix
+	line      postfixLine // here, since a line of its own would be allocated
 	events    []Event
 }
 
@@ -78,7 +79,8 @@ func (p *Parser) Parse(line []byte) Result {
 		return Result{Outcome: Foreign, Envelope: env}
 	}
 	message, count := repeatedMessage(env.Message)
-	l := postfixLine{postfix: &p.postfix, env: &env, service: service, count: count, events: p.events}
+	l := &p.line
+	*l = postfixLine{postfix: &p.postfix, env: env, service: service, count: count, events: p.events}
 	shape := l.parse(message)
 	p.events = l.events
 	result := Result{MTA: postfixName, Envelope: env, Events: l.events}

@@ -56,7 +56,7 @@ type session struct {
 // A postfixLine is one line while it is parsed.
 type postfixLine struct {
 	*postfix
-	env     *Envelope
+	env     Envelope
 	service string
 	count   int // how often the logger says the message came
 	process hash
@@ -105,6 +105,8 @@ func daemon(name []byte) string {
 		return "postscreen"
 	case "cleanup":
 		return "cleanup"
+	case "pickup":
+		return "pickup"
 	case "error", "retry":
 		return "error"
 	case "local", "virtual", "pipe", "discard":
@@ -129,6 +131,11 @@ func (l *postfixLine) parse(message []byte) (shape string) {
 		return l.postscreen(message)
 	case "cleanup":
 		return l.cleanup(message)
+	case "pickup":
+		// QID: uid=0 from=<root>: the id is no longer that of a message from smtpd.
+		if id, _ := cutQueueID(message); id != nil {
+			l.messages.remove(uint64(l.messageKey(id)))
+		}
 	case "error", "local":
 		if id, rest := cutQueueID(message); id != nil {
 			if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {

@@ -8,8 +8,9 @@ import "bytes"
 func (l *postfixLine) cleanup(message []byte) (shape string) {
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
 		id, rest := cutQueueID(rest)
-		for i := range impliedByCleanup {
-			if r := &impliedByCleanup[i]; id != nil && bytes.HasPrefix(rest, []byte(r.prefix)) {
+		for i := range impliedOfMessage {
+			r := &impliedOfMessage[i]
+			if id != nil && r.command == EndOfData && bytes.HasPrefix(rest, []byte(r.prefix)) {
 				l.emitEndOfData(id, Event{Code: r.code, Enhanced: r.enhanced, Implied: true})
 			}
 		}
@@ -30,13 +31,6 @@ func (l *postfixLine) cleanup(message []byte) (shape string) {
 		}
 	}
 	return ""
-}
-
-// impliedByCleanup are faults at writing the queue file (cleanup_out.c), which
-// smtpd answers as cleanup_strerror.c says.
-var impliedByCleanup = []impliedReply{
-	{"write queue file: ", 451, EnhancedCode{4, 3, 0}, EndOfData},
-	{"queue file size limit exceeded", 552, EnhancedCode{5, 3, 4}, EndOfData},
 }
 
 // milterRejected reads a milter's verdict on a whole message

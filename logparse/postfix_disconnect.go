@@ -8,11 +8,13 @@ import "bytes"
 //	disconnect from NAME[IP] ehlo=1 mail=1 rcpt=2/3 data=1 quit=1 commands=6/7
 //
 // It is the only trace of most positive replies: n of ok/total are the commands
-// that were obeyed. Three things are not as they look. A 354 precedes each
+// that were obeyed. Some things are not as they look. A 354 precedes each
 // message, also those that were refused or cut off after it. A STARTTLS whose
 // handshake failed was answered 220 before. An XCLIENT counts as refused where
-// it was obeyed. Commands that failed and of which no other line told are
-// refusals without code.
+// it was obeyed. RCPT counts as obeyed where smtpd_recipient_limit refused it
+// with 452. The greeting was a 220 where any command was obeyed: smtpd logs each
+// of the other greetings that it goes on after. Commands that failed and of
+// which no other line told are refusals without code.
 func (l *postfixLine) disconnect(rest []byte) (shape string) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
@@ -45,10 +47,10 @@ func (l *postfixLine) disconnect(rest []byte) (shape string) {
 			*s = session{}
 			return shapeDisconnect
 		}
-		greeted = greeted || obeyed > 0 && (string(command) == "ehlo" || string(command) == "helo")
+		greeted = greeted || obeyed > 0 && string(command) != "commands"
 		sum.count(command, obeyed, total-obeyed)
 	}
-	if greeted {
+	if greeted && s.explained[Connect] == 0 {
 		sum.obeyed(Connect, 220, 1)
 	}
 	*s = session{}

@@ -52,9 +52,6 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 			Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced, Command: r.command, Addr: addr,
 			Repeat: s.shownNext(),
 		}
-		if where, ok := bytes.CutPrefix(rest, []byte(" after ")); ok && r.command == NoCommand {
-			e.Command = commandAt(where)
-		}
 		l.emit(e)
 		return ""
 	}

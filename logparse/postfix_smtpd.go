@@ -51,6 +51,9 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		}
 		return ""
 	}
+	if l.implied(&tlsAborted, rest) {
+		return ""
+	}
 	milter := false
 	what, ok := bytes.CutPrefix(rest, []byte("reject: "))
 	if !ok {
@@ -92,6 +95,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 			e.Implied = e.Code != 554
 			e.Code, e.Enhanced = 554, EnhancedCode{}
 			s.told = true
+			s.explain(Connect)
 		} else {
 			// Sent later, to MAIL, and logged then (smtpd.c, helo_cmd()).
 			e.Repeat, e.Command = true, Mail

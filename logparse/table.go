@@ -66,6 +66,19 @@ func (t *table[V]) put(key uint64) *V {
 	return &oldest.value
 }
 
+// remove forgets a key.
+func (t *table[V]) remove(key uint64) {
+	set := *t.set(key)
+	if set == nil {
+		return
+	}
+	for i := range set {
+		if set[i].key == key {
+			set[i] = entry[V]{}
+		}
+	}
+}
+
 // A hash names what lines have in common, such as a process or a reply's text,
 // in 64 bits. It multiplies and folds eight bytes at a time, as wyhash does.
 type hash uint64
