@@ -4,7 +4,7 @@ import "bytes"
 
 // maxRepeated bounds the counts that loggers claim, so that a forged or damaged
 // line cannot overflow a counter.
-const maxRepeated = 1 << 30
+const maxRepeated = 1 << 20
 
 // The loggers that tell how many lines they dropped.
 const (

@@ -39,9 +39,9 @@ type session struct {
 	authenticated bool
 	handshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
 	told          bool                // a line told of a reply that the transcript shows next
-	explained     [numCommands]uint16 // refused commands that lines of their own told
-	accepted      uint16              // messages of which proxy-accept told
-	dataLost      uint16              // messages refused or cut off after the 354
+	explained     [numCommands]uint32 // refused commands that lines of their own told
+	accepted      uint32              // messages of which proxy-accept told
+	dataLost      uint32              // messages refused or cut off after the 354
 	client        [46]byte            // address, as logged
 	clientLen     uint8
 
@@ -149,35 +149,31 @@ func (l *postfixLine) parse(message []byte) (shape string) {
 // guessService names the daemon by the form of its message, for logs in which
 // the identifier is cut to "postfix". Transcripts cannot be told apart there.
 func guessService(message []byte) string {
-	for _, prefix := range []string{"connect from ", "disconnect from ", "proxy-accept: ", "proxy-reject: ", "warning: proxy "} {
-		if bytes.HasPrefix(message, []byte(prefix)) {
-			return "smtpd"
-		}
-	}
-	for i := range impliedBySmtpd {
-		if bytes.HasPrefix(message, []byte(impliedBySmtpd[i].prefix)) {
-			return "smtpd"
-		}
-	}
 	id, rest := cutQueueID(message)
-	switch {
-	case id == nil:
-		return "other"
-	case bytes.HasPrefix(rest, []byte("client=")):
+	if id == nil {
+		if bytes.HasPrefix(message, []byte("< ")) || bytes.HasPrefix(message, []byte("> ")) {
+			return "other"
+		}
+		for i := range impliedByPostscreen {
+			if bytes.HasPrefix(message, []byte(impliedByPostscreen[i].before)) {
+				return "postscreen"
+			}
+		}
 		return "smtpd"
-	case bytes.HasPrefix(rest, []byte("to=<")):
-		return "smtp" // delivery takes no reply from a relay that is no host
-	case bytes.HasPrefix(rest, []byte("host ")):
+	}
+	switch {
+	case bytes.HasPrefix(rest, []byte("to=<")): // delivery takes no reply from a relay that is no host
 		return "smtp"
 	case bytes.HasPrefix(rest, []byte("reject: header ")), bytes.HasPrefix(rest, []byte("reject: body ")),
 		bytes.HasPrefix(rest, []byte("milter-reject: END-OF-MESSAGE ")):
 		return "cleanup"
 	case bytes.HasPrefix(rest, []byte("reject: RCPT from [")), bytes.HasPrefix(rest, []byte("reject: CONNECT from [")):
 		return "postscreen"
-	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")):
+	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")),
+		bytes.HasPrefix(rest, []byte("client=")), bytes.HasPrefix(rest, []byte(tlsAborted.prefix)):
 		return "smtpd"
 	}
-	return "other"
+	return "smtp" // QID: host NAME[IP] said: ...
 }
 
 // session returns what is remembered of the process' session.
@@ -192,9 +188,9 @@ func (l *postfixLine) emit(e Event) {
 	}
 }
 
-// cutQueueID reads "QID: " or "NOQUEUE: ": 6 to 20 letters and digits (short
-// ids are hexadecimal, long ones are base 52 with a time and an inode,
-// global/mail_queue.h).
+// cutQueueID reads "QID: " or "NOQUEUE: ": letters and digits, at most 24 with
+// room to spare (short ids are hexadecimal, long ones are base 52 with a time
+// and an inode, global/mail_queue.h).
 func cutQueueID(b []byte) (id, rest []byte) {
 	n := 0
 	for n < len(b) && n <= 24 && isAlphanumeric(b[n]) {

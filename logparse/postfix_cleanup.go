@@ -101,8 +101,8 @@ func (l *postfixLine) emitEndOfData(id []byte, e Event) {
 		return
 	}
 	s := l.sessions.put(uint64(*process))
-	s.explain(EndOfData)
-	s.dataLost++
+	l.explain(s, EndOfData)
+	s.dataLost += uint32(l.count)
 	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
 	e.Repeat = s.shownNext()
 	e.Authenticated = s.authenticated

@@ -192,8 +192,9 @@ func quotedReply(text []byte) (e Event, said, ok bool) {
 	if !ok {
 		return Event{}, false, false
 	}
-	// The remark stands behind all that the remote host could write.
-	if i := bytes.LastIndex(rest, []byte(" (in reply to ")); i >= 0 && bytes.HasSuffix(rest, []byte(" command)")) {
+	// The remark stands behind all that the remote host could write; where
+	// Postfix makes none, one would be the remote host's.
+	if i := bytes.LastIndex(rest, []byte(" (in reply to ")); command == NoCommand && i >= 0 && bytes.HasSuffix(rest, []byte(" command)")) {
 		command = answered(rest[i+len(" (in reply to ") : len(rest)-len(" command)")])
 		rest = rest[:i]
 	}

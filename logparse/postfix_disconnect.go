@@ -139,7 +139,7 @@ func (m *summary) messages(n int) {
 
 func (m *summary) refused(c Command, n int) {
 	told := min(n, int(m.s.explained[c]))
-	m.s.explained[c] -= uint16(told)
+	m.s.explained[c] -= uint32(told)
 	if m.s.shown() {
 		return
 	}

@@ -118,9 +118,9 @@ func (l *postfixLine) implied(r *impliedReply, message []byte) bool {
 // emitImplied adds a reply that comes after its line.
 func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 	s := l.session()
-	s.explain(r.command)
+	l.explain(s, r.command)
 	if r.command == EndOfData {
-		s.dataLost++
+		s.dataLost += uint32(l.count)
 	}
 	if addr == nil {
 		addr = s.address()
@@ -155,8 +155,8 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 		where, size, content := bytes.Cut(where, []byte(" ("))
 		if content = content && bytes.HasSuffix(size, []byte(" bytes)")); content && string(where) == "DATA" {
 			s := l.session()
-			s.dataLost++
-			s.explain(Data)
+			s.dataLost += uint32(l.count)
+			l.explain(s, Data)
 		}
 		if r.code == 0 {
 			return true
@@ -197,7 +197,7 @@ func (l *postfixLine) saslFailed(rest []byte) {
 		l.emitImplied(&loginAborted, name, addr)
 	case bytes.HasPrefix(rest, []byte("failed")):
 		s := l.session()
-		s.explain(Auth)
+		l.explain(s, Auth)
 		if !s.shown() {
 			l.emit(Event{Kind: Refusal, Direction: Sent, Count: 1, Command: Auth, Remote: name, Addr: addr})
 		}

@@ -83,7 +83,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		// "bare <LF> received": the code is smtpd_forbid_bare_newline_reject_code.
 		e.Kind = Refusal
-		s.explain(e.Command)
+		l.explain(s, e.Command)
 		if !s.shown() {
 			l.emit(e)
 		}
@@ -95,7 +95,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 			e.Implied = e.Code != 554
 			e.Code, e.Enhanced = 554, EnhancedCode{}
 			s.told = true
-			s.explain(Connect)
+			l.explain(s, Connect)
 		} else {
 			// Sent later, to MAIL, and logged then (smtpd.c, helo_cmd()).
 			e.Repeat, e.Command = true, Mail
@@ -103,7 +103,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		l.emit(e)
 		return ""
 	}
-	s.explain(e.Command)
+	l.explain(s, e.Command)
 	s.told = true
 	l.emit(e)
 	return ""
@@ -181,7 +181,7 @@ func noQueue(id []byte) []byte {
 //
 //	proxy-accept: END-OF-MESSAGE: REPLY; from=<...> to=<...> proto=ESMTP helo=<...>
 func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
-	_, rest, ok := bytes.Cut(rest, []byte(": "))
+	verdict, rest, ok := bytes.Cut(rest, []byte(": "))
 	if !ok {
 		return shapeProxy
 	}
@@ -197,11 +197,15 @@ func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
 	}
 	e.Authenticated = s.authenticated || saslUser(context)
 	e.Repeat = s.shown() // the transcript came first
-	if e.Code.Class() == 2 {
-		s.accepted++
+	if string(verdict) == "accept" {
+		s.accepted += uint32(l.count)
+	} else if e.Code.Class() < 4 {
+		// The filter's answer to an earlier command: Postfix itself refused the
+		// message, and tells so in a line of its own.
+		return ""
 	} else {
-		s.dataLost++
-		s.explain(Data)
+		s.dataLost += uint32(l.count)
+		l.explain(s, Data)
 	}
 	l.emit(e)
 	return ""
@@ -247,11 +251,11 @@ func proxyAddress(b []byte) (name, addr []byte) {
 }
 
 // explain notes that a line of its own told of a command that was refused.
-func (s *session) explain(c Command) {
+func (l *postfixLine) explain(s *session, c Command) {
 	if c == EndOfData {
 		c = Data
 	}
-	s.explained[c]++
+	s.explained[c] += uint32(l.count)
 }
 
 func (s *session) setClient(addr []byte) {
