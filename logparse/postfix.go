@@ -155,7 +155,7 @@ func guessService(message []byte) string {
 			return "other"
 		}
 		for i := range impliedByPostscreen {
-			if bytes.HasPrefix(message, []byte(impliedByPostscreen[i].before)) {
+			if bytes.HasPrefix(message, []byte(impliedByPostscreen[i].prefix)) {
 				return "postscreen"
 			}
 		}

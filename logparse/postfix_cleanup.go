@@ -11,7 +11,7 @@ func (l *postfixLine) cleanup(message []byte) (shape string) {
 		for i := range impliedOfMessage {
 			r := &impliedOfMessage[i]
 			if id != nil && r.command == EndOfData && bytes.HasPrefix(rest, []byte(r.prefix)) {
-				l.emitEndOfData(id, Event{Code: r.code, Enhanced: r.enhanced, Implied: true})
+				l.emitEndOfData(id, r.event())
 			}
 		}
 		return ""

@@ -5,10 +5,9 @@ import "bytes"
 // An impliedReply is a line of smtpd(8) that shows no code, while the source
 // leaves exactly one (smtpd.c 3.7; smtpd_sasl_glue.c for AUTH).
 type impliedReply struct {
-	prefix   string
-	code     Code
-	enhanced EnhancedCode
-	command  Command
+	prefix  string
+	reply   []byte // without the names of hosts that Postfix adds
+	command Command
 	// client is true where the client's name and address follow, maybe after
 	// "COUNT from ". Elsewhere the client's own words do.
 	client bool
@@ -16,53 +15,54 @@ type impliedReply struct {
 
 // impliedBySmtpd are lines that stand before their reply.
 var impliedBySmtpd = []impliedReply{
-	{"warning: Connection concurrency limit exceeded: ", 421, EnhancedCode{4, 7, 0}, Connect, true},
-	{"warning: Connection rate limit exceeded: ", 421, EnhancedCode{4, 7, 0}, Connect, true},
-	{"warning: Message delivery request rate limit exceeded: ", 450, EnhancedCode{4, 7, 1}, Mail, true},
-	{"warning: Recipient address rate limit exceeded: ", 450, EnhancedCode{4, 7, 1}, Rcpt, true},
-	{"warning: AUTH command rate limit exceeded: ", 450, EnhancedCode{4, 7, 1}, Auth, true},
-	{"warning: Refusing STARTTLS request from ", 454, EnhancedCode{4, 7, 0}, StartTLS, true},
-	{"warning: non-SMTP command from ", 221, EnhancedCode{2, 7, 0}, OtherCommand, true},
-	{"warning: reject: ETRN ", 459, EnhancedCode{}, Etrn, false},
-	{"warning: bad ETRN ", 458, EnhancedCode{}, Etrn, false},
-	{"warning: unable to talk to fast flush service", 458, EnhancedCode{}, Etrn, false},
-	// smtpd_haproxy.c; smtpd hangs up with "421 4.3.0 ... Server local error".
-	{"warning: haproxy read: ", 421, EnhancedCode{4, 3, 0}, Connect, false},
+	{"warning: Connection concurrency limit exceeded: ", []byte("421 4.7.0 Error: too many connections"), Connect, true},
+	{"warning: Connection rate limit exceeded: ", []byte("421 4.7.0 Error: too many connections"), Connect, true},
+	{"warning: Message delivery request rate limit exceeded: ", []byte("450 4.7.1 Error: too much mail"), Mail, true},
+	{"warning: Recipient address rate limit exceeded: ", []byte("450 4.7.1 Error: too many recipients"), Rcpt, true},
+	{"warning: AUTH command rate limit exceeded: ", []byte("450 4.7.1 Error: too many AUTH commands"), Auth, true},
+	{"warning: Refusing STARTTLS request from ", []byte("454 4.7.0 Error: too many new TLS sessions"), StartTLS, true},
+	{"warning: non-SMTP command from ", []byte("221 2.7.0 Error: I can break rules, too. Goodbye."), OtherCommand, true},
+	{"warning: reject: ETRN ", []byte("459 service unavailable"), Etrn, false},
+	{"warning: bad ETRN ", []byte("458 Unable to queue messages"), Etrn, false},
+	{"warning: unable to talk to fast flush service", []byte("458 Unable to queue messages"), Etrn, false},
+	{"warning: haproxy read: ", []byte("421 4.3.0 Server local error"), Connect, false}, // smtpd_haproxy.c
 }
 
 // impliedOfMessage are warnings that begin with a queue id. Those of cleanup(8),
 // faults at writing the queue file (cleanup_out.c), smtpd answers as
 // cleanup_strerror.c says.
 var impliedOfMessage = []impliedReply{
-	{"queue file size limit exceeded", 552, EnhancedCode{5, 3, 4}, EndOfData, false},
-	{"write queue file: ", 451, EnhancedCode{4, 3, 0}, EndOfData, false},
-	{"malformed BDAT command syntax from ", 521, EnhancedCode{5, 5, 4}, OtherCommand, true},
-	{"null BDAT request from ", 551, EnhancedCode{5, 7, 1}, OtherCommand, true},
-	{"BDAT request from ", 552, EnhancedCode{5, 3, 4}, OtherCommand, true},
+	{"queue file size limit exceeded", []byte("552 5.3.4 Error: message file too big"), EndOfData, false},
+	{"write queue file: ", []byte("451 4.3.0 Error: queue file write error"), EndOfData, false},
+	{"malformed BDAT command syntax from ", []byte("521 5.5.4 Syntax: BDAT count [LAST]"), OtherCommand, true},
+	{"null BDAT request from ", []byte("551 5.7.1 Null BDAT request"), OtherCommand, true},
+	{"BDAT request from ", []byte("552 5.3.4 Chunk exceeds message size limit"), OtherCommand, true},
 }
 
 // tlsAborted is the reply after a handshake without the certificate that
-// smtpd_tls_req_ccert asks for.
-var tlsAborted = impliedReply{"abort: TLS from ", 421, EnhancedCode{4, 7, 1}, NoCommand, true}
-
-var loginAborted = impliedReply{"", 501, EnhancedCode{5, 7, 0}, Auth, true}
+// smtpd_tls_req_ccert asks for, loginAborted that to a client's "*" in AUTH.
+var (
+	tlsAborted   = impliedReply{"abort: TLS from ", []byte("421 4.7.1 Error: No client certificate presented"), NoCommand, true}
+	loginAborted = impliedReply{"", []byte("501 5.7.0 Authentication aborted"), Auth, true}
+)
 
 // illegalAddress is the reply to an address that smtpd cannot read; VRFY has
 // the same as RCPT.
 var illegalAddress = []impliedReply{
-	{" in MAIL command: ", 501, EnhancedCode{5, 1, 7}, Mail, false},
-	{" in RCPT command: ", 501, EnhancedCode{5, 1, 3}, Rcpt, false},
-	{" in VRFY command: ", 501, EnhancedCode{5, 1, 3}, Vrfy, false},
+	{" in MAIL command: ", []byte("501 5.1.7 Bad sender address syntax"), Mail, false},
+	{" in RCPT command: ", []byte("501 5.1.3 Bad recipient address syntax"), Rcpt, false},
+	{" in VRFY command: ", []byte("501 5.1.3 Bad recipient address syntax"), Vrfy, false},
 }
 
-// endsOfSession stand after their reply, with the last command before it.
-const tooManyErrors = 1
-
+// endsOfSession stand after their reply, with the last command before it; a
+// lost connection had none.
 var endsOfSession = []impliedReply{
-	{"timeout after ", 421, EnhancedCode{4, 4, 2}, NoCommand, false},
-	{"too many errors after ", 421, EnhancedCode{4, 7, 0}, NoCommand, false},
-	{"lost connection after ", 0, EnhancedCode{}, NoCommand, false},
+	{"timeout after ", []byte("421 4.4.2 Error: timeout exceeded"), NoCommand, false},
+	{"too many errors after ", []byte("421 4.7.0 Error: too many errors"), NoCommand, false},
+	{"lost connection after ", nil, NoCommand, false},
 }
+
+const tooManyErrors = 1 // of endsOfSession
 
 // impliedReply reads the lines of impliedBySmtpd and their like.
 func (l *postfixLine) impliedReply(message []byte) bool {
@@ -115,6 +115,14 @@ func (l *postfixLine) implied(r *impliedReply, message []byte) bool {
 	return true
 }
 
+// event returns the reply as an event that lacks its surroundings.
+func (r *impliedReply) event() Event {
+	e := Event{Direction: Sent, Count: 1, Implied: true, Text: r.reply}
+	e.Code, e.Enhanced, _ = ParseReply(r.reply)
+	e.Dialogue = e.Code.Class() == 2
+	return e
+}
+
 // emitImplied adds a reply that comes after its line.
 func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 	s := l.session()
@@ -125,10 +133,9 @@ func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 	if addr == nil {
 		addr = s.address()
 	}
-	l.emit(Event{
-		Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced, Command: r.command,
-		Remote: name, Addr: addr, Authenticated: s.authenticated, Dialogue: r.code.Class() == 2, Repeat: s.shownNext(),
-	})
+	e := r.event()
+	e.Command, e.Remote, e.Addr, e.Authenticated, e.Repeat = r.command, name, addr, s.authenticated, s.shownNext()
+	l.emit(e)
 }
 
 // endOfSession reads the last lines of a session:
@@ -158,15 +165,13 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 			s.dataLost += uint32(l.count)
 			l.explain(s, Data)
 		}
-		if r.code == 0 {
+		if r.reply == nil {
 			return true
 		}
-		name, addr, _, _ := cutHost(from)
 		s := l.session()
-		e := Event{
-			Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced,
-			Remote: name, Addr: addr, Authenticated: s.authenticated, Repeat: s.shown(),
-		}
+		e := r.event()
+		e.Remote, e.Addr, _, _ = cutHost(from)
+		e.Authenticated, e.Repeat = s.authenticated, s.shown()
 		if r == &endsOfSession[tooManyErrors] {
 			e.Command = commandAt(where) // a timeout answers none
 		}

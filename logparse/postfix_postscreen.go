@@ -5,19 +5,18 @@ import "bytes"
 // impliedByPostscreen are lines of postscreen(8) without a code
 // (postscreen.c, postscreen_smtpd.c).
 var impliedByPostscreen = []struct {
-	before, within string
-	code           Code
-	enhanced       EnhancedCode
-	command        Command
+	impliedReply
+	after string // the rest of the line; "" where it differs
 }{
-	{"NOQUEUE: reject: CONNECT from ", ": too many connections", 421, EnhancedCode{4, 7, 0}, Connect},
-	{"NOQUEUE: reject: CONNECT from ", ": all server ports busy", 421, EnhancedCode{4, 3, 2}, Connect},
-	{"NOQUEUE: reject: CONNECT from ", ": all screening ports busy", 421, EnhancedCode{4, 3, 2}, Connect},
-	{"reject: connect from ", ": all screening ports busy", 421, EnhancedCode{4, 3, 2}, Connect},
-	{"COMMAND TIME LIMIT from ", "", 421, EnhancedCode{4, 4, 2}, NoCommand},
-	{"COMMAND LENGTH LIMIT from ", "", 421, EnhancedCode{}, NoCommand},
-	{"COMMAND COUNT LIMIT from ", "", 421, EnhancedCode{}, NoCommand},
-	{"NON-SMTP COMMAND from ", "", 521, EnhancedCode{5, 7, 0}, OtherCommand},
+	{impliedReply{"NOQUEUE: reject: CONNECT from ", []byte("421 4.7.0 Error: too many connections"), Connect, true}, ": too many connections"},
+	{impliedReply{"NOQUEUE: reject: CONNECT from ", []byte("421 4.3.2 All server ports are busy"), Connect, true}, ": all server ports busy"},
+	{impliedReply{"reject: connect from ", []byte("421 4.3.2 All screening ports are busy"), Connect, true}, ": all screening ports busy"},
+	{impliedReply{"NOQUEUE: reject: CONNECT from ", []byte("421 4.3.2 All screening ports are busy"), Connect, true}, ": all screening ports busy"},
+	{impliedReply{"COMMAND TIME LIMIT from ", []byte("421 4.4.2 Error: timeout exceeded"), NoCommand, true}, ""},
+	{impliedReply{"COMMAND LENGTH LIMIT from ", []byte("421 Service unavailable - try again later"), NoCommand, true}, ""},
+	{impliedReply{"COMMAND COUNT LIMIT from ", []byte("421 Service unavailable - try again later"), NoCommand, true}, ""},
+	// As long as postscreen_non_smtp_command_action is drop, the default.
+	{impliedReply{"NON-SMTP COMMAND from ", []byte("521 5.7.0 Error: I can break rules, too. Goodbye."), OtherCommand, true}, ""},
 }
 
 // postscreen reads the lines of postscreen(8), one process that talks to many
@@ -35,7 +34,7 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 	}
 	for i := range impliedByPostscreen {
 		r := &impliedByPostscreen[i]
-		rest, ok := bytes.CutPrefix(message, []byte(r.before))
+		rest, ok := bytes.CutPrefix(message, []byte(r.prefix))
 		if !ok {
 			continue
 		}
@@ -45,13 +44,11 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 		}
 		s := l.screened(addr, rest)
 		rest = cutPort(rest)
-		if r.within != "" && string(rest) != r.within {
+		if r.after != "" && string(rest) != r.after {
 			continue
 		}
-		e := Event{
-			Direction: Sent, Count: 1, Implied: true, Code: r.code, Enhanced: r.enhanced, Command: r.command, Addr: addr,
-			Repeat: s.shownNext(),
-		}
+		e := r.event()
+		e.Command, e.Addr, e.Repeat = r.command, addr, s.shownNext()
 		l.emit(e)
 		return ""
 	}

@@ -44,10 +44,8 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 		}
 	case timeSyslog:
 		for _, layout := range syslogLayouts {
-			// Parsed with its year at once, or 29 February would be no date.
-			if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-				return at, true
-			}
+			// Parsed with the year at once, or 29 February would be no date; a year
+			// of the line's own comes later in the text and wins.
 			if at, err := time.ParseInLocation("2006 "+layout, strconv.Itoa(year)+" "+text, zone); err == nil {
 				return at, true
 			}

@@ -26,8 +26,8 @@ func main() {
 
 	commands := map[string]func() error{}
 	addServe(app, commands, logger)
-	addParse(app, commands)
-	addExplain(app, commands)
+	addParse(app, commands, os.Stdout)
+	addExplain(app, commands, os.Stdout)
 
 	command := kingpin.MustParse(app.Parse(os.Args[1:]))
 	if err := commands[command](); err != nil {

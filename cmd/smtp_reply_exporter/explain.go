@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"smtp_reply_exporter/exporter/provider"
+	"smtp_reply_exporter/exporter/reason"
+	"smtp_reply_exporter/logparse"
+)
+
+// explainWidth is where descriptions are broken into lines.
+const explainWidth = 80
+
+// outcomes say what a code's first digit tells the client (RFC 5321 §4.2.1).
+var outcomes = [...]string{
+	2: "done as asked",
+	3: "the client has to send more",
+	4: "not done; the client should try again later",
+	5: "not done; the client should not try the same again",
+}
+
+func addExplain(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
+	cmd := app.Command("explain", "Tell what a reply code means.")
+	code := cmd.Arg("code", "Reply code such as 451, or an enhanced code alone.").Required().String()
+	enhanced := cmd.Arg("enhanced", "Enhanced code such as 4.7.1.").String()
+	commands[cmd.FullCommand()] = func() error {
+		text, err := explain(*code, *enhanced)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(stdout, text)
+		return err
+	}
+}
+
+// explain says what a reply code means, and the enhanced code behind it if
+// there is one. An enhanced code may stand alone in the first place.
+func explain(first, second string) (string, error) {
+	var b strings.Builder
+	if strings.Contains(first, ".") && second == "" {
+		enhanced, err := parseEnhanced(first)
+		if err != nil {
+			return "", err
+		}
+		explainEnhanced(&b, enhanced)
+		return b.String(), nil
+	}
+	code, _, ok := logparse.ParseReply([]byte(first))
+	if !ok || len(first) != len("451") {
+		return "", fmt.Errorf("%q is no reply code: use three digits from 200 to 599, such as 451", first)
+	}
+	explainCode(&b, code)
+	var enhanced logparse.EnhancedCode
+	if second != "" {
+		var err error
+		if enhanced, err = parseEnhanced(second); err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b)
+		explainEnhanced(&b, enhanced)
+		if code.Class() != int(enhanced.Class) {
+			describe(&b, "Its first digit should be that of the reply code (RFC 2034 §4). Both are counted as they are logged.")
+		}
+	}
+	err := explainReason(&b, code, enhanced)
+	return b.String(), err
+}
+
+func parseEnhanced(s string) (logparse.EnhancedCode, error) {
+	enhanced, n := logparse.ParseEnhanced([]byte(s))
+	if n == 0 || n != len(s) {
+		return enhanced, fmt.Errorf("%q is no enhanced code: use three numbers with a first one of 2, 4 or 5, such as 4.7.1", s)
+	}
+	return enhanced, nil
+}
+
+func explainCode(w io.Writer, code logparse.Code) {
+	info, known := code.Info()
+	fmt.Fprintf(w, "%s %s\n", code, code.Meaning())
+	if known {
+		describe(w, info.Description)
+	} else {
+		describe(w, "No standard and no known server has this code; only its digits have a meaning.")
+	}
+	fmt.Fprintf(w, "  class     %s %s: %s\n", code.ClassLabel(), code.ClassName(), outcomes[code.Class()])
+	fmt.Fprintf(w, "  category  %s\n", code.Category())
+	if known {
+		fmt.Fprintf(w, "  status    %s\n  source    %s\n", info.Status, info.Source)
+	}
+}
+
+func explainEnhanced(w io.Writer, enhanced logparse.EnhancedCode) {
+	info, known := enhanced.Info()
+	if !known {
+		fmt.Fprintf(w, "%s unknown\n", enhanced)
+		describe(w, `No registry and no known server has this code; metrics show it as enhanced_code="other".`)
+		return
+	}
+	fmt.Fprintf(w, "%s %s\n", enhanced, info.Name)
+	describe(w, info.Description)
+	fmt.Fprintf(w, "  source    %s\n", info.Source)
+}
+
+// explainReason tells the reasons of a reply with these codes and a text that
+// says nothing.
+func explainReason(w io.Writer, code logparse.Code, enhanced logparse.EnhancedCode) error {
+	reasons, err := reason.New(nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(w, "\nReason, unless the text or the provider leads to another\n")
+	for _, d := range []logparse.Direction{logparse.Sent, logparse.Received} {
+		fmt.Fprintf(w, "  %-8s  %s\n", d, reasons.Reason(d, code, enhanced, provider.Other, nil))
+	}
+	return nil
+}
+
+// describe writes an indented paragraph.
+func describe(w io.Writer, text string) {
+	line := " "
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+len(" ")+len(word) > explainWidth {
+			fmt.Fprintln(w, line)
+			line = " "
+		}
+		line += " " + word
+	}
+	fmt.Fprintln(w, line)
+}

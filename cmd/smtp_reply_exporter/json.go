@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/logparse"
+)
+
+// A jsonReply is one line of the output of parse --output=json.
+type jsonReply struct {
+	File         string `json:"file"`
+	Line         int    `json:"line"`
+	Time         string `json:"time"` // RFC 3339; "" where the line has none
+	MTA          string `json:"mta"`
+	Program      string `json:"program"`
+	Direction    string `json:"direction"`
+	Peer         string `json:"peer"`
+	Code         int    `json:"code"`
+	EnhancedCode string `json:"enhanced_code"`
+	Class        string `json:"class"`
+	Meaning      string `json:"meaning"`
+	Reason       string `json:"reason"`
+	Provider     string `json:"provider"`
+	Command      string `json:"command"`
+	Remote       string `json:"remote"`
+	QueueID      string `json:"queue_id"`
+	Text         string `json:"text"`
+	Count        int    `json:"count"`
+	Repeat       bool   `json:"repeat"`
+	Implied      bool   `json:"implied"`
+}
+
+// A jsonWriter writes each reply as an object on a line of its own. Of what is
+// not UTF-8 the encoder makes U+FFFD.
+type jsonWriter struct {
+	encoder *json.Encoder
+	year    int            // of times that are logged without one
+	zone    *time.Location // likewise
+}
+
+func newJSONWriter(w io.Writer, year int, zone *time.Location) *jsonWriter {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return &jsonWriter{encoder, year, zone}
+}
+
+func (w *jsonWriter) line(at position, r *logparse.Result, labels []classify.Labels) error {
+	for i := range r.Events {
+		e := &r.Events[i]
+		if e.Kind != logparse.Reply {
+			continue
+		}
+		reply := jsonReply{
+			File: at.file, Line: at.line, MTA: r.MTA, Program: string(r.Envelope.Program),
+			Direction: e.Direction.String(), Peer: labels[i].Peer,
+			Code: int(e.Code), EnhancedCode: e.Enhanced.String(), Class: e.Code.ClassLabel(), Meaning: e.Code.Meaning(),
+			Reason: labels[i].Reason, Provider: labels[i].Provider,
+			Command: e.Command.String(), Remote: string(e.Remote), QueueID: string(e.QueueID), Text: string(e.Text),
+			Count: e.Count, Repeat: e.Repeat, Implied: e.Implied,
+		}
+		if t, ok := r.Envelope.Time.In(w.year, w.zone); ok {
+			reply.Time = t.Format(time.RFC3339Nano)
+		}
+		if err := w.encoder.Encode(&reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+)
+
+func TestParseJSON(t *testing.T) {
+	got, err := run(t, "parse", "--output=json", "--year=2026", "--timezone=Europe/Berlin", "testdata/mail.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "mail.json", got)
+}
+
+func TestParseCompressed(t *testing.T) {
+	log, err := os.ReadFile("testdata/mail.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name       string
+		compressor func(io.Writer) io.WriteCloser
+	}{
+		{"mail.log.gz", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }},
+		{"mail.log.zst", func(w io.Writer) io.WriteCloser {
+			z, err := zstd.NewWriter(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return z
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var packed bytes.Buffer
+			w := tt.compressor(&packed)
+			if _, err := w.Write(log); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := write(t, tt.name, packed.String())
+			want, err := run(t, "parse", "--output=json", "testdata/mail.log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := run(t, "parse", "--output=json", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = strings.ReplaceAll(want, `"file":"testdata/mail.log"`, `"file":"`+path+`"`)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-plain +compressed):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The delivery to the second recipient of a message shows the reply again,
+// in whichever file it is.
+func TestParseGoesOnOverFiles(t *testing.T) {
+	const head, tail = "Nov 23 14:16:25 mx1 postfix/smtp[405]: 5B1B2C3D4E: to=<", "@example.net>, relay=mx.example.net[192.0.2.30]:25, " +
+		"delay=0.3, delays=0.05/0.05/0.2/0.01, dsn=2.0.0, status=sent (250 ok)\n"
+	old := write(t, "mail.log.1", head+"anna"+tail)
+	recent := write(t, "mail.log", head+"ben"+tail)
+	out, err := run(t, "parse", "--output=json", old, recent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Repeat bool   `json:"repeat"`
+	}
+	var got []row
+	for in := json.NewDecoder(strings.NewReader(out)); in.More(); {
+		var r row
+		if err := in.Decode(&r); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	if diff := cmp.Diff([]row{{old, 1, false}, {recent, 1, true}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := io.WriteString(w, strings.Repeat("a line\n", 10000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := packed.String()
+	for _, tt := range []struct{ name, file, content, flag, want string }{
+		{"gzip by name only", "mail.log.gz", "Nov 23 14:16:20 mx1", "", "FILE: not compressed as its name says: gzip: invalid header"},
+		{"gzip cut off", "mail.log.gz", whole[:len(whole)-8], "", "FILE: not readable from line 10001 on: unexpected EOF"},
+		{"gzip damaged", "mail.log.gz", whole[:len(whole)-8] + "12345678", "", "FILE: not readable from line 10001 on: gzip: invalid checksum"},
+		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: not readable from line 1 on: invalid input: magic number mismatch"},
+		{"unknown time zone", "mail.log", "", "--timezone=Berlin", "--timezone: unknown time zone Berlin; use Local, UTC or a name such as Europe/Berlin"},
+		{"no year", "mail.log", "", "--year=26", `--year: "26" is no year; use four digits`},
+		{"bad configuration", "mail.log", "", "--config.file=testdata/bad.yaml", `testdata/bad.yaml:2: sources[0].name: missing; it is the label source of the metrics, such as name: mail`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := write(t, tt.file, tt.content)
+			args := []string{"parse", path}
+			if tt.flag != "" {
+				args = append(args, tt.flag)
+			}
+			out, err := run(t, args...)
+			if err == nil {
+				t.Fatalf("no error; output:\n%s", out)
+			}
+			if got := strings.ReplaceAll(err.Error(), path, "FILE"); got != tt.want {
+				t.Errorf("error %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseDirectory(t *testing.T) {
+	_, err := run(t, "parse", "testdata")
+	if want := "testdata is a directory: name its log files"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestParseMissingFile(t *testing.T) {
+	_, err := run(t, "parse", "testdata/mail.log", "nosuch.log")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "nosuch.log") {
+		t.Errorf("error %v, want one that names nosuch.log", err)
+	}
+}
+
+func TestReadLine(t *testing.T) {
+	const size = 16 // the least that bufio has
+	full := strings.Repeat("x", size)
+	for _, tt := range []struct {
+		name, text string
+		want       []string // the last one is that with io.EOF
+	}{
+		{"empty", "", []string{""}},
+		{"lines", "a\n\nb\r\n", []string{"a", "", "b\r", ""}},
+		{"no end", "a\nb", []string{"a", "b"}},
+		{"just too long", full + "\nb\n", []string{full, "b", ""}},
+		{"fills the buffer", full[1:] + "\nb\n", []string{full[1:], "b", ""}},
+		{"many buffers", full + full + full + "y\nb\n", []string{full, "b", ""}},
+		{"too long without end", full + full + "y", []string{full}},
+		{"too long twice", full + "y\n" + full + "z\n", []string{full, full, ""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(tt.text)), size)
+			var got []string
+			for {
+				line, err := readLine(in)
+				got = append(got, string(line))
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A line that is longer than the buffer is one line, and counted as one.
+func TestParseLongLine(t *testing.T) {
+	const reject = "Nov 23 14:16:22 mx1 postfix/smtpd[401]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 450 4.2.0 "
+	out, err := run(t, "parse", "--output=json", write(t, "mail.log", reject+strings.Repeat("x", 3*maxLine)+"\n"+reject+"no\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []int
+	for in := json.NewDecoder(strings.NewReader(out)); in.More(); {
+		var r jsonReply
+		if err := in.Decode(&r); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, r.Line)
+	}
+	if diff := cmp.Diff([]int{1, 2}, lines); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// write writes a file into a directory of the test and returns its path.
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
