@@ -3,16 +3,17 @@ package logparse
 // A Command is the SMTP or LMTP command that a reply answers.
 type Command uint8
 
+// The commands. HELO, EHLO and LHLO are one, and so are the ends of DATA and BDAT.
 const (
 	NoCommand Command = iota // the log does not say
 	Connect                  // the greeting
-	Ehlo                     // HELO and LHLO too
+	Ehlo
 	StartTLS
 	Auth
 	Mail
 	Rcpt
 	Data
-	EndOfData // the dot, or the last BDAT chunk
+	EndOfData
 	Rset
 	Vrfy
 	Etrn

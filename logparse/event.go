@@ -19,6 +19,7 @@ const (
 // A Cause says why a delivery ended without a reply.
 type Cause uint8
 
+// The causes.
 const (
 	NoCause Cause = iota
 	CauseOther

@@ -24,8 +24,8 @@ const other = "other"
 // none that a reply can have.
 var OtherEnhanced = logparse.EnhancedCode{Class: 9}
 
-// The label values of the families. Labels that follow from others, as class
-// from code, are left to the exposition.
+// The keys of the counters are labels of a source's series, without those that
+// follow from others, as class from code.
 type (
 	// Detail are the labels of the widest reply families, of which the narrower
 	// ones are sums. Provider is "" for replies sent.

@@ -6,12 +6,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// The labels of the narrower reply families, sums over Detail.
+// The narrower reply families are sums over Detail.
 type (
+	// Reply are the labels of replies by code.
 	Reply struct {
 		MTA, Peer string
 		Code      logparse.Code
 	}
+	// ByReason are the labels of replies by code and reason.
 	ByReason struct {
 		MTA, Peer string
 		CodeReason

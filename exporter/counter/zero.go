@@ -17,24 +17,50 @@ type CodeReason struct {
 // from the start, so that rate() sees their first event.
 var (
 	sentAlerts = []CodeReason{
-		{451, "system_error"}, {451, "system_storage"}, {451, "dns"}, {451, "greylisted"}, {451, "policy"},
-		{452, "system_storage"}, {452, "too_many_recipients"}, {452, "policy"}, {452, "mailbox_full"},
+		{451, "system_error"},
+		{451, "system_storage"},
+		{451, "dns"},
+		{451, "greylisted"},
+		{451, "policy"},
+		{452, "system_storage"},
+		{452, "too_many_recipients"},
+		{452, "policy"},
+		{452, "mailbox_full"},
 	}
 	receivedAlerts = []CodeReason{
-		{421, "blocklist"}, {421, "connection_limit"}, {421, "rate_limited"}, {421, "system_error"},
-		{451, "blocklist"}, {451, "connection_limit"}, {451, "dns"}, {451, "greylisted"}, {451, "policy"},
-		{451, "rate_limited"}, {451, "spam_content"}, {451, "system_error"}, {451, "system_storage"},
-		{452, "mailbox_full"}, {452, "system_storage"}, {452, "too_many_recipients"},
-		{550, "blocklist"}, {554, "blocklist"},
+		{421, "blocklist"},
+		{421, "connection_limit"},
+		{421, "rate_limited"},
+		{421, "system_error"},
+		{451, "blocklist"},
+		{451, "connection_limit"},
+		{451, "dns"},
+		{451, "greylisted"},
+		{451, "policy"},
+		{451, "rate_limited"},
+		{451, "spam_content"},
+		{451, "system_error"},
+		{451, "system_storage"},
+		{452, "mailbox_full"},
+		{452, "system_storage"},
+		{452, "too_many_recipients"},
+		{550, "blocklist"},
+		{554, "blocklist"},
 	}
 	sentPeers     = []string{peer.External, peer.Internal, peer.Authenticated}
 	receivedPeers = []string{peer.External, peer.Internal}
 
 	// dialogue are the replies of an ordinary session.
 	dialogue = []Dialogue{
-		{Command: logparse.Connect, Code: 220}, {Command: logparse.Ehlo, Code: 250}, {Command: logparse.StartTLS, Code: 220},
-		{Command: logparse.Auth, Code: 235}, {Command: logparse.Mail, Code: 250}, {Command: logparse.Rcpt, Code: 250},
-		{Command: logparse.Data, Code: 354}, {Command: logparse.Rset, Code: 250}, {Command: logparse.Quit, Code: 221},
+		{Command: logparse.Connect, Code: 220},
+		{Command: logparse.Ehlo, Code: 250},
+		{Command: logparse.StartTLS, Code: 220},
+		{Command: logparse.Auth, Code: 235},
+		{Command: logparse.Mail, Code: 250},
+		{Command: logparse.Rcpt, Code: 250},
+		{Command: logparse.Data, Code: 354},
+		{Command: logparse.Rset, Code: 250},
+		{Command: logparse.Quit, Code: 221},
 	}
 	refused = []logparse.Command{
 		logparse.Auth, logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData, logparse.OtherCommand,
