@@ -33,24 +33,25 @@ func (p *postfix) init() {
 	p.messages = newTable[hash](8192)
 }
 
-// A session is what lines of one process tell of its present SMTP session.
+// A session is what lines of one process tell of its present SMTP session. Its
+// fields are exported for encoding/binary.
 type session struct {
 	// As a server.
-	authenticated bool
-	handshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
-	told          bool                // a line told of a reply that the transcript shows next
-	explained     [numCommands]uint32 // refused commands that lines of their own told
-	accepted      uint32              // messages of which proxy-accept told
-	dataLost      uint32              // messages refused or cut off after the 354
-	client        [46]byte            // address, as logged
-	clientLen     uint8
+	Authenticated bool
+	HandshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
+	Told          bool                // a line told of a reply that the transcript shows next
+	Explained     [numCommands]uint32 // refused commands that lines of their own told
+	Accepted      uint32              // messages of which proxy-accept told
+	DataLost      uint32              // messages refused or cut off after the 354
+	Client        [46]byte            // address, as logged
+	ClientLen     uint8
 
 	// As a client.
-	delivered hash // of the last delivery line, with its message and reply
+	Delivered hash // of the last delivery line, with its message and reply
 
 	// In both roles, where the dialogue is logged.
 	transcript
-	proxy transcript // of smtpd with its before-queue filter
+	Proxy transcript // of smtpd with its before-queue filter
 }
 
 // A postfixLine is one line while it is parsed.

@@ -102,10 +102,10 @@ func (l *postfixLine) emitEndOfData(id []byte, e Event) {
 	}
 	s := l.sessions.put(uint64(*process))
 	l.explain(s, EndOfData)
-	s.dataLost += uint32(l.count)
+	s.DataLost += uint32(l.count)
 	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
 	e.Repeat = s.shownNext()
-	e.Authenticated = s.authenticated
+	e.Authenticated = s.Authenticated
 	if e.Addr == nil {
 		e.Addr = s.address()
 	}

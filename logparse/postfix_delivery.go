@@ -127,15 +127,15 @@ func (l *postfixLine) delivery(id, b []byte) (shape string) {
 	one := e.Command != Rcpt && (l.service == "smtp" || e.Command != EndOfData)
 	s := l.session()
 	delivered := hashSeed.add(id).add(relay).add(delays).add(text)
-	e.Repeat = one && s.delivered == delivered || l.shownByTranscript(name, addr)
-	s.delivered = delivered
+	e.Repeat = one && s.Delivered == delivered || l.shownByTranscript(name, addr)
+	s.Delivered = delivered
 	l.emit(e)
 	return ""
 }
 
 // emitDelivery adds an attempt without a reply; a probe's is of no interest.
 func (l *postfixLine) emitDelivery(e Event) string {
-	l.session().delivered = 0
+	l.session().Delivered = 0
 	if e.Deliveries > 0 {
 		l.emit(e)
 	}

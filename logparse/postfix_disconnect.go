@@ -20,41 +20,59 @@ func (l *postfixLine) disconnect(rest []byte) (shape string) {
 	if !ok {
 		return shapeDisconnect
 	}
-	rest = cutPort(rest)
 	s := l.session()
+	defer func() { *s = session{} }()
+	counts, ok := cutCounts(cutPort(rest))
+	if !ok {
+		return shapeDisconnect
+	}
 	sum := summary{line: l, s: s, event: Event{
 		Direction: Sent, Implied: true, Repeat: s.shown(), Remote: name, Addr: addr,
 	}}
-	var greeted bool
-	for len(rest) > 0 {
-		if rest[0] != ' ' {
-			*s = session{}
-			return shapeDisconnect
-		}
-		var field []byte
-		field, rest = cutField(rest[1:])
-		command, counts, ok := bytes.Cut(field, []byte("="))
-		if !ok {
-			*s = session{}
-			return shapeDisconnect
-		}
-		obeyed, counts := cutNumber(counts)
-		total := obeyed
-		if len(counts) > 0 && counts[0] == '/' {
-			total, counts = cutNumber(counts[1:])
-		}
-		if obeyed < 0 || total < obeyed || len(counts) > 0 {
-			*s = session{}
-			return shapeDisconnect
-		}
-		greeted = greeted || obeyed > 0 && string(command) != "commands"
-		sum.count(command, obeyed, total-obeyed)
+	greeted := false
+	for _, c := range counts {
+		greeted = greeted || c.obeyed > 0
+		sum.count(c.command, c.obeyed, c.refused)
 	}
-	if greeted && s.explained[Connect] == 0 {
+	if greeted && s.Explained[Connect] == 0 {
 		sum.obeyed(Connect, 220, 1)
 	}
-	*s = session{}
 	return ""
+}
+
+// commandCount is " rcpt=2/3" of a summary.
+type commandCount struct {
+	command         []byte
+	obeyed, refused int
+}
+
+// cutCounts reads the counts of a summary, of which Postfix has one for each of
+// its commands; ok is false where any of them is damaged. Their sum, the last
+// one, is left out.
+func cutCounts(b []byte) (counts [20]commandCount, ok bool) {
+	for n := 0; len(b) > 0; n++ {
+		if b[0] != ' ' || n == len(counts) {
+			return counts, false
+		}
+		var field []byte
+		field, b = cutField(b[1:])
+		command, digits, ok := bytes.Cut(field, []byte("="))
+		if !ok {
+			return counts, false
+		}
+		obeyed, digits := cutNumber(digits)
+		total := obeyed
+		if len(digits) > 0 && digits[0] == '/' {
+			total, digits = cutNumber(digits[1:])
+		}
+		if obeyed < 0 || total < obeyed || len(digits) > 0 {
+			return counts, false
+		}
+		if string(command) != "commands" {
+			counts[n] = commandCount{command, obeyed, total - obeyed}
+		}
+	}
+	return counts, true
 }
 
 // cutField cuts at a blank, which stays with the rest.
@@ -79,7 +97,7 @@ func (m *summary) count(command []byte, obeyed, refused int) {
 		m.obeyed(Ehlo, 250, obeyed)
 		m.refused(Ehlo, refused)
 	case "starttls":
-		if m.s.handshakeLost && refused > 0 {
+		if m.s.HandshakeLost && refused > 0 {
 			obeyed, refused = obeyed+1, refused-1
 		}
 		m.obeyed(StartTLS, 220, obeyed)
@@ -95,7 +113,7 @@ func (m *summary) count(command []byte, obeyed, refused int) {
 		m.obeyed(Rcpt, 250, obeyed)
 		m.refused(Rcpt, refused)
 	case "data":
-		m.obeyed(Data, 354, obeyed+int(m.s.dataLost))
+		m.obeyed(Data, 354, obeyed+int(m.s.DataLost))
 		m.messages(obeyed)
 		m.refused(Data, refused)
 	case "bdat":
@@ -132,19 +150,19 @@ func (m *summary) obeyed(c Command, code Code, n int) {
 func (m *summary) messages(n int) {
 	e := m.event
 	e.Command, e.Code, e.Enhanced = EndOfData, 250, EnhancedCode{2, 0, 0}
-	e.Count = max(0, n-int(m.s.accepted))
-	e.Authenticated = e.Authenticated || m.s.authenticated
+	e.Count = max(0, n-int(m.s.Accepted))
+	e.Authenticated = e.Authenticated || m.s.Authenticated
 	m.line.emit(e)
 }
 
 func (m *summary) refused(c Command, n int) {
-	told := min(n, int(m.s.explained[c]))
-	m.s.explained[c] -= uint32(told)
+	told := min(n, int(m.s.Explained[c]))
+	m.s.Explained[c] -= uint32(told)
 	if m.s.shown() {
 		return
 	}
 	e := m.event
 	e.Kind, e.Command, e.Count, e.Implied = Refusal, c, n-told, false
-	e.Authenticated = e.Authenticated || m.s.authenticated
+	e.Authenticated = e.Authenticated || m.s.Authenticated
 	m.line.emit(e)
 }

@@ -20,6 +20,7 @@ var impliedBySmtpd = []impliedReply{
 	{"warning: Message delivery request rate limit exceeded: ", []byte("450 4.7.1 Error: too much mail"), Mail, true},
 	{"warning: Recipient address rate limit exceeded: ", []byte("450 4.7.1 Error: too many recipients"), Rcpt, true},
 	{"warning: AUTH command rate limit exceeded: ", []byte("450 4.7.1 Error: too many AUTH commands"), Auth, true},
+	{"warning: New TLS session rate limit exceeded: ", []byte("421 4.7.0 Error: too many new TLS sessions"), NoCommand, true},
 	{"warning: Refusing STARTTLS request from ", []byte("454 4.7.0 Error: too many new TLS sessions"), StartTLS, true},
 	{"warning: non-SMTP command from ", []byte("221 2.7.0 Error: I can break rules, too. Goodbye."), OtherCommand, true},
 	{"warning: reject: ETRN ", []byte("459 service unavailable"), Etrn, false},
@@ -128,13 +129,13 @@ func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 	s := l.session()
 	l.explain(s, r.command)
 	if r.command == EndOfData {
-		s.dataLost += uint32(l.count)
+		s.DataLost += uint32(l.count)
 	}
 	if addr == nil {
 		addr = s.address()
 	}
 	e := r.event()
-	e.Command, e.Remote, e.Addr, e.Authenticated, e.Repeat = r.command, name, addr, s.authenticated, s.shownNext()
+	e.Command, e.Remote, e.Addr, e.Authenticated, e.Repeat = r.command, name, addr, s.Authenticated, s.shownNext()
 	l.emit(e)
 }
 
@@ -146,7 +147,7 @@ func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 //	SSL_accept error from NAME[IP]: -1
 func (l *postfixLine) endOfSession(message []byte) bool {
 	if bytes.HasPrefix(message, []byte("SSL_accept error from ")) || bytes.HasPrefix(message, []byte("SSL_accept:")) {
-		l.session().handshakeLost = true
+		l.session().HandshakeLost = true
 		return true
 	}
 	for i := range endsOfSession {
@@ -162,7 +163,7 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 		where, size, content := bytes.Cut(where, []byte(" ("))
 		if content = content && bytes.HasSuffix(size, []byte(" bytes)")); content && string(where) == "DATA" {
 			s := l.session()
-			s.dataLost += uint32(l.count)
+			s.DataLost += uint32(l.count)
 			l.explain(s, Data)
 		}
 		if r.reply == nil {
@@ -171,7 +172,7 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 		s := l.session()
 		e := r.event()
 		e.Remote, e.Addr, _, _ = cutHost(from)
-		e.Authenticated, e.Repeat = s.authenticated, s.shown()
+		e.Authenticated, e.Repeat = s.Authenticated, s.shown()
 		if r == &endsOfSession[tooManyErrors] {
 			e.Command = commandAt(where) // a timeout answers none
 		}

@@ -68,7 +68,7 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return shapePostscreen
 	}
-	s.told = true
+	s.Told = true
 	l.emit(e)
 	return ""
 }

@@ -46,7 +46,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		if _, _, rest, ok = cutHost(rest); ok {
 			*l.messages.put(uint64(l.messageKey(id))) = l.process
 			if bytes.HasPrefix(cutPort(rest), []byte(", sasl_")) {
-				l.session().authenticated = true
+				l.session().Authenticated = true
 			}
 		}
 		return ""
@@ -79,7 +79,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		Direction: Sent, Count: 1, QueueID: noQueue(id), Remote: name, Addr: addr, Text: text,
 		Command: commandAt(where),
 	}
-	e.Authenticated = s.authenticated || saslUser(context) || l.submitted(e.Command, text)
+	e.Authenticated = s.Authenticated || saslUser(context) || l.submitted(e.Command, text)
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		// "bare <LF> received": the code is smtpd_forbid_bare_newline_reject_code.
 		e.Kind = Refusal
@@ -94,7 +94,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 			// The greeting is "554 ... ESMTP not accepting connections" then.
 			e.Implied = e.Code != 554
 			e.Code, e.Enhanced = 554, EnhancedCode{}
-			s.told = true
+			s.Told = true
 			l.explain(s, Connect)
 		} else {
 			// Sent later, to MAIL, and logged then (smtpd.c, helo_cmd()).
@@ -104,7 +104,10 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		return ""
 	}
 	l.explain(s, e.Command)
-	s.told = true
+	if e.Command == EndOfData {
+		s.DataLost += uint32(l.count)
+	}
+	s.Told = true
 	l.emit(e)
 	return ""
 }
@@ -135,14 +138,15 @@ func cutContext(text []byte) (reply, context []byte) {
 
 // saslUser tells whether the context of a refusal ends with a user's name:
 // " helo=<x> sasl_username=<y>". A HELO name cannot hold a blank or an angle
-// bracket (smtpd.c, NEUTER_CHARACTERS), an address only within quotes before it.
+// bracket (smtpd.c, NEUTER_CHARACTERS), an address only within quotes, of which
+// the last must not stand in what is taken for the name.
 func saslUser(context []byte) bool {
 	i := bytes.LastIndex(context, []byte(" sasl_username=<"))
 	if i < 0 {
 		return false
 	}
 	user := context[i+len(" sasl_username=<"):]
-	return len(user) > 1 && bytes.IndexAny(user, "<>") == len(user)-1
+	return len(user) > 1 && bytes.IndexAny(user, `<>"`) == len(user)-1
 }
 
 // submitted tells whether a refusal must have been to a user who had logged in.
@@ -195,16 +199,16 @@ func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return shapeProxy
 	}
-	e.Authenticated = s.authenticated || saslUser(context)
+	e.Authenticated = s.Authenticated || saslUser(context)
 	e.Repeat = s.shown() // the transcript came first
 	if string(verdict) == "accept" {
-		s.accepted += uint32(l.count)
+		s.Accepted += uint32(l.count)
 	} else if e.Code.Class() < 4 {
 		// The filter's answer to an earlier command: Postfix itself refused the
 		// message, and tells so in a line of its own.
 		return ""
 	} else {
-		s.dataLost += uint32(l.count)
+		s.DataLost += uint32(l.count)
 		l.explain(s, Data)
 	}
 	l.emit(e)
@@ -232,7 +236,7 @@ func (l *postfixLine) proxyRejected(rest []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return shapeProxy
 	}
-	e.Repeat = l.session().proxy.logged
+	e.Repeat = l.session().Proxy.Logged
 	l.emit(e)
 	return ""
 }
@@ -255,11 +259,11 @@ func (l *postfixLine) explain(s *session, c Command) {
 	if c == EndOfData {
 		c = Data
 	}
-	s.explained[c] += uint32(l.count)
+	s.Explained[c] += uint32(l.count)
 }
 
 func (s *session) setClient(addr []byte) {
-	s.clientLen = uint8(copy(s.client[:], addr))
+	s.ClientLen = uint8(copy(s.Client[:], addr))
 }
 
-func (s *session) address() []byte { return s.client[:s.clientLen] }
+func (s *session) address() []byte { return s.Client[:s.ClientLen] }

@@ -15,58 +15,58 @@ import "bytes"
 
 // A transcript is what is remembered of one side's dialogue.
 type transcript struct {
-	logged bool
-	last   Code // the last reply's
-	// open is the code of the reply whose last line is still to come, and
-	// answers the command that it answers.
-	open    Code
-	answers Command
-	waiting commandQueue
-	// recipients are those accepted for the message: LMTP answers each of them
+	Logged bool
+	Last   Code // the last reply's
+	// Open is the code of the reply whose last line is still to come, and
+	// Answers the command that it answers.
+	Open    Code
+	Answers Command
+	Waiting commandQueue
+	// Recipients are those accepted for the message: LMTP answers each of them
 	// at end of data.
-	recipients uint16
-	peer       hash // of the server whose dialogue is logged, in the client's role
+	Recipients uint16
+	Peer       hash // of the server whose dialogue is logged, in the client's role
 }
 
 // A commandQueue holds the commands without a reply, of which pipelining
 // (RFC 2920) sends many. What does not fit is forgotten.
 type commandQueue struct {
-	commands [64]Command
-	head, n  uint8
+	Commands [64]Command
+	Head, N  uint8
 }
 
 func (q *commandQueue) push(c Command) {
-	if int(q.n) == len(q.commands) {
+	if int(q.N) == len(q.Commands) {
 		*q = commandQueue{}
 	}
-	q.commands[(int(q.head)+int(q.n))%len(q.commands)] = c
-	q.n++
+	q.Commands[(int(q.Head)+int(q.N))%len(q.Commands)] = c
+	q.N++
 }
 
 func (q *commandQueue) peek() Command {
-	if q.n == 0 {
+	if q.N == 0 {
 		return NoCommand
 	}
-	return q.commands[q.head]
+	return q.Commands[q.Head]
 }
 
 func (q *commandQueue) pop() {
-	if q.n > 0 {
-		q.head = (q.head + 1) % uint8(len(q.commands))
-		q.n--
+	if q.N > 0 {
+		q.Head = (q.Head + 1) % uint8(len(q.Commands))
+		q.N--
 	}
 }
 
 // command notes what was asked.
 func (t *transcript) command(line []byte) {
 	c := commandOf(line)
-	if c == OtherCommand && t.last == 334 {
+	if c == OtherCommand && t.Last == 334 {
 		c = Auth // the answer to a challenge
 	}
 	if c == Mail {
-		t.recipients = 0
+		t.Recipients = 0
 	}
-	t.waiting.push(c)
+	t.Waiting.push(c)
 }
 
 // reply reads one line of a reply and returns its event.
@@ -75,45 +75,45 @@ func (t *transcript) reply(text []byte, lmtp bool) (e Event, ok bool) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return e, false
 	}
-	t.logged = true
+	t.Logged = true
 	more := len(text) > 3 && text[3] == '-'
-	if t.open == e.Code {
-		e.Repeat, e.Command = true, t.answers
+	if t.Open == e.Code {
+		e.Repeat, e.Command = true, t.Answers
 	} else {
 		e.Command = t.answered(e.Code)
-		t.answers = e.Command
+		t.Answers = e.Command
 	}
 	e.Dialogue = e.Code.Class() < 4 && (e.Command != EndOfData || e.Code.Class() == 3)
 	if more {
-		t.open = e.Code
+		t.Open = e.Code
 		return e, true
 	}
-	t.open, t.last = 0, e.Code
+	t.Open, t.Last = 0, e.Code
 	if e.Command == Rcpt && e.Code.Class() == 2 {
-		t.recipients++
+		t.Recipients++
 	}
-	if lmtp && e.Command == EndOfData && t.recipients > 1 {
-		t.recipients--
+	if lmtp && e.Command == EndOfData && t.Recipients > 1 {
+		t.Recipients--
 		return e, true
 	}
-	t.waiting.pop()
+	t.Waiting.pop()
 	return e, true
 }
 
 // answered returns the command that a reply of this code answers.
 func (t *transcript) answered(code Code) Command {
-	c := t.waiting.peek()
+	c := t.Waiting.peek()
 	switch {
 	case code == 220 && c != StartTLS && c != OtherCommand, c == Quit && code != 221:
 		// A greeting: smtp(8) does not read the answer to QUIT.
-		t.waiting = commandQueue{}
-		t.last = 0
+		t.Waiting = commandQueue{}
+		t.Last = 0
 		return Connect
 	case c != NoCommand:
 		return c
-	case t.last == 354:
+	case t.Last == 354:
 		return EndOfData
-	case t.last == 0:
+	case t.Last == 0:
 		return Connect
 	}
 	return NoCommand
@@ -137,8 +137,8 @@ func (l *postfixLine) clientTranscript(message []byte) {
 		return
 	}
 	s := l.session()
-	if peer := hashSeed.add(name).add(addr); s.peer != peer {
-		s.transcript = transcript{peer: peer}
+	if peer := hashSeed.add(name).add(addr); s.Peer != peer {
+		s.transcript = transcript{Peer: peer}
 	}
 	if message[0] == '>' {
 		s.command(text)
@@ -174,18 +174,18 @@ func (l *postfixLine) clientVerbose(message []byte) {
 // shownByTranscript tells whether the dialogue with a server is logged.
 func (l *postfixLine) shownByTranscript(name, addr []byte) bool {
 	s := l.session()
-	return s.logged && s.peer == hashSeed.add(name).add(addr)
+	return s.Logged && s.Peer == hashSeed.add(name).add(addr)
 }
 
 // shown tells whether the dialogue with the client is logged.
-func (s *session) shown() bool { return s.logged }
+func (s *session) shown() bool { return s.Logged }
 
 // shownNext tells, of a line that implies a reply, whether the dialogue will
 // show that reply. Where the greeting would be the first of it one cannot know:
 // then the line counts, and the transcript repeats it.
 func (s *session) shownNext() bool {
-	s.told = !s.logged
-	return s.logged
+	s.Told = !s.Logged
+	return s.Logged
 }
 
 // serverTranscript reads the dialogue of smtpd(8) with its client, and with a
@@ -201,10 +201,10 @@ func (l *postfixLine) serverTranscript(message []byte) {
 		}
 		if message[0] == '>' {
 			if commandOf(text) == Ehlo {
-				s.proxy.waiting = commandQueue{}
+				s.Proxy.Waiting = commandQueue{}
 			}
-			s.proxy.command(text)
-		} else if e, ok := s.proxy.reply(text, false); ok {
+			s.Proxy.command(text)
+		} else if e, ok := s.Proxy.reply(text, false); ok {
 			e.Direction = Received
 			e.Remote, e.Addr = proxyAddress(proxy)
 			l.emit(e)
@@ -219,11 +219,11 @@ func (l *postfixLine) serverTranscript(message []byte) {
 	if !ok {
 		return
 	}
-	s.authenticated = s.authenticated || e.Code == 235
-	e.Direction, e.Remote, e.Addr, e.Authenticated = Sent, name, addr, s.authenticated
-	e.Repeat = e.Repeat || s.told
-	if s.open == 0 {
-		s.told = false
+	s.Authenticated = s.Authenticated || e.Code == 235
+	e.Direction, e.Remote, e.Addr, e.Authenticated = Sent, name, addr, s.Authenticated
+	e.Repeat = e.Repeat || s.Told
+	if s.Open == 0 {
+		s.Told = false
 	}
 	l.emit(e)
 }
@@ -245,12 +245,12 @@ func (l *postfixLine) postscreenTranscript(message []byte) {
 	if !ok {
 		return
 	}
-	if s.open != 220 && s.open != 0 {
-		s.open, s.last = 0, e.Code
-		s.waiting.pop()
+	if s.Open != 220 && s.Open != 0 {
+		s.Open, s.Last = 0, e.Code
+		s.Waiting.pop()
 	}
 	e.Direction, e.Addr = Sent, addr
-	e.Repeat = e.Repeat || s.told
-	s.told = false
+	e.Repeat = e.Repeat || s.Told
+	s.Told = false
 	l.emit(e)
 }

@@ -1,8 +1,10 @@
 package logparse
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // A table maps keys to values in bounded memory: where a key finds no room, the
@@ -77,6 +79,20 @@ func (t *table[V]) remove(key uint64) {
 			set[i] = entry[V]{}
 		}
 	}
+}
+
+// entries returns the entries in use, the ones unused for longest first.
+func (t *table[V]) entries() []*entry[V] {
+	var all []*entry[V]
+	for _, set := range t.sets {
+		for i := 0; set != nil && i < len(set); i++ {
+			if set[i].used > 0 {
+				all = append(all, &set[i])
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *entry[V]) int { return cmp.Compare(a.used, b.used) })
+	return all
 }
 
 // A hash names what lines have in common, such as a process or a reply's text,

@@ -99,7 +99,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		follower.Restore(p.follower.Positions())
 		p.follower.Close()
 	}
-	p.follower, p.polled = follower, false
+	p.follower = follower
 }
 
 // total adds what earlier followers counted.

@@ -1,0 +1,222 @@
+package follow
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// clockStep is how far a file's time may lag behind the clock.
+const clockStep = 10 * time.Millisecond
+
+// look asks every name which file it stands for.
+func (w *Follower) look(now time.Time) {
+	if w.looked.IsZero() {
+		w.adopt()
+	}
+	for _, s := range w.sources {
+		w.list(s, now)
+	}
+	if w.looked.IsZero() {
+		// Before any new file is read, which may be one of these.
+		for _, p := range w.paths {
+			if len(p.left) > 0 {
+				w.report(&p.err, w.resume(p, now))
+			}
+		}
+	}
+	for _, p := range w.paths {
+		if !now.Before(p.next) {
+			w.lookAt(p, now)
+		}
+	}
+	w.looked = now
+}
+
+// adopt gives the restored positions to the paths that they are of.
+func (w *Follower) adopt() {
+	for _, pos := range w.restored {
+		for _, s := range w.sources {
+			if pos.Path == s.Path && s.pattern() {
+				s.listed = pos.Seen
+				break
+			}
+			if ok, _ := filepath.Match(s.Path, pos.Path); ok || pos.Path == s.Path {
+				p := w.path(s, pos.Path)
+				p.seen = pos.Seen
+				if pos.Inode != 0 {
+					p.left = append(p.left, pos)
+				}
+				break
+			}
+		}
+	}
+	w.restored = nil
+}
+
+// path returns s's path of that name.
+func (w *Follower) path(s *source, name string) *path {
+	p := s.paths[name]
+	if p == nil {
+		p = &path{source: s, name: name, seen: s.listed}
+		s.paths[name] = p
+		w.paths = append(w.paths, p)
+	}
+	return p
+}
+
+// list brings the source's paths up to date with the file system.
+func (w *Follower) list(s *source, now time.Time) {
+	if !s.pattern() {
+		w.path(s, s.Path)
+		return
+	}
+	if !w.looked.IsZero() && now.Sub(s.listed) < idleInterval {
+		return
+	}
+	names, err := filepath.Glob(s.Path)
+	if err == nil && len(names) == 0 {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: no file matches: %w", s.Path, err)
+	}
+	w.report(&s.err, err)
+	for _, name := range names {
+		if s.paths[name] == nil && (packed(name) || s.rotated(name, names)) {
+			continue
+		}
+		w.path(s, name).listed = now
+	}
+	s.listed = now
+}
+
+// rotated tells whether name is what one of names, or a path of s, is rotated to.
+func (s *source) rotated(name string, names []string) bool {
+	is := func(log string) bool {
+		_, ok := rotation(log, name)
+		return ok
+	}
+	if slices.ContainsFunc(names, is) {
+		return true
+	}
+	for log := range s.paths {
+		if is(log) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookAt asks one name which file it stands for, and all files of the path
+// whether they have changed.
+func (w *Follower) lookAt(p *path, now time.Time) {
+	st, err := stat(p.name)
+	switch {
+	case err == nil && (p.named == nil || p.named.info.id != st.id):
+		err = w.appeared(p, st, now)
+	case errors.Is(err, fs.ErrNotExist) && p.named != nil:
+		w.addMissed(p.files[len(p.files)-1], p, len(p.files), p.seen, now)
+		p.named = nil
+	case errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() && len(p.left) == 0:
+		w.addYoungest(p, now)
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() {
+		p.seen = now
+	}
+	for _, f := range p.files {
+		if f.packed() {
+			continue
+		}
+		if f.info.id != st.id {
+			if st, err := fstat(f.f); err == nil {
+				f.look(st, now)
+			}
+		} else {
+			f.look(st, now)
+		}
+	}
+	if p.source.pattern() && errors.Is(err, fs.ErrNotExist) {
+		err = nil // it went
+	}
+	w.report(&p.err, err)
+	p.next = now
+	if !slices.ContainsFunc(p.files, func(f *file) bool { return now.Sub(f.grown) < idleAfter }) {
+		p.next = now.Add(idleInterval)
+	}
+}
+
+// appeared takes up the file that now stands at p's name, after those that came
+// and went there since the last look.
+func (w *Follower) appeared(p *path, st info, now time.Time) error {
+	first, follows := p.seen.IsZero(), len(p.files)+len(p.left) > 0
+	if w.files[st.id] == nil {
+		if packed(p.name) {
+			return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
+		}
+		switch {
+		case len(p.left) > 0:
+			if err := w.resume(p, now); err != nil {
+				return err
+			}
+		case len(p.files) > 0:
+			w.addMissed(p.files[len(p.files)-1], p, len(p.files), p.seen, now)
+		case !first:
+			w.addMissed(nil, p, 0, p.seen, now)
+		}
+	}
+	f := w.files[st.id]
+	switch {
+	case f == nil:
+		accept := anyFile
+		if first && !p.source.FromStart {
+			accept = w.atEnd
+		}
+		var err error
+		if f, err = w.openIf(accept, p, p.name, now); f == nil {
+			return err
+		}
+		if follows {
+			p.source.stats.Rotations++
+		}
+		w.add(f, len(p.files))
+	case f.path != p && f.path.named == f: // followed under another name
+		p.named = nil
+		return nil
+	case f.path != p || f != p.files[len(p.files)-1]: // renamed to this name
+		w.remove(f)
+		f.path = p
+		w.add(f, len(p.files))
+	}
+	f.log, p.named, p.left = true, f, nil
+	return nil
+}
+
+// addYoungest adds the file that p was last rotated to, at its end: at the first
+// look nothing is at the name, maybe because the writer has yet to reopen it.
+func (w *Follower) addYoungest(p *path, now time.Time) {
+	for _, r := range slices.Backward(rotatedFrom(p.name)) {
+		if packed(r.name) {
+			return
+		}
+		if f, _ := w.openIf(w.atEnd, p, r.name, now); f != nil {
+			w.add(f, 0)
+			return
+		}
+	}
+}
+
+// add makes f one of its path's files, before the one at index i.
+func (w *Follower) add(f *file, i int) {
+	f.path.files = slices.Insert(f.path.files, i, f)
+	w.files[f.info.id] = f
+}
+
+// remove undoes add.
+func (w *Follower) remove(f *file) {
+	f.path.files = slices.DeleteFunc(f.path.files, func(g *file) bool { return g == f })
+	delete(w.files, f.info.id)
+}

@@ -1,0 +1,42 @@
+//go:build unix
+
+package follow
+
+import (
+	"os"
+	"syscall"
+)
+
+// open opens name for reading. O_NONBLOCK, because opening a pipe would wait
+// for its writer; it means nothing for a regular file.
+func open(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+// stat says what stands at name now, symbolic links followed.
+func stat(name string) (info, error) {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return info{}, err
+	}
+	return newInfo(fi), nil
+}
+
+// fstat says the same of an open file.
+func fstat(f *os.File) (info, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return info{}, err
+	}
+	return newInfo(fi), nil
+}
+
+func newInfo(fi os.FileInfo) info {
+	st := fi.Sys().(*syscall.Stat_t)
+	return info{
+		id:      fileID{device: uint64(st.Dev), inode: uint64(st.Ino)},
+		size:    fi.Size(),
+		mtime:   fi.ModTime(),
+		regular: fi.Mode().IsRegular(),
+	}
+}

@@ -1,0 +1,187 @@
+package follow
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// resume opens the files that p left and those that took over the name since
+// then and have lost it again. What is not found stays in p.left. An error says
+// that it could not be looked for.
+func (w *Follower) resume(p *path, now time.Time) error {
+	var last *file
+	var errs []error
+	p.left = slices.DeleteFunc(p.left, func(pos Position) bool {
+		f, err := w.find(p, pos, now)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case f != nil:
+			w.add(f, len(f.path.files))
+			if f.path == p {
+				last = f
+			}
+		case w.looked.IsZero():
+			w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: what was written to it after that is lost", p.name, pos.Inode, pos.Offset()))
+		}
+		return f != nil
+	})
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	if st, err := stat(p.name); err != nil || last == nil || last.info.id != st.id {
+		w.addMissed(last, p, len(p.files), p.seen, now)
+	}
+	return nil
+}
+
+// find opens the file that pos, a position of p, is of, wherever it stands by
+// now; nil if it is not found. An error says that this may be one which cannot
+// be opened now.
+func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
+	exactly := func(f *file) bool {
+		m, same := f.match(pos)
+		if same = same && m.Offset == pos.Offset(); same {
+			f.resume(pos, m)
+		}
+		return same
+	}
+	lostTail := func(f *file) bool {
+		return f.info.id.inode == pos.Inode && w.resumeShorter(f, pos)
+	}
+	plain, compressed := []string{p.name}, []string(nil)
+	for _, r := range slices.Backward(rotatedFrom(p.name)) {
+		if packed(r.name) {
+			compressed = append(compressed, r.name)
+		} else {
+			plain = append(plain, r.name)
+		}
+	}
+	for _, name := range plain {
+		f, err := w.openIf(exactly, p, name, now)
+		if f != nil || err != nil && name == p.name && !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	for _, name := range plain {
+		if f, _ := w.openIf(lostTail, p, name, now); f != nil {
+			return f, nil
+		}
+	}
+	for _, name := range compressed {
+		if f, _ := w.openIf(exactly, p, name, now); f != nil {
+			return f, nil
+		}
+	}
+	for _, q := range w.paths { // renamed to another name that is followed
+		if st, err := stat(q.name); err == nil && st.id.inode == pos.Inode {
+			if f, _ := w.openIf(exactly, q, q.name, now); f != nil {
+				return f, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// openIf opens name as a file of p; nil if that file is open already or is not
+// accepted.
+func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now time.Time) (*file, error) {
+	f, err := openFile(p, name, now)
+	if err != nil {
+		return nil, err
+	}
+	if w.files[f.info.id] != nil || !accept(f) {
+		f.f.Close()
+		return nil, nil
+	}
+	return f, nil
+}
+
+func anyFile(*file) bool { return true }
+
+// atEnd accepts a file and places it at its end.
+func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf) == nil }
+
+// resumeShorter places f at the newest mark that holds if it begins as pos's
+// file did. Never at its beginning, which was read.
+func (w *Follower) resumeShorter(f *file, pos Position) bool {
+	m, same := f.match(pos)
+	if !same || len(pos.Marks) == 0 {
+		return false
+	}
+	if m.Offset > 0 {
+		f.resume(pos, m)
+	} else if !w.atEnd(f) {
+		return false
+	}
+	w.errs = append(w.errs, fmt.Errorf("%s: lost its tail: it was read up to byte %d, goes on at %d", f.f.Name(), pos.Offset(), f.offset()))
+	return true
+}
+
+// truncated places f, which no longer holds what was read from it: the rest of
+// that may be in a copy.
+func (w *Follower) truncated(f *file, now time.Time) error {
+	if f.packed() {
+		return fmt.Errorf("%s: not the file that was read before it was compressed", f.f.Name())
+	}
+	p, pos := f.path, f.position()
+	if !f.log { // a copy that was overwritten by the next one
+		w.remove(f)
+		p.source.stats.LostBytes += max(0, f.size-pos.Offset())
+		return f.f.Close()
+	}
+	p.source.stats.Truncations++
+	st, err := fstat(f.f)
+	if err != nil {
+		return err
+	}
+	f.info = st
+	if w.resumeShorter(f, pos) {
+		return nil
+	}
+	f.resume(Position{}, Mark{}) // at its beginning
+	if len(pos.Marks) > 0 {
+		if g, _ := w.find(p, pos, now); g != nil {
+			w.add(g, slices.Index(p.files, f))
+			w.addMissed(g, p, slices.Index(p.files, f), f.read, now)
+			return nil
+		}
+	}
+	p.source.stats.LostBytes += max(0, f.size-pos.Offset())
+	return nil
+}
+
+// addMissed adds, before index at of p's files, those that took over p's name
+// after last did and have lost it again: they come after last in the order of
+// their names, where last is among them, and were written to since then.
+func (w *Follower) addMissed(last *file, p *path, at int, since, now time.Time) {
+	all := rotatedFrom(p.name)
+	if last != nil {
+		i := slices.IndexFunc(all, func(r rotated) bool { return r.info.id == last.info.id })
+		if i < 0 {
+			i = slices.IndexFunc(all, func(r rotated) bool { return last.packedAs(r.name) })
+		}
+		all = all[i+1:]
+	}
+	for _, r := range all {
+		known := func(f *file) bool { return f.packedAs(r.name) }
+		if r.info.mtime.Before(since.Add(-clockStep)) || slices.ContainsFunc(p.files, known) {
+			continue
+		}
+		f, err := w.openIf(anyFile, p, r.name, now)
+		if err != nil {
+			w.errs = append(w.errs, err)
+		}
+		if f == nil {
+			continue
+		}
+		if len(p.files) > 0 {
+			p.source.stats.Rotations++
+		}
+		w.add(f, at)
+		at++
+	}
+}

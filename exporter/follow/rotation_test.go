@@ -1,0 +1,319 @@
+package follow
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// rotations are the ways in which a log is rotated. Each plays with the log
+// mail.log, which the follower has read up to its end.
+var rotations = []struct {
+	name string
+	play func(w *world, log *writer)
+	// not names modes in which lines cannot be kept, and why.
+	not map[mode]string
+	// unordered: an unfinished last line is read when its file is let go.
+	unordered bool
+}{
+	{name: "none", play: func(w *world, log *writer) {
+		for range 10 {
+			log.add(3)
+			w.poll()
+		}
+	}},
+	{name: "rename and create, writer reopens at once", play: late(0, true)},
+	{name: "rename and create, writer 250 ms late", play: late(Interval, true)},
+	{name: "rename and create, writer 2 s late", play: late(2*time.Second, true)},
+	{name: "rename and create, writer 30 s late", play: late(30*time.Second, true)},
+	{name: "rename, writer reopens at once", play: late(0, false)},
+	{name: "rename, writer 250 ms late", play: late(Interval, false)},
+	{name: "rename, writer 2 s late", play: late(2*time.Second, false)},
+	{name: "rename, writer 30 s late", play: late(30*time.Second, false)},
+	{name: "copytruncate", play: func(w *world, log *writer) {
+		for range 3 {
+			log.add(5)
+			w.copy("mail.log", "mail.log.1")
+			w.truncate("mail.log", 0)
+			w.poll()
+			log.add(2)
+			w.poll()
+		}
+	}, not: map[mode]string{down: "the copy is overwritten"}},
+	{name: "copytruncate, refilled beyond its size", play: func(w *world, log *writer) {
+		log.add(5)
+		w.copy("mail.log", "mail.log.1")
+		w.truncate("mail.log", 0)
+		log.add(200)
+		w.poll()
+	}},
+	{name: "copytruncate, compressed at once", play: func(w *world, log *writer) {
+		log.add(5)
+		w.copy("mail.log", "mail.log.1")
+		w.truncate("mail.log", 0)
+		w.compress("mail.log.1", ".gz")
+		log.add(2)
+		w.poll()
+	}},
+	{name: "copytruncate twice within a poll", play: func(w *world, log *writer) {
+		log.add(5)
+		copytruncate(w)
+		log.add(4)
+		copytruncate(w)
+		log.add(3)
+		w.poll()
+	}},
+	{name: "delete and create", play: func(w *world, log *writer) {
+		log.add(3)
+		w.remove("mail.log")
+		w.poll()
+		log.add(3)
+		w.poll()
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}, not: map[mode]string{restarting: "a deleted file that nobody holds is gone", down: "the same"}},
+	{name: "deleted, made again within a poll", play: func(w *world, log *writer) {
+		log.add(3)
+		w.poll()
+		w.remove("mail.log")
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}, not: map[mode]string{down: "a deleted file is gone"}},
+	{name: "two rotations within a poll", play: func(w *world, log *writer) {
+		for range 2 {
+			log.add(3)
+			rotate(w, log)
+			log.add(3)
+			rotate(w, log)
+			log.add(3)
+			w.poll()
+		}
+	}},
+	{name: "many rotations within a poll", play: func(w *world, log *writer) {
+		for range 12 {
+			log.add(3)
+			rotate(w, log)
+		}
+		w.poll()
+	}},
+	{name: "two rotations within a poll, writer late", play: func(w *world, log *writer) {
+		log.add(3)
+		rename(w)
+		w.create("mail.log")
+		log.add(3)
+		rename(w)
+		log.add(3)
+		w.poll()
+		log.add(3)
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}},
+	{name: "two rotations within a poll, the first compressed", play: func(w *world, log *writer) {
+		log.add(3)
+		rotate(w, log)
+		log.add(3)
+		w.compress("mail.log.1", ".gz")
+		rename(w)
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}},
+	{name: "two rotations within a poll, both compressed", play: func(w *world, log *writer) {
+		log.add(3)
+		rotate(w, log)
+		log.add(3)
+		rename(w)
+		log.reopen("mail.log")
+		w.compress("mail.log.1", ".zst")
+		w.compress("mail.log.2", ".zst")
+		log.add(3)
+		w.poll()
+	}},
+	{name: "compressed at once", play: compressed(0, ".gz")},
+	{name: "compressed at once with zstd", play: compressed(0, ".zst")},
+	{name: "compressed 2 s later", play: compressed(2*time.Second, ".gz")},
+	{name: "compressed 2 minutes later", play: compressed(2*time.Minute, ".zst")},
+	{name: "compressed by the next rotation", play: func(w *world, log *writer) {
+		for range 3 {
+			log.add(3)
+			if _, err := os.Stat(w.path("mail.log.1")); err == nil {
+				w.compress("mail.log.1", ".gz")
+			}
+			rotate(w, log)
+			log.add(3)
+			w.wait(90 * time.Second)
+		}
+	}},
+	{name: "dateext", play: func(w *world, log *writer) {
+		for _, day := range []string{"20261124", "20261125", "20261126"} {
+			log.add(3)
+			w.rename("mail.log", "mail.log-"+day)
+			w.poll()
+			log.add(3)
+			log.reopen("mail.log")
+			log.add(3)
+			w.poll()
+		}
+	}},
+	{name: "dateext before the extension, twice within a poll", play: func(w *world, log *writer) {
+		for _, day := range []string{"20261124", "20261125"} {
+			log.add(3)
+			w.rename("mail.log", "mail-"+day+".log")
+			log.reopen("mail.log")
+		}
+		log.add(3)
+		w.poll()
+	}},
+	{name: "last line without end", play: func(w *world, log *writer) {
+		text := w.line()
+		log.raw(text)
+		w.want = append(w.want, text)
+		rename(w)
+		w.wait(90 * time.Second)
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}, unordered: true},
+	{name: "lines in two halves", play: func(w *world, log *writer) {
+		for i := range 6 {
+			text := w.line()
+			w.want = append(w.want, text)
+			log.raw(text[:len(text)/2])
+			w.poll()
+			if i == 3 {
+				rename(w)
+				w.poll()
+			}
+			log.raw(text[len(text)/2:] + "\n")
+			w.poll()
+		}
+		log.reopen("mail.log")
+	}},
+	{name: "renamed away and back", play: func(w *world, log *writer) {
+		log.add(3)
+		w.rename("mail.log", "mail.tmp")
+		w.wait(2 * time.Minute)
+		w.rename("mail.tmp", "mail.log")
+		log.add(3)
+		w.poll()
+	}},
+	{name: "renamed away and back at once", play: func(w *world, log *writer) {
+		log.add(3)
+		rename(w)
+		log.add(3)
+		w.poll()
+		w.rename("mail.log.1", "mail.log")
+		log.add(3)
+		w.poll()
+	}},
+	{name: "absent for long, then another file", play: func(w *world, log *writer) {
+		log.add(3)
+		rename(w)
+		w.wait(5 * time.Minute)
+		log.reopen("mail.log")
+		log.add(3)
+		w.poll()
+	}},
+}
+
+// rename moves mail.log and its predecessors on by one number.
+func rename(w *world) {
+	w.Helper()
+	w.shift()
+	w.rename("mail.log", "mail.log.1")
+}
+
+// shift moves the predecessors of mail.log on by one number.
+func (w *world) shift() {
+	w.Helper()
+	for i := 40; i > 0; i-- {
+		for _, ext := range []string{"", ".gz", ".zst"} {
+			if _, err := os.Stat(w.path(number(i) + ext)); err == nil {
+				w.rename(number(i)+ext, number(i+1)+ext)
+			}
+		}
+	}
+}
+
+// copytruncate copies mail.log to mail.log.1 and empties it.
+func copytruncate(w *world) {
+	w.Helper()
+	w.shift()
+	w.copy("mail.log", "mail.log.1")
+	w.truncate("mail.log", 0)
+}
+
+func number(i int) string { return "mail.log." + strconv.Itoa(i) }
+
+func rotate(w *world, log *writer) {
+	w.Helper()
+	rename(w)
+	log.reopen("mail.log")
+}
+
+// late renames the log while the writer goes on with the old file for d.
+func late(d time.Duration, create bool) func(*world, *writer) {
+	return func(w *world, log *writer) {
+		for range 3 {
+			log.add(3)
+			rename(w)
+			if create {
+				w.create("mail.log")
+			}
+			for left := d; left > 0; left -= Interval {
+				log.add(2)
+				w.poll()
+			}
+			log.add(2)
+			log.reopen("mail.log")
+			log.add(3)
+			w.poll()
+		}
+	}
+}
+
+// compressed rotates the log and compresses the old file d later.
+func compressed(d time.Duration, ext string) func(*world, *writer) {
+	return func(w *world, log *writer) {
+		log.add(40)
+		rotate(w, log)
+		log.add(3)
+		w.wait(d)
+		w.compress("mail.log.1", ext)
+		log.add(3)
+		w.poll()
+		log.add(3)
+		w.poll()
+	}
+}
+
+func TestRotation(t *testing.T) {
+	for _, r := range rotations {
+		for _, m := range []mode{running, restarting, down} {
+			if r.not[m] != "" {
+				continue
+			}
+			t.Run(r.name+"/"+string(m), func(t *testing.T) {
+				w := newWorld(t, m, Source{Path: "mail.log"})
+				old := w.open("mail.log.7")
+				old.raw("from long ago\n")
+				w.now = w.now.Add(time.Hour)
+				log := w.open("mail.log")
+				log.raw("from before\n")
+				w.start()
+				log.add(3)
+				w.poll()
+				r.play(w, log)
+				w.settle(r.unordered)
+				st := w.stats()
+				if !st.Up || !st.CaughtUp || st.Files != 1 || st.BehindBytes != 0 || st.LostBytes != 0 {
+					t.Errorf("stats: %+v", st)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package follow
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// decompressors are the formats of compressed logs, by the file's extension.
+var decompressors = map[string]func(io.Reader) (io.Reader, error){
+	".gz":  func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+	".zst": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
+}
+
+func packed(name string) bool { return decompressors[filepath.Ext(name)] != nil }
+
+// unpacker reads a compressed file as if it were a plain one, forward only.
+type unpacker struct {
+	f      *os.File
+	r      io.Reader // nil before the first read
+	err    error     // of r; io.EOF at the end
+	window []byte    // the plain bytes from start on
+	start  int64
+}
+
+// ReadAt reads at offset, which is not before that of the call before.
+func (u *unpacker) ReadAt(b []byte, offset int64) (int, error) {
+	for {
+		there, err := u.skip(offset)
+		if err != nil {
+			return 0, err
+		}
+		if there {
+			break
+		}
+	}
+	u.fill(len(b))
+	n := copy(b, u.window)
+	if n < len(b) {
+		return n, u.err
+	}
+	return n, nil
+}
+
+// skip goes on to offset and tells whether it is there: a call decompresses as
+// much as a poll may read, not more.
+func (u *unpacker) skip(offset int64) (there bool, err error) {
+	if offset < u.start {
+		return false, errors.New("a compressed file is read forward only")
+	}
+	for range pollBlocks {
+		if n := offset - u.start; n <= int64(len(u.window)) {
+			u.window = u.window[:copy(u.window, u.window[n:])]
+			u.start = offset
+			return true, nil
+		}
+		u.start += int64(len(u.window))
+		u.window = u.window[:0]
+		if u.fill(blockLen); len(u.window) == 0 {
+			return false, u.err
+		}
+	}
+	return false, nil
+}
+
+// fill makes the window n bytes long, or as long as the file is.
+func (u *unpacker) fill(n int) {
+	if u.r == nil && u.err == nil {
+		u.r, u.err = decompressors[filepath.Ext(u.f.Name())](u.f)
+	}
+	u.window = slices.Grow(u.window, max(0, n-len(u.window)))
+	for len(u.window) < n && u.err == nil {
+		var got int
+		got, u.err = u.r.Read(u.window[len(u.window):n])
+		u.window = u.window[:len(u.window)+got]
+	}
+}
+
+// behind is how many compressed bytes of size have not been read.
+func (u *unpacker) behind(size int64) int64 {
+	read, _ := u.f.Seek(0, io.SeekCurrent)
+	return max(0, size-read)
+}
+
+// packedAs tells whether name is f, compressed: whether both begin alike.
+func (f *file) packedAs(name string) bool {
+	if !packed(name) || f.packed() {
+		return false
+	}
+	g, err := open(name)
+	if err != nil {
+		return false
+	}
+	defer g.Close()
+	var a, b [headLen]byte
+	n, _ := f.data.ReadAt(a[:], 0)
+	m, _ := (&unpacker{f: g}).ReadAt(b[:], 0)
+	n = min(n, m)
+	return n > 0 && bytes.Equal(a[:n], b[:n])
+}

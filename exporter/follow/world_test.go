@@ -1,0 +1,300 @@
+package follow
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// mode is what the follower does while a test plays with its files.
+type mode string
+
+const (
+	running    mode = "running"
+	restarting mode = "restarting" // before each poll, at the positions that it had
+	down       mode = "down"       // until the play is over
+)
+
+// world is a directory with logs, a clock, and a follower.
+type world struct {
+	*testing.T
+	dir     string
+	now     time.Time
+	mode    mode
+	cfg     Config
+	f       *Follower
+	saved   []byte // positions
+	writers []*writer
+	lines   int // written
+	want    []string
+	got     []string
+	cut     []string
+	errs    []error
+}
+
+func newWorld(t *testing.T, m mode, sources ...Source) *world {
+	w := &world{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC), mode: m}
+	for _, s := range sources {
+		s.Path = w.path(s.Path)
+		w.cfg.Sources = append(w.cfg.Sources, s)
+	}
+	w.f = New(w.cfg)
+	t.Cleanup(func() {
+		w.f.Close()
+		for _, wr := range w.writers {
+			wr.f.Close()
+		}
+	})
+	return w
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// start is the follower's first poll, in any mode.
+func (w *world) start() {
+	w.Helper()
+	w.pollNow()
+	w.save()
+}
+
+// poll lets a poll's time pass.
+func (w *world) poll() {
+	w.Helper()
+	w.now = w.now.Add(Interval)
+	switch w.mode {
+	case restarting:
+		w.restart()
+		w.pollNow()
+		w.save()
+	case running:
+		w.pollNow()
+	}
+}
+
+func (w *world) wait(d time.Duration) {
+	w.Helper()
+	for ; d > 0; d -= Interval {
+		w.poll()
+	}
+}
+
+func (w *world) pollNow() {
+	w.Helper()
+	for more, polls := true, 0; more; polls++ {
+		if polls == 10_000 {
+			w.Fatal("there is always more to read")
+		}
+		var err error
+		more, err = w.f.Poll(w.now, func(l Line) {
+			w.got = append(w.got, string(l.Text))
+			if l.Cut {
+				w.cut = append(w.cut, string(l.Text))
+			}
+		})
+		if err != nil {
+			w.errs = append(w.errs, err)
+		}
+	}
+}
+
+func (w *world) save() {
+	w.Helper()
+	var err error
+	w.saved, err = json.Marshal(w.f.Positions())
+	w.must(err)
+}
+
+// restart kills the follower and starts another one where it was saved.
+func (w *world) restart() {
+	w.Helper()
+	w.f.Close()
+	var positions []Position
+	w.must(json.Unmarshal(w.saved, &positions))
+	w.f = New(w.cfg)
+	w.f.Restore(positions)
+}
+
+// restartEmpty starts a follower that knows nothing.
+func (w *world) restartEmpty() {
+	w.f.Close()
+	w.f = New(w.cfg)
+}
+
+// settle runs until all renamed files are let go, and compares.
+func (w *world) settle(unordered bool) {
+	w.Helper()
+	if w.mode != running {
+		w.restart()
+	}
+	w.mode = running
+	w.wait(2 * idleInterval)
+	w.now = w.now.Add(2 * time.Minute)
+	w.poll()
+	w.poll()
+	if unordered {
+		slices.Sort(w.want)
+		slices.Sort(w.got)
+	}
+	if w.Failed() {
+		return
+	}
+	if diff := cmp.Diff(w.want, w.got); diff != "" {
+		w.Errorf("lines (-written +read):\n%s", diff)
+	}
+	for _, err := range w.errs {
+		w.Logf("reported: %v", err)
+	}
+}
+
+// stats are those of the first source.
+func (w *world) stats() Stats { return w.f.Stats(0) }
+
+// writer is a process that holds a log open.
+type writer struct {
+	w    *world
+	f    *os.File
+	name string
+}
+
+func (w *world) open(name string) *writer {
+	w.Helper()
+	f, err := os.OpenFile(w.path(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	w.must(err)
+	wr := &writer{w, f, name}
+	w.writers = append(w.writers, wr)
+	wr.touch()
+	return wr
+}
+
+// reopen is what a daemon does on SIGHUP.
+func (wr *writer) reopen(name string) {
+	wr.w.Helper()
+	wr.w.must(wr.f.Close())
+	f, err := os.OpenFile(wr.w.path(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	wr.w.must(err)
+	wr.f, wr.name = f, name
+	wr.touch()
+}
+
+// touch gives the file the time of the world's clock.
+func (wr *writer) touch() {
+	wr.w.Helper()
+	if wr.name != "" {
+		wr.w.must(os.Chtimes(wr.w.path(wr.name), wr.w.now, wr.w.now))
+	}
+}
+
+func (wr *writer) raw(s string) {
+	wr.w.Helper()
+	_, err := io.WriteString(wr.f, s)
+	wr.w.must(err)
+	wr.touch()
+}
+
+// add writes n numbered lines, which the follower must hand out.
+func (wr *writer) add(n int) {
+	wr.w.Helper()
+	for range n {
+		text := wr.w.line()
+		wr.w.want = append(wr.w.want, text)
+		wr.raw(text + "\n")
+	}
+}
+
+// line makes the next numbered line.
+func (w *world) line() string {
+	w.lines++
+	return fmt.Sprintf("Nov 23 16:00:00 mail postfix/smtp[%d]: %s", w.lines, strings.Repeat("x", w.lines*37%150))
+}
+
+func (w *world) rename(from, to string) {
+	w.Helper()
+	w.must(os.Rename(w.path(from), w.path(to)))
+	for _, wr := range w.writers {
+		switch wr.name {
+		case to:
+			wr.name = ""
+		case from:
+			wr.name = to
+		}
+	}
+}
+
+func (w *world) remove(name string) {
+	w.Helper()
+	w.must(os.Remove(w.path(name)))
+	for _, wr := range w.writers {
+		if wr.name == name {
+			wr.name = ""
+		}
+	}
+}
+
+func (w *world) create(name string) {
+	w.Helper()
+	w.must(os.WriteFile(w.path(name), nil, 0o644))
+	w.must(os.Chtimes(w.path(name), w.now, w.now))
+}
+
+// copy copies a file's content as cp does.
+func (w *world) copy(from, to string) {
+	w.Helper()
+	b, err := os.ReadFile(w.path(from))
+	w.must(err)
+	w.must(os.WriteFile(w.path(to), b, 0o644))
+	w.must(os.Chtimes(w.path(to), w.now, w.now))
+}
+
+func (w *world) truncate(name string, size int64) {
+	w.Helper()
+	w.must(os.Truncate(w.path(name), size))
+	w.must(os.Chtimes(w.path(name), w.now, w.now))
+}
+
+// compress replaces a file as gzip and zstd do: with its time.
+func (w *world) compress(name, ext string) {
+	w.Helper()
+	b, err := os.ReadFile(w.path(name))
+	w.must(err)
+	fi, err := os.Stat(w.path(name))
+	w.must(err)
+	var out bytes.Buffer
+	var z io.WriteCloser = gzip.NewWriter(&out)
+	if ext == ".zst" {
+		z, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+		w.must(err)
+	}
+	_, err = z.Write(b)
+	w.must(err)
+	w.must(z.Close())
+	w.must(os.WriteFile(w.path(name+ext), out.Bytes(), 0o644))
+	w.must(os.Chtimes(w.path(name+ext), fi.ModTime(), fi.ModTime()))
+	w.remove(name)
+}
+
+// reported tells whether an error like target was returned by a Poll.
+func (w *world) reported(target error) bool {
+	return slices.ContainsFunc(w.errs, func(err error) bool { return errors.Is(err, target) })
+}
