@@ -1,0 +1,125 @@
+// Package provider names the mail provider that an MX host belongs to.
+package provider
+
+import (
+	_ "embed"
+	"fmt"
+	"iter"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Other is the label of a host that belongs to no known provider.
+const Other = "other"
+
+//go:embed providers.tsv
+var builtin string
+
+var (
+	name = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	// suffix is a host name in lower case, with a dot before it if it stands
+	// for every host below it (and is then not one of its own).
+	suffix = regexp.MustCompile(`^\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
+)
+
+// maxHost is the longest host name in text (RFC 1035 §2.3.4).
+const maxHost = 253
+
+// A Table maps host names to provider labels. It is safe for concurrent use.
+type Table struct {
+	labels map[string]string // suffix with its leading dot, or a whole host name
+}
+
+// New returns the built-in table with the custom one added to it: provider
+// names to host suffixes (".mail.mycorp.example") and whole host names
+// ("mx.mycorp.example"). A custom suffix takes the place of a built-in one.
+func New(custom map[string][]string) (*Table, error) {
+	t := &Table{labels: make(map[string]string)}
+	for label, suffixes := range rows() {
+		for _, s := range suffixes {
+			t.labels[s] = label
+		}
+	}
+	owner := make(map[string]string)
+	for _, label := range slices.Sorted(maps.Keys(custom)) {
+		if !name.MatchString(label) {
+			return nil, fmt.Errorf("provider %q: a name must match %s", label, name)
+		}
+		if len(custom[label]) == 0 {
+			return nil, fmt.Errorf("provider %q: no host suffix given", label)
+		}
+		for _, s := range custom[label] {
+			key := strings.ToLower(s)
+			if !suffix.MatchString(key) {
+				return nil, fmt.Errorf("provider %q: %q is neither a suffix such as .mail.mycorp.example nor a host name such as mx.mycorp.example", label, s)
+			}
+			if o, dup := owner[key]; dup && o != label {
+				return nil, fmt.Errorf("provider %q: %q belongs to provider %q already", label, s, o)
+			}
+			owner[key] = label
+			t.labels[key] = label
+		}
+	}
+	return t, nil
+}
+
+// Of returns the provider label of host, Other if no provider is known. Whole
+// labels are compared from the right without regard to case and to one dot at
+// the end; the longest suffix wins. It does not allocate.
+func (t *Table) Of(host []byte) string {
+	if n := len(host); n > 0 && host[n-1] == '.' {
+		host = host[:n-1]
+	}
+	if len(host) == 0 || len(host) > maxHost || host[0] == '.' {
+		return Other
+	}
+	var buf [maxHost]byte
+	h := buf[:len(host)]
+	for i, c := range host {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h[i] = c
+	}
+	if label, ok := t.labels[string(h)]; ok {
+		return label
+	}
+	// From the first dot on: the longest suffix comes first.
+	for i := 1; i < len(h); i++ {
+		if h[i] != '.' {
+			continue
+		}
+		if label, ok := t.labels[string(h[i:])]; ok {
+			return label
+		}
+	}
+	return Other
+}
+
+// Names returns the built-in provider labels in the order of the table, Other last.
+func Names() []string {
+	var names []string
+	for label := range rows() {
+		if !slices.Contains(names, label) {
+			names = append(names, label)
+		}
+	}
+	return append(names, Other)
+}
+
+// rows yields the label and the suffixes of each line of the built-in table.
+func rows() iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for line := range strings.Lines(builtin) {
+			fields := strings.Fields(line)
+			if len(fields) == 0 || fields[0] == "#" {
+				continue
+			}
+			if !yield(fields[0], fields[1:]) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,22 @@
+//go:build !race
+
+package reason
+
+import (
+	"testing"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// Under the race detector sync.Pool drops what it is given, and regexp uses it too.
+func TestReasonDoesNotAllocate(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("550-5.1.1 <user@example.com>: Recipient address rejected: User unknown in virtual mailbox table")
+	n := testing.AllocsPerRun(1000, func() { c.Reason(logparse.Sent, 550, logparse.EnhancedCode{}, "", text) })
+	if n != 0 {
+		t.Errorf("Reason allocates %v times", n)
+	}
+}

@@ -1,0 +1,162 @@
+package reason
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"unicode"
+)
+
+// A pattern is a regular expression over folded text, split at its outermost
+// alternatives. Running an expression is dear, so each alternative knows which
+// literals a text must hold for it to match; those are looked for all at once.
+type pattern struct {
+	expr         string // the whole expression
+	alternatives []alternative
+}
+
+type alternative struct {
+	// needs are sets of literals: the text must hold one of each.
+	needs [][]literal
+	ids   []uint16 // of needs, in the rule set
+	// re is nil if the needs say it all.
+	re *regexp.Regexp
+}
+
+// A literal is a string in the text, with a word boundary before or behind it
+// where that is asked for.
+type literal struct {
+	text               string
+	wordStart, wordEnd bool
+}
+
+// minLiteral is the length from which a literal is worth looking for.
+const minLiteral = 2
+
+func compilePattern(s string) (*pattern, error) {
+	p := &pattern{expr: s}
+	if _, err := syntax.Parse(s, syntax.Perl); err != nil {
+		return nil, err
+	}
+	for _, expr := range outermost(s) {
+		re, err := syntax.Parse(expr, syntax.Perl)
+		if err != nil {
+			return nil, err
+		}
+		if !lowerOnly(re) {
+			return nil, fmt.Errorf("pattern %q: capital letters never match, texts are folded to lower case", expr)
+		}
+		if l, ok := plain(re); ok {
+			p.alternatives = append(p.alternatives, alternative{needs: [][]literal{{l}}})
+			continue
+		}
+		a := alternative{needs: required(re)}
+		if len(a.needs) == 0 {
+			return nil, fmt.Errorf("pattern %q: needs %d letters that always stand together", expr, minLiteral)
+		}
+		if a.re, err = regexp.Compile(expr); err != nil {
+			return nil, err
+		}
+		p.alternatives = append(p.alternatives, a)
+	}
+	return p, nil
+}
+
+// outermost splits a regular expression at the | that stand in no parentheses
+// and no brackets. (The syntax tree could be split as well, but turning its
+// parts into text again is slow.)
+func outermost(s string) []string {
+	var parts []string
+	depth, start, class := 0, 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '|' && depth == 0:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
+}
+
+// plain returns re as a literal if it is one, maybe between word boundaries.
+func plain(re *syntax.Regexp) (literal, bool) {
+	subs := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		subs = re.Sub
+	}
+	var l literal
+	if subs[0].Op == syntax.OpWordBoundary {
+		l.wordStart, subs = true, subs[1:]
+	}
+	if n := len(subs) - 1; n > 0 && subs[n].Op == syntax.OpWordBoundary {
+		l.wordEnd, subs = true, subs[:n]
+	}
+	if len(subs) != 1 || subs[0].Op != syntax.OpLiteral {
+		return literal{}, false
+	}
+	l.text = string(subs[0].Rune)
+	first, last := l.text[0], l.text[len(l.text)-1]
+	ok := len(l.text) >= minLiteral && (!l.wordStart || isWordByte(first)) && (!l.wordEnd || isWordByte(last))
+	return l, ok
+}
+
+// required returns sets of literals: a text that matches re holds one of each.
+func required(re *syntax.Regexp) [][]literal {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if s := string(re.Rune); len(s) >= minLiteral {
+			return [][]literal{{{text: s}}}
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return required(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return required(re.Sub[0])
+		}
+	case syntax.OpConcat:
+		var all [][]literal
+		for _, sub := range re.Sub {
+			all = append(all, required(sub)...)
+		}
+		return all
+	case syntax.OpAlternate:
+		var one []literal
+		for _, sub := range re.Sub {
+			sets := required(sub)
+			if len(sets) == 0 {
+				return nil
+			}
+			one = append(one, slices.MaxFunc(sets, func(a, b []literal) int { return shortest(a) - shortest(b) })...)
+		}
+		return [][]literal{one}
+	}
+	return nil
+}
+
+// shortest returns the length of the shortest of the literals.
+func shortest(set []literal) int {
+	n := len(set[0].text)
+	for _, l := range set[1:] {
+		n = min(n, len(l.text))
+	}
+	return n
+}
+
+// lowerOnly reports whether re can match text that is in lower case.
+func lowerOnly(re *syntax.Regexp) bool {
+	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, func(r rune) bool { return unicode.ToLower(r) != r }) {
+		return false
+	}
+	return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !lowerOnly(sub) })
+}

@@ -1,0 +1,111 @@
+// Package reason names the reason of an SMTP reply: why a server refused or
+// deferred, as far as its code, its enhanced code and its words tell.
+package reason
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"smtp_reply_exporter/logparse"
+)
+
+const (
+	// OK is the reason of replies that refuse nothing.
+	OK = "ok"
+	// Other is the reason of replies that no rule knows.
+	Other = "other"
+)
+
+var names = []string{
+	OK, "greylisted", "rate_limited", "connection_limit", "mailbox_full", "system_storage",
+	"message_too_large", "too_many_recipients", "unknown_user", "mailbox_disabled",
+	"bad_domain", "sender_rejected", "relay_denied", "blocklist", "spam_content", "virus",
+	"sender_auth", "tls", "dns", "auth_failed", "policy", "protocol_error", "network",
+	"system_error", Other,
+}
+
+// Names returns the closed list of reasons in the order of the documentation.
+func Names() []string { return slices.Clone(names) }
+
+// A Rule gives a reason to the replies whose text its pattern matches: an RE2
+// regular expression. Case does not matter, newlines are blanks.
+type Rule struct{ Reason, Pattern string }
+
+// A Classifier gives reasons to replies. It is safe for concurrent use.
+type Classifier struct {
+	custom  []customRule
+	builtin *ruleSet
+}
+
+type customRule struct {
+	reason  string
+	pattern *regexp.Regexp
+}
+
+var builtin = sync.OnceValue(func() *ruleSet {
+	set, err := loadRules()
+	if err != nil {
+		panic(err)
+	}
+	return set
+})
+
+// New returns a classifier that tries the custom rules in order, on the text as
+// it was logged, before the built-in ones.
+func New(custom []Rule) (*Classifier, error) {
+	c := &Classifier{builtin: builtin()}
+	for i, r := range custom {
+		if !slices.Contains(names, r.Reason) {
+			return nil, fmt.Errorf("reasons[%d] (pattern %q): unknown reason %q: use one of %s", i, r.Pattern, r.Reason, strings.Join(names, ", "))
+		}
+		if r.Pattern == "" {
+			return nil, fmt.Errorf("reasons[%d] (reason %q): the pattern is empty and would match every reply", i, r.Reason)
+		}
+		if _, err := regexp.Compile(r.Pattern); err != nil {
+			return nil, fmt.Errorf("reasons[%d]: pattern %q: %w", i, r.Pattern, err)
+		}
+		c.custom = append(c.custom, customRule{r.Reason, regexp.MustCompile("(?i)" + r.Pattern)})
+	}
+	return c, nil
+}
+
+// Reason returns the reason of a reply, one of Names. The provider is the label
+// of the server that answered and counts in received replies only. The text is
+// the reply as logged, with or without its code; what is behind maxText bytes is
+// not looked at. Codes 200 to 399 are OK whatever the text says. Without a code
+// (0) only the text and the enhanced code decide.
+//
+// It does not allocate once its scratch buffers are warm.
+func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {
+	if class := code.Class(); class == 2 || class == 3 {
+		return OK
+	}
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	if len(c.custom) > 0 {
+		line := oneLine(s.text[:0], text)
+		for i := range c.custom {
+			if c.custom[i].pattern.Match(line) {
+				return c.custom[i].reason
+			}
+		}
+	}
+	return c.builtin.reason(reply{dir, code, enhanced, provider}, text, s)
+}
+
+// oneLine appends text to dst with a blank for each newline.
+func oneLine(dst, text []byte) []byte {
+	for _, c := range text {
+		if c == '\n' || c == '\r' {
+			c = ' '
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,267 @@
+package reason
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"smtp_reply_exporter/exporter/provider"
+	"smtp_reply_exporter/logparse"
+)
+
+// TestRules shows for every rule that its example is decided by it and no other.
+func TestRules(t *testing.T) {
+	set := builtin()
+	s := new(scratch)
+	for i := range set.rules {
+		r := &set.rules[i]
+		reply := reply{dir: logparse.Received}
+		if len(r.directions) > 0 {
+			reply.dir = r.directions[0]
+		}
+		if len(r.providers) > 0 {
+			reply.provider = r.providers[0]
+		}
+		var ok bool
+		reply.code, reply.enhanced, ok = logparse.ParseReply([]byte(r.example))
+		if !ok {
+			t.Errorf("%s: example %q does not begin with a reply code", r.source, r.example)
+			continue
+		}
+		if by := set.decide(reply, []byte(r.example), s); by != r {
+			var source string
+			if by != nil {
+				source = by.source
+			}
+			t.Errorf("%s: example %q gets %q from %s", r.source, r.example, by.name(), source)
+		}
+	}
+}
+
+type labelledReply struct {
+	reply
+	text []byte
+	want string
+	line int
+}
+
+// labelled reads testdata/replies.tsv: direction, code, enhanced code, remote
+// host, text (\n for a new line), reason.
+func labelled(tb testing.TB) []labelledReply {
+	tb.Helper()
+	data, err := os.ReadFile("testdata/replies.tsv")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	providers, err := provider.New(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var replies []labelledReply
+	line := 0
+	for row := range strings.Lines(string(data)) {
+		line++
+		if row[0] == '#' {
+			continue
+		}
+		f := strings.Split(strings.TrimSuffix(row, "\n"), "\t")
+		if len(f) != 6 {
+			tb.Fatalf("testdata/replies.tsv:%d: %d columns, want 6", line, len(f))
+		}
+		r := labelledReply{text: []byte(strings.ReplaceAll(f[4], `\n`, "\n")), want: f[5], line: line}
+		if f[0] == "received" {
+			r.dir = logparse.Received
+		}
+		code, err := strconv.Atoi(f[1])
+		if err != nil {
+			tb.Fatalf("testdata/replies.tsv:%d: %v", line, err)
+		}
+		r.code = logparse.Code(code)
+		r.enhanced, _ = logparse.ParseEnhanced([]byte(f[2]))
+		r.provider = providers.Of([]byte(f[3]))
+		replies = append(replies, r)
+	}
+	return replies
+}
+
+// TestReplies demands every row of the labelled replies.
+func TestReplies(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range labelled(t) {
+		if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
+			t.Errorf("testdata/replies.tsv:%d: got %s, want %s: %s", r.line, got, r.want, r.text)
+		}
+	}
+}
+
+func TestReason(t *testing.T) {
+	c, err := New([]Rule{{Reason: "policy", Pattern: `our\.house\.example`}, {Reason: "greylisted", Pattern: "PATIENCE|more 451"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name     string
+		dir      logparse.Direction
+		code     logparse.Code
+		provider string
+		text     string
+		want     string
+	}{
+		{"2xx", logparse.Sent, 250, "", "250 2.0.0 virus", OK},
+		{"3xx", logparse.Sent, 354, "", "354 PATIENCE", OK},
+		{"custom rule first", logparse.Sent, 552, "", "552 5.2.2 Over quota, see our.house.example", "policy"},
+		{"custom rule over a line's end", logparse.Sent, 451, "", "451-need more\n451 patience", "greylisted"},
+		{"custom rule without regard to case", logparse.Sent, 451, "", "451 patience, please", "greylisted"},
+		{"no code, words", logparse.Sent, 0, "", "Relay access denied", "relay_denied"},
+		{"no code, no words", logparse.Sent, 0, "", "", Other},
+		{"provider", logparse.Received, 550, "tencent", "550 Connection denied", "blocklist"},
+		{"provider of a reply that we sent", logparse.Sent, 550, "tencent", "550 Connection denied", "policy"},
+		{"no provider", logparse.Received, 550, "", "550 Connection denied", "policy"},
+		{"address in <> is no evidence", logparse.Sent, 550, "", "550 5.1.1 <virus@spam.example>: Recipient address rejected: User unknown", "unknown_user"},
+		{"host name is no evidence", logparse.Received, 550, "", "550 smtp.spamexperts.example: user unknown", "unknown_user"},
+		{"list's name is evidence", logparse.Received, 550, "", "550 see https://www.spamhaus.org/query/ip/192.0.2.1", "blocklist"},
+		{"behind 512 bytes", logparse.Sent, 599, "", "599 " + strings.Repeat("a ", 260) + "virus", Other},
+		{"verification takes the quoted reason", logparse.Sent, 450, "", "450 4.1.1 <u@x.example>: Recipient address rejected: unverified address: host mx.x.example[192.0.2.1] said: 452 4.2.2 Mailbox full (in reply to RCPT TO command)", "mailbox_full"},
+		{"verification of a sender who is unknown", logparse.Sent, 450, "", "450 4.1.7 <u@x.example>: Sender address rejected: undeliverable address: host mx.x.example[192.0.2.1] said: 550 5.1.1 User unknown", "sender_rejected"},
+		{"verification of a sender by a server that lists us", logparse.Sent, 450, "", "450 4.1.7 <u@x.example>: Sender address rejected: unverified address: host mx.x.example[192.0.2.1] said: 554 5.7.1 Client host blocked using zen.spamhaus.org", "blocklist"},
+		{"Exim's callout", logparse.Sent, 550, "", "550-Callout verification failed:\n550 5.1.1 no such user", "unknown_user"},
+		{"forged quote", logparse.Sent, 550, "", "550 5.7.1 <said: 552 5.2.2 full>: Client host rejected: Access denied", "policy"},
+		{"enhanced code at the end", logparse.Received, 553, "", "553 sorry (#5.1.8)", "sender_rejected"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := c.Reason(tt.dir, tt.code, logparse.EnhancedCode{}, tt.provider, []byte(tt.text)); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNewErrors(t *testing.T) {
+	tests := []struct {
+		name string
+		rule Rule
+		want string
+	}{
+		{"reason", Rule{"spam", "x"}, `reasons[1] (pattern "x"): unknown reason "spam": use one of ` + strings.Join(Names(), ", ")},
+		{"empty", Rule{"policy", ""}, `reasons[1] (reason "policy"): the pattern is empty and would match every reply`},
+		{"regexp", Rule{"policy", "a(b"}, "reasons[1]: pattern \"a(b\": error parsing regexp: missing closing ): `a(b`"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := New([]Rule{{"policy", "fine"}, tt.rule})
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseRuleErrors(t *testing.T) {
+	tests := []struct{ name, line, want string }{
+		{"columns", "policy\t-\t-\tx", "4 columns, want 6: reason, from, code, enhanced, pattern, example"},
+		{"reason", "spam\t-\t-\t-\tx\t550 x", `unknown reason "spam"`},
+		{"from", "policy\thotmail\t-\t-\tx\t550 x", `unknown provider "hotmail"`},
+		{"code", "policy\t-\t250\t-\tx\t550 x", `bad code "250"`},
+		{"enhanced", "policy\t-\t-\t2.0.0\tx\t550 x", `bad enhanced code "2.0.0"`},
+		{"regexp", "policy\t-\t-\t-\ta(b\t550 x", "error parsing regexp: missing closing ): `a(b`"},
+		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters never match, texts are folded to lower case`},
+		{"no literal", "policy\t-\t-\t-\tspam|.*\t550 x", `pattern ".*": needs 2 letters that always stand together`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := parseRule(tt.line); err == nil || err.Error() != tt.want {
+				t.Errorf("got error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestConcurrent shares one classifier among goroutines.
+func TestConcurrent(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies := labelled(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, r := range replies {
+				if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
+					t.Errorf("got %s, want %s: %s", got, r.want, r.text)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestAutomaton holds the search for literals to what the patterns alone say.
+func TestAutomaton(t *testing.T) {
+	set := builtin()
+	s := &scratch{sets: newBitset(set.sets)}
+	patterns := compileAlone(set.rules)
+	for i, r := range labelled(t) {
+		if i%8 != 0 {
+			continue // every pattern on its own is slow
+		}
+		folded := fold(s.text[:0], r.text[:min(len(r.text), maxText)], r.code)
+		clear(s.sets)
+		set.literals.mark(folded, s.sets)
+		for i := range set.rules {
+			if patterns[i] == nil {
+				continue
+			}
+			if got, want := set.rules[i].matches(folded, s.sets), patterns[i].Match(folded); got != want {
+				t.Errorf("%s: got %v, want %v: %s", set.rules[i].source, got, want, folded)
+			}
+		}
+	}
+}
+
+func compileAlone(rules []rule) []*regexp.Regexp {
+	patterns := make([]*regexp.Regexp, len(rules))
+	for i, r := range rules {
+		if r.pattern != nil {
+			patterns[i] = regexp.MustCompile(r.pattern.expr)
+		}
+	}
+	return patterns
+}
+
+func FuzzReason(f *testing.F) {
+	c, err := New([]Rule{{"policy", "house rule"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	providers := provider.Names()
+	for _, r := range labelled(f) {
+		f.Add(r.dir == logparse.Received, uint16(r.code), r.enhanced.Class, r.enhanced.Subject, r.enhanced.Detail, slices.Index(providers, r.provider), r.text)
+	}
+	f.Fuzz(func(t *testing.T, received bool, code uint16, class uint8, subject, detail uint16, p int, text []byte) {
+		dir := logparse.Sent
+		if received {
+			dir = logparse.Received
+		}
+		var label string
+		if 0 <= p && p < len(providers) {
+			label = providers[p]
+		}
+		enhanced := logparse.EnhancedCode{Class: class, Subject: subject, Detail: detail}
+		got := c.Reason(dir, logparse.Code(code), enhanced, label, text)
+		if !slices.Contains(names, got) {
+			t.Errorf("unknown reason %q", got)
+		}
+		if again := c.Reason(dir, logparse.Code(code), enhanced, label, text); again != got {
+			t.Errorf("got %s, then %s", got, again)
+		}
+	})
+}
