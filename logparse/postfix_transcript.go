@@ -115,6 +115,8 @@ func (t *transcript) answered(code Code) Command {
 		return EndOfData
 	case t.Last == 0:
 		return Connect
+	case code == 421 && t.Last.Class() > 3:
+		return t.Answers // "too many errors", behind the reply to the last one
 	}
 	return NoCommand
 }

@@ -3,6 +3,9 @@ package classify
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/peer"
@@ -33,12 +36,20 @@ func New(cfg *config.Config) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this host's own addresses: %w", err)
 	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Providers)) {
+		if _, err := provider.New(map[string][]string{name: cfg.Providers[name]}); err != nil {
+			return nil, cfg.Errorf("providers."+name, "%w", err)
+		}
+	}
 	providers, err := provider.New(cfg.Providers)
 	if err != nil {
 		return nil, cfg.Errorf("providers", "%w", err)
 	}
 	rules := make([]reason.Rule, len(cfg.Reasons))
 	for i, r := range cfg.Reasons {
+		if !slices.Contains(reason.Names(), r.Reason) {
+			return nil, cfg.Errorf(fmt.Sprintf("reasons[%d].reason", i), "%q is not one of %s", r.Reason, strings.Join(reason.Names(), ", "))
+		}
 		rules[i] = reason.Rule{Reason: r.Reason, Pattern: r.Pattern}
 	}
 	reasons, err := reason.New(rules)

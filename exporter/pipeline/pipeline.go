@@ -89,7 +89,9 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 			}
 			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now), parsers: map[string]*parser{}}
 		}
-		s.before, s.stats = s.total(), follow.Stats{}
+		// Only sums start anew: whether the source is up and caught up goes on.
+		s.before = s.total()
+		s.stats.ReadBytes, s.stats.Rotations, s.stats.Truncations, s.stats.LostBytes = 0, 0, 0, 0
 		p.sources = append(p.sources, s)
 		files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
 		p.logger.Info("following", "name", sc.Name, "file", sc.File, "start", sc.Start)
