@@ -1,0 +1,292 @@
+// Package dashboards holds Grafana dashboards, Prometheus rules and examples of the
+// configuration around them; there is only their test in Go.
+package dashboards
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A board is what these tests look at in a Grafana dashboard.
+type board struct {
+	UID, Title, Description string
+	SchemaVersion           int
+	Panels                  []panel
+	Links                   []struct{ Type string }
+	Templating              struct {
+		List []struct{ Name, Definition string }
+	}
+	Annotations struct {
+		List []struct{ Expr string }
+	}
+}
+
+type panel struct {
+	ID                       int
+	Type, Title, Description string
+	Collapsed                bool
+	GridPos                  struct{ X, Y, W, H int }
+	Datasource               struct{ UID string }
+	Targets                  []struct{ Expr, RefID string }
+	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Panels                   []panel
+}
+
+// boards reads the dashboards by file name.
+func boards(t *testing.T) map[string]board {
+	t.Helper()
+	files, err := filepath.Glob("grafana/*.json")
+	if err != nil || len(files) != 4 {
+		t.Fatalf("dashboards %v, %v; want 4", files, err)
+	}
+	out := map[string]board{}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d board
+		if err := json.Unmarshal(b, &d); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		out[filepath.Base(file)] = d
+	}
+	return out
+}
+
+// all returns the panels with those of closed rows.
+func (b board) all() []panel {
+	var out []panel
+	for _, p := range b.Panels {
+		out = append(append(out, p), p.Panels...)
+	}
+	return out
+}
+
+// expressions returns the PromQL of a dashboard with Grafana's variables replaced, by where it stands.
+func (b board) expressions() map[string]string {
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$__range", "1d",
+		"$job", ".+", "$instance", ".+", "$source", ".+", "$mta", ".+", "$provider", ".+")
+	out := map[string]string{}
+	for _, p := range b.all() {
+		for _, target := range p.Targets {
+			out["panel "+p.Title+" "+target.RefID] = variables.Replace(target.Expr)
+		}
+	}
+	for _, a := range b.Annotations.List {
+		out["annotation "+a.Expr] = variables.Replace(a.Expr)
+	}
+	for _, v := range b.Templating.List {
+		if inner, ok := strings.CutPrefix(v.Definition, "label_values("); ok {
+			metric, label, _ := strings.Cut(strings.TrimSuffix(inner, ")"), "}, ")
+			if label == "" {
+				metric, label, _ = strings.Cut(strings.TrimSuffix(inner, ")"), ", ")
+			} else {
+				metric += "}"
+			}
+			out["variable "+v.Name] = variables.Replace(fmt.Sprintf("count by (%s) (%s)", label, metric))
+		}
+	}
+	return out
+}
+
+type rule struct {
+	Record, Alert, Expr string
+	Labels, Annotations map[string]string
+}
+
+// rules reads the rules of a file.
+func rules(t *testing.T, file string) []rule {
+	t.Helper()
+	var content struct{ Groups []struct{ Rules []rule } }
+	decodeYAML(t, file, &content)
+	var out []rule
+	for _, g := range content.Groups {
+		out = append(out, g.Rules...)
+	}
+	return out
+}
+
+func decodeYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// Every expression names only metrics and labels that the exporter exposes or
+// recording.yml records.
+func TestExpressionsNameWhatExists(t *testing.T) {
+	var recorded []string
+	expressions := map[string]string{}
+	for _, r := range rules(t, "recording.yml") {
+		recorded = append(recorded, r.Record)
+		expressions[r.Record] = r.Expr
+	}
+	for _, r := range rules(t, "alerts.yml") {
+		expressions[r.Alert] = r.Expr
+	}
+	for file, b := range boards(t) {
+		for where, expr := range b.expressions() {
+			expressions[file+" "+where] = expr
+		}
+	}
+	for where, expr := range expressions {
+		e := scan(expr)
+		var known []string
+		for _, s := range e.selectors {
+			labels, ok := labelsOf(s.metric, recorded)
+			if !ok {
+				t.Errorf("%s: no such metric: %s", where, s.metric)
+			}
+			for _, l := range s.labels {
+				if !slices.Contains(labels, l) {
+					t.Errorf("%s: %s has no label %s", where, s.metric, l)
+				}
+			}
+			known = append(known, labels...)
+		}
+		for _, l := range e.grouping {
+			if !slices.Contains(known, l) && l != "ago" {
+				t.Errorf("%s: no metric in it has the label %s", where, l)
+			}
+		}
+	}
+}
+
+func TestBoards(t *testing.T) {
+	uids := map[string]string{}
+	for file, b := range boards(t) {
+		t.Run(file, func(t *testing.T) {
+			if other, ok := uids[b.UID]; ok || b.UID == "" {
+				t.Errorf("uid %q is empty or that of %s", b.UID, other)
+			}
+			uids[b.UID] = file
+			if b.Title == "" || b.Description == "" || b.SchemaVersion < 42 {
+				t.Errorf("title %q, description %q, schema version %d", b.Title, b.Description, b.SchemaVersion)
+			}
+			if !slices.ContainsFunc(b.Links, func(l struct{ Type string }) bool { return l.Type == "dashboards" }) {
+				t.Error("no links to the other dashboards")
+			}
+			if !slices.ContainsFunc(b.Annotations.List, func(a struct{ Expr string }) bool { return strings.HasPrefix(a.Expr, "ALERTS{") }) {
+				t.Error("alerts are not shown")
+			}
+			var variables []string
+			for _, v := range b.Templating.List {
+				variables = append(variables, v.Name)
+			}
+			for _, v := range []string{"datasource", "job", "instance", "source", "mta"} {
+				if !slices.Contains(variables, v) {
+					t.Errorf("no variable %s", v)
+				}
+			}
+			ids := map[int]bool{}
+			for _, p := range b.all() {
+				if p.ID == 0 || ids[p.ID] {
+					t.Errorf("panel %q: id %d is not its own", p.Title, p.ID)
+				}
+				ids[p.ID] = true
+				if p.GridPos.W == 0 || p.GridPos.X+p.GridPos.W > 24 {
+					t.Errorf("panel %q stands outside of the grid: %+v", p.Title, p.GridPos)
+				}
+				if p.Type == "row" {
+					continue
+				}
+				if p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
+					t.Errorf("panel %d lacks one of title %q, description %q, unit %q, queries", p.ID, p.Title, p.Description, p.FieldConfig.Defaults.Unit)
+				}
+				if p.Datasource.UID != "${datasource}" {
+					t.Errorf("panel %q: data source %q", p.Title, p.Datasource.UID)
+				}
+			}
+		})
+	}
+}
+
+// Every alert says what, how many and what to do, and is seen firing in a test.
+func TestAlerts(t *testing.T) {
+	runbook, err := os.ReadFile("RUNBOOK.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fires := map[string]bool{}
+	for _, file := range ruleTests(t) {
+		var content struct {
+			Tests []struct {
+				Alerts []struct {
+					Name     string `yaml:"alertname"`
+					Expected []any  `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
+			}
+		}
+		decodeYAML(t, file, &content)
+		for _, test := range content.Tests {
+			for _, a := range test.Alerts {
+				fires[a.Name] = fires[a.Name] || len(a.Expected) > 0
+			}
+		}
+	}
+	for _, a := range rules(t, "alerts.yml") {
+		t.Run(a.Alert, func(t *testing.T) {
+			if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) || a.Labels["service"] != "mail" ||
+				!slices.Contains([]string{"sent", "received", "exporter"}, a.Labels["area"]) {
+				t.Errorf("labels %v", a.Labels)
+			}
+			if a.Annotations["summary"] == "" || !strings.Contains(a.Annotations["summary"]+a.Annotations["description"], "$value") {
+				t.Errorf("the text lacks the numbers: %v", a.Annotations)
+			}
+			if want := "dashboards/RUNBOOK.md#" + strings.ToLower(a.Alert); a.Annotations["runbook"] != want {
+				t.Errorf("runbook %q, want %q", a.Annotations["runbook"], want)
+			}
+			if !strings.Contains(string(runbook), "\n### "+a.Alert+"\n") {
+				t.Error("RUNBOOK.md has no section for it")
+			}
+			if !fires[a.Alert] {
+				t.Error("no test expects it to fire")
+			}
+		})
+	}
+}
+
+func ruleTests(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("tests/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("rule tests %v, %v", files, err)
+	}
+	return files
+}
+
+// Everything that the compose file mounts is there.
+func TestStackMounts(t *testing.T) {
+	var compose struct {
+		Services map[string]struct{ Volumes []string }
+		Volumes  map[string]any
+	}
+	decodeYAML(t, "stack/compose.yml", &compose)
+	if len(compose.Services) != 4 {
+		t.Fatalf("%d services, want 4", len(compose.Services))
+	}
+	for name, service := range compose.Services {
+		for _, volume := range service.Volumes {
+			source, _, _ := strings.Cut(volume, ":")
+			if _, named := compose.Volumes[source]; named {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("stack", source)); err != nil {
+				t.Errorf("%s mounts what does not exist: %v", name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+type prometheusQuery = variants.Dataquery
+
+const tag = "smtp_reply_exporter"
+
+// A row is a titled group of panels; a closed one shows its title only.
+type row struct {
+	title  string
+	closed bool
+	panels []cog.Builder[dashboard.Panel]
+}
+
+// board assembles a dashboard: variables, links to the other dashboards, firing
+// alerts as annotations, and the rows.
+func board(uid, title, description string, extra []cog.Builder[dashboard.VariableModel], rows ...row) *dashboard.DashboardBuilder {
+	b := dashboard.NewDashboardBuilder(title).
+		Uid(uid).
+		Description(description).
+		Tags([]string{tag}).
+		Editable().
+		Tooltip(dashboard.DashboardCursorSyncCrosshair).
+		Time("now-24h", "now").
+		Timezone("browser").
+		Refresh("1m").
+		Link(dashboard.NewDashboardLinkBuilder("SMTP dashboards").
+			Type(dashboard.DashboardLinkTypeDashboards).
+			Tags([]string{tag}).
+			IncludeVars(true).
+			KeepTime(true)).
+		Annotation(dashboard.NewAnnotationQueryBuilder().
+			Name("Alerts").
+			Datasource(datasource).
+			Enable(true).
+			IconColor("red").
+			Expr(`ALERTS{alertname=~"SMTP.*", alertstate="firing", job=~"$job", instance=~"$instance"}`).
+			TitleFormat("{{alertname}}").
+			TextFormat("{{instance}} {{source}} {{provider}} {{code}} {{reason}}")).
+		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus"))
+	for _, v := range append([]cog.Builder[dashboard.VariableModel]{
+		variable("job", "Job", `label_values(smtp_reply_exporter_build_info, job)`),
+		variable("instance", "Host", `label_values(smtp_reply_exporter_build_info{job=~"$job"}, instance)`),
+		variable("source", "Log", `label_values(smtp_reply_exporter_source_up{job=~"$job", instance=~"$instance"}, source)`),
+		variable("mta", "MTA", `label_values(smtp_replies_sent_total{job=~"$job", instance=~"$instance"}, mta)`),
+	}, extra...) {
+		b.WithVariable(v)
+	}
+	id := uint32(0)
+	for _, r := range rows {
+		id++
+		header := dashboard.NewRowBuilder(r.title).Id(id).Collapsed(r.closed)
+		if !r.closed {
+			b.WithRow(header)
+		}
+		for _, p := range r.panels {
+			id++
+			if r.closed {
+				header.WithPanel(numbered{p, id})
+			} else {
+				b.WithPanel(numbered{p, id})
+			}
+		}
+		if r.closed {
+			b.WithRow(header)
+		}
+	}
+	return b
+}
+
+// variable offers the values of a label, several at once, all of them at first.
+func variable(name, label, query string) *dashboard.QueryVariableBuilder {
+	return dashboard.NewQueryVariableBuilder(name).
+		Label(label).
+		Datasource(datasource).
+		Query(dashboard.StringOrMap{Map: map[string]any{"query": query, "refId": name}}).
+		Definition(query).
+		Refresh(dashboard.VariableRefreshOnTimeRangeChanged).
+		Sort(dashboard.VariableSortAlphabeticalAsc).
+		Multi(true).
+		IncludeAll(true).
+		AllValue(".+").
+		Current(dashboard.VariableOption{
+			Selected: new(true),
+			Text:     dashboard.StringOrArrayOfString{ArrayOfString: []string{"All"}},
+			Value:    dashboard.StringOrArrayOfString{ArrayOfString: []string{"$__all"}},
+		})
+}
+
+// numbered is a panel with an id that is unique in its dashboard.
+type numbered struct {
+	cog.Builder[dashboard.Panel]
+	id uint32
+}
+
+func (n numbered) Build() (dashboard.Panel, error) {
+	p, err := n.Builder.Build()
+	p.Id = new(n.id)
+	return p, err
+}

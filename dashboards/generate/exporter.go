@@ -1,0 +1,63 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+func exporter() *dashboard.DashboardBuilder {
+	const prefix = "smtp_reply_exporter_"
+	return board("smtp-exporter", "SMTP / Exporter",
+		"Whether the numbers can be trusted: smtp_reply_exporter on itself.", nil,
+		row{"State", false, []cog.Builder[dashboard.Panel]{
+			number("Sources down", "Logs that do not exist or may not be read.", count, quarter, steps(from(1, "red")),
+				`count(`+sourced(prefix+"source_up", "")+`) - sum(`+sourced(prefix+"source_up", "")+`)`),
+			number("Unread", "Bytes of all logs that are written and not yet read.", bytesIEC, quarter, steps(from(1<<20, "yellow"), from(16<<20, "red")),
+				`sum(`+sourced(prefix+"source_behind_bytes", "")+`)`),
+			number("States not durable", "Exporters whose last commit has failed.", count, quarter, steps(from(1, "red")),
+				`count(`+process(prefix+"state_durable", "")+`) - sum(`+process(prefix+"state_durable", "")+`)`),
+			number("Configurations not loaded", "Exporters whose last reload has failed; the configuration before it is in force.", count, quarter, steps(from(1, "red")),
+				`count(`+process(prefix+"config_last_reload_successful", "")+`) - sum(`+process(prefix+"config_last_reload_successful", "")+`)`),
+		}},
+		row{"Logs", false, []cog.Builder[dashboard.Panel]{
+			stacked("Lines by result", "reply: at least one reply; other: of the MTA, no reply; foreign: of other programs; not_understood: looked like a reply.", perMinute, half,
+				q("{{result}}", `60 * sum by (result) (rate(%s[$__rate_interval]))`, sourced(prefix+"source_lines_total", ""))),
+			graph("Read", "Bytes of log.", "Bps", half,
+				q("{{instance}} {{source}}", `sum by (instance, source) (rate(%s[$__rate_interval]))`, sourced(prefix+"source_read_bytes_total", ""))),
+			graph("Behind", "Bytes that are written and not yet read.", bytesIEC, half,
+				q("{{instance}} {{source}}", `%s`, sourced(prefix+"source_behind_bytes", ""))),
+			graph("Age of the last line", "Wall clock; grows while the log is silent.", seconds, half,
+				q("{{instance}} {{source}}", `time() - %s`, sourced(prefix+"source_last_line_timestamp_seconds", ""))),
+			graph("Since the last catch-up", "Alerts hold off until this is longer than what they look back on.", seconds, half,
+				q("{{instance}} {{source}}", `time() - %s`, sourced(prefix+"source_caught_up_timestamp_seconds", ""))),
+			graph("Rotations and truncations", "A truncation loses what was unread, a rotation nothing.", count, half,
+				q("{{instance}} {{source}} rotated", `increase(%s[$__rate_interval])`, sourced(prefix+"source_rotations_total", "")),
+				q("{{instance}} {{source}} truncated", `increase(%s[$__rate_interval])`, sourced(prefix+"source_truncations_total", ""))),
+		}},
+		row{"What is missing", false, []cog.Builder[dashboard.Panel]{
+			graph("Not understood by MTA and shape", "Lines that look like replies and have an unknown shape. Show some with: smtp_reply_exporter parse", perMinute, half,
+				q("{{mta}} {{shape}}", `60 * sum by (mta, shape) (rate(%s[$__rate_interval]))`, sourced(prefix+"not_understood_total", ""))),
+			graph("Lost before the log", "Lines that rsyslog or journald threw away by their own word.", perMinute, half,
+				q("{{instance}} {{by}}", `60 * sum by (instance, by) (rate(%s[$__rate_interval]))`, sourced(prefix+"upstream_lost_lines_total", ""))),
+			graph("Lost from the log", "Bytes that were cut or removed before they were read.", bytesIEC, half,
+				q("{{instance}} {{source}}", `increase(%s[$__rate_interval])`, sourced(prefix+"source_lost_bytes_total", ""))),
+			graph("Folded series", "Replies whose enhanced code, command or program gave way to the cap on series.", perMinute, half,
+				q("{{family}}", `60 * sum by (family) (rate(%s[$__rate_interval]))`, sourced(prefix+"folded_total", ""))),
+		}},
+		row{"Process", false, []cog.Builder[dashboard.Panel]{
+			graph("Age of the durable state", "Since the last commit that reached the disk.", seconds, third,
+				q("{{instance}}", `time() - %s`, process(prefix+"state_committed_timestamp_seconds", ""))),
+			graph("Commits", "Of the state, and those that failed.", perMinute, third,
+				q("{{instance}} commits", `60 * rate(%s[$__rate_interval])`, process(prefix+"state_commits_total", "")),
+				q("{{instance}} failed", `60 * rate(%s[$__rate_interval])`, process(prefix+"state_commit_failures_total", ""))),
+			graph("Since the last reload", "Of the configuration that is in force.", seconds, third,
+				q("{{instance}}", `time() - %s`, process(prefix+"config_last_reload_success_timestamp_seconds", ""))),
+			graph("Memory", "Resident.", bytesIEC, third,
+				q("{{instance}}", `%s`, process("process_resident_memory_bytes", ""))),
+			graph("CPU", "Seconds of CPU per second.", ratio, third,
+				q("{{instance}}", `rate(%s[$__rate_interval])`, process("process_cpu_seconds_total", ""))),
+			counts("Versions", "Exporters by version.", third,
+				`count by (version, goversion) (`+process(prefix+"build_info", "")+`)`, "version", "goversion"),
+		}},
+	)
+}

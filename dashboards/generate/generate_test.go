@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// The files in the repository are what this program writes, and Grafana's schema
+// knows every field of them.
+func TestDashboards(t *testing.T) {
+	plugins.RegisterDefaultPlugins()
+	for name, build := range dashboards {
+		t.Run(name, func(t *testing.T) {
+			want, err := render(build())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join("..", "grafana", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is not what the program writes; run: go run . ../grafana", name)
+			}
+			var d dashboard.Dashboard
+			// The package returns an error without content where there is none.
+			if err := d.UnmarshalJSONStrict(got); err != nil && err.Error() != "" {
+				t.Fatalf("not of Grafana's schema: %v", err)
+			}
+			if err := d.Validate(); err != nil && err.Error() != "" {
+				t.Errorf("not of Grafana's schema: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,5 @@
+module smtp_reply_exporter/dashboards/generate
+
+go 1.26
+
+require github.com/grafana/grafana-foundation-sdk/go v0.0.18

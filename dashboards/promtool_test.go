@@ -1,0 +1,93 @@
+package dashboards
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// run runs a program of Prometheus' packages and returns its standard output. Where the
+// program is not installed the test is skipped, but not in CI.
+func run(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%v; install it: apt-get install prometheus prometheus-alertmanager", err)
+		}
+		t.Skipf("%v; to run this test: apt-get install prometheus prometheus-alertmanager", err)
+	}
+	var out, problems strings.Builder
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, &out, &problems)
+	}
+	return out.String()
+}
+
+func TestRulesAreValid(t *testing.T) {
+	run(t, "promtool", "check", "rules", "recording.yml", "alerts.yml")
+}
+
+func TestRules(t *testing.T) {
+	for _, file := range ruleTests(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			if testing.Short() && filepath.Base(file) == "week.yml" {
+				t.Skip("takes a minute")
+			}
+			t.Parallel()
+			run(t, "promtool", "test", "rules", file)
+		})
+	}
+}
+
+// The queries of the dashboards are valid: as recording rules, which promtool can check.
+func TestQueriesAreValid(t *testing.T) {
+	type record struct {
+		Record string            `yaml:"record"`
+		Expr   string            `yaml:"expr"`
+		Labels map[string]string `yaml:"labels"`
+	}
+	var records []record
+	for file, b := range boards(t) {
+		for where, expr := range b.expressions() {
+			records = append(records, record{"query", expr, map[string]string{"board": file, "where": where}})
+		}
+	}
+	content, err := yaml.Marshal(map[string]any{"groups": []any{map[string]any{"name": "queries", "rules": records}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "queries.yml")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "promtool", "check", "rules", file)
+}
+
+func TestExamplesAreValid(t *testing.T) {
+	run(t, "promtool", "check", "config", "prometheus.example.yml")
+	run(t, "promtool", "check", "config", "--syntax-only", "stack/prometheus.yml")
+	run(t, "amtool", "check-config", "alertmanager.example.yml")
+	run(t, "amtool", "check-config", "stack/alertmanager.yml")
+}
+
+func TestRouting(t *testing.T) {
+	for _, a := range rules(t, "alerts.yml") {
+		want := "chat"
+		if a.Labels["severity"] == "critical" {
+			want = "pager"
+		}
+		args := []string{"config", "routes", "test", "--config.file=alertmanager.example.yml", "alertname=" + a.Alert, "provider=google"}
+		for name, value := range a.Labels {
+			args = append(args, name+"="+value)
+		}
+		if got := strings.TrimSpace(run(t, "amtool", args...)); got != want {
+			t.Errorf("%s goes to %s, want %s", a.Alert, got, want)
+		}
+	}
+}
