@@ -1,0 +1,127 @@
+package classify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/logparse"
+)
+
+const sources = "sources: [{name: mail, file: mail.log}]\n"
+
+func newClassifier(t *testing.T, text string) *Classifier {
+	t.Helper()
+	cfg, err := config.Parse("config.yaml", []byte(sources+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var labelCases = []struct {
+	name  string
+	event logparse.Event
+	want  Labels
+}{
+	{
+		name: "refusal to a client",
+		event: logparse.Event{
+			Code: 554, Enhanced: logparse.EnhancedCode{Class: 5, Subject: 7, Detail: 1}, Command: logparse.Rcpt,
+			Remote: []byte("mail.google.com"), Addr: []byte("203.0.113.7"), Text: []byte("554 5.7.1 <a@example.net>: Relay access denied"),
+		},
+		want: Labels{"external", "other", "relay_denied"}, // a client's name is no provider
+	},
+	{
+		name: "refusal to a user",
+		event: logparse.Event{
+			Code: 450, Enhanced: logparse.EnhancedCode{Class: 4, Subject: 1, Detail: 2}, Command: logparse.Rcpt, Authenticated: true,
+			Addr: []byte("198.51.100.9"), Text: []byte("450 4.1.2 <a@nosuch.example>: Recipient address rejected: Domain not found"),
+		},
+		want: Labels{"authenticated", "other", "bad_domain"},
+	},
+	{
+		name: "refusal by a provider",
+		event: logparse.Event{
+			Direction: logparse.Received, Code: 451, Enhanced: logparse.EnhancedCode{Class: 4, Subject: 7, Detail: 500}, Command: logparse.Rcpt,
+			Remote: []byte("contoso-example.mail.protection.outlook.com"), Addr: []byte("203.0.113.16"),
+			Text: []byte("451 4.7.500 Server busy. Please try again later from [192.0.2.10]. (AS77712)"),
+		},
+		want: Labels{"external", "microsoft", "rate_limited"},
+	},
+	{
+		name: "configured provider, network and reason",
+		event: logparse.Event{
+			Direction: logparse.Received, Code: 550, Command: logparse.EndOfData,
+			Remote: []byte("mx1.mail.mycorp.example"), Addr: []byte("198.51.100.25"), Text: []byte("550 Blocked by My House Rule"),
+		},
+		want: Labels{"internal", "mycorp", "virus"},
+	},
+	{
+		name: "accepted",
+		event: logparse.Event{
+			Direction: logparse.Received, Code: 250, Command: logparse.EndOfData,
+			Addr: []byte("203.0.113.16"), Text: []byte("250 queued, greylisted, my house rule"),
+		},
+		want: Labels{"external", "other", "ok"},
+	},
+	{
+		name: "nobody answered",
+		event: logparse.Event{
+			Kind: logparse.Delivery, Direction: logparse.Received, Cause: logparse.CauseTimeout,
+			Remote: []byte("gmail-smtp-in.l.google.com"), Addr: []byte("203.0.113.30"),
+		},
+		want: Labels{"external", "google", "timeout"},
+	},
+	{
+		name:  "mailbox of this host",
+		event: logparse.Event{Kind: logparse.Delivery, Direction: logparse.Received, Cause: logparse.CauseLocal},
+		want:  Labels{"internal", "other", "local"},
+	},
+	{
+		name:  "refusal without code",
+		event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Addr: []byte("203.0.113.7")},
+		want:  Labels{"external", "other", ""},
+	},
+}
+
+const custom = `internal_networks: [198.51.100.0/24]
+providers: {mycorp: [.mail.mycorp.example]}
+reasons: [{reason: virus, pattern: 'my (house|local) rule'}]
+`
+
+func TestLabels(t *testing.T) {
+	c := newClassifier(t, custom)
+	for _, tc := range labelCases {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, c.Labels(&tc.event)); diff != "" {
+				t.Errorf("labels (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBadConfiguration(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{name: "no suffix", text: "providers: {mycorp: [mail]}\n", want: `provider "mycorp": "mail" is neither a suffix`},
+		{name: "no such reason", text: "reasons: [{reason: grey, pattern: later}]\n", want: `reasons[0].reason: "grey" is not one of ok, greylisted`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg, err := config.Parse("config.yaml", []byte(sources+tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = New(cfg)
+			field, _, _ := strings.Cut(tc.text, ":")
+			if err == nil || !strings.HasPrefix(err.Error(), "config.yaml:2: "+field) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one of %s in line 2 with %q", err, field, tc.want)
+			}
+		})
+	}
+}
