@@ -58,7 +58,7 @@ func run(interrupted context.Context, exporter, addr string, out *os.File) error
 	}
 	defer os.RemoveAll(dir)
 	logPath, configPath := filepath.Join(dir, "mail.log"), filepath.Join(dir, "config.yaml")
-	config := fmt.Sprintf("sources:\n  - name: demo\n    file: %q\n    start: beginning\n", logPath)
+	config := fmt.Sprintf("state: \"\"\nsources:\n  - name: demo\n    file: %q\n    start: beginning\n", logPath)
 	if err := os.WriteFile(configPath, []byte(config), 0o600); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // oneLog is a configuration that follows mail.log beside it.
-const oneLog = "internal_networks: [192.0.2.0/24]\nsources:\n  - {name: mail, file: DIR/mail.log}\n"
+const oneLog = "state: ''\ninternal_networks: [192.0.2.0/24]\nsources:\n  - {name: mail, file: DIR/mail.log}\n"
 
 // A daemon is the exporter as a process of its own.
 type daemon struct {

@@ -25,8 +25,12 @@ import (
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/metrics"
 	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/exporter/web"
 )
+
+// commitInterval is how often the state is written even if nobody scrapes.
+const commitInterval = time.Minute
 
 // shutdownTime is how long scrapes may take that are under way at the end.
 const shutdownTime = 5 * time.Second
@@ -88,15 +92,19 @@ func (s *server) run() error {
 	if *s.configFile == "" {
 		s.logger.Info("no --config.file: following the usual mail log of this host", "file", cfg.Sources[0].File)
 	}
-	counts := pipeline.New(cfg, classifier, s.logger)
+	counts, err := s.pipeline(cfg, classifier)
+	if err != nil {
+		return err
+	}
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		metrics.NewCollector(counts.Cut), versioncollector.NewCollector(name),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector(name), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	reloads := metrics.NewReloads(registry)
 	var reloading sync.Mutex
+	statePath := cfg.State
 	reload := func() error {
 		reloading.Lock()
 		defer reloading.Unlock()
@@ -105,10 +113,16 @@ func (s *server) run() error {
 		if err != nil {
 			return err
 		}
+		if cfg.State != statePath {
+			s.logger.Warn("another state is taken up at the next start only", "state", cfg.State)
+		}
 		counts.Reload(cfg, classifier)
 		return nil
 	}
-	options := web.Options{Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready}
+	options := web.Options{
+		Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
+		Counts: func(wait time.Duration) prometheus.Collector { return metrics.NewCollector(counts.Commit(wait)) },
+	}
 	if *s.lifecycle {
 		options.Reload = reload
 	}
@@ -117,6 +131,29 @@ func (s *server) run() error {
 		return err
 	}
 	return s.serve(handler, counts, reload)
+}
+
+// pipeline returns the pipeline of a configuration, with its state.
+func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (*pipeline.Pipeline, error) {
+	var file *state.File
+	var payload []byte
+	if cfg.State != "" {
+		var err error
+		file, payload, err = state.Open(cfg.State)
+		switch {
+		case err != nil && cfg.StateNamed:
+			return nil, fmt.Errorf("state: %w", err)
+		case err != nil:
+			s.logger.Warn("no state is kept: after a restart the counters begin at 0 and the logs at their ends", "err", err)
+		case file.Damage != nil:
+			s.logger.Warn("the state before the last one is taken up", "state", cfg.State, "err", file.Damage)
+		}
+	}
+	counts, err := pipeline.New(cfg, classifier, s.logger, file, payload)
+	if err != nil {
+		return nil, fmt.Errorf("state: %s: %w", cfg.State, err)
+	}
+	return counts, nil
 }
 
 // serve runs the daemon's parts and ends them together.
@@ -134,11 +171,20 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 	reading, stopReading := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { counts.Run(reading) })
-	defer done.Wait()
-	defer stopReading()
+	defer func() {
+		stopReading()
+		done.Wait()
+		if err := counts.Close(); err != nil {
+			s.logger.Error("closing the state", "err", err)
+		}
+	}()
+	commit := time.NewTicker(commitInterval)
+	defer commit.Stop()
 
 	for {
 		select {
+		case <-commit.C:
+			counts.Commit(pipeline.CommitTime)
 		case err := <-failed:
 			if errors.Is(err, syscall.EADDRINUSE) {
 				err = fmt.Errorf("%w: is it running already? Another address can be given with --web.listen-address", err)

@@ -16,6 +16,9 @@ import (
 	"strings"
 )
 
+// DefaultState is where the state is kept unless the configuration says otherwise.
+const DefaultState = "/var/lib/smtp_reply_exporter/state"
+
 // Where a source begins to read a file that no state knows.
 const (
 	End       = "end"
@@ -33,6 +36,11 @@ var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 // A Config is a configuration that Parse found valid. It is not changed after
 // that, so it may be read concurrently.
 type Config struct {
+	// State is the path of the state file; "" for none.
+	State string
+	// StateNamed is true where the file names State, or says that there is none:
+	// then it is an error if it can't be used, and not only a pity.
+	StateNamed bool
 	// InternalNetworks are masked and never IPv4-mapped.
 	InternalNetworks []netip.Prefix
 	Sources          []Source
@@ -62,6 +70,7 @@ type Reason struct {
 
 // A document is the file as its YAML says it.
 type document struct {
+	State            string              `yaml:"state"`
 	InternalNetworks []string            `yaml:"internal_networks"`
 	Sources          []Source            `yaml:"sources"`
 	Providers        map[string][]string `yaml:"providers"`
@@ -93,6 +102,10 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	c.Sources, c.Providers, c.Reasons = doc.Sources, doc.Providers, doc.Reasons
+	c.State = DefaultState
+	if _, c.StateNamed = c.lines["state"]; c.StateNamed {
+		c.State = doc.State
+	}
 	if err := c.parseNetworks(doc.InternalNetworks); err != nil {
 		return nil, err
 	}

@@ -61,11 +61,12 @@ var badFiles = map[string]string{
 	"type_source_value":            `config.yaml:2: sources[0]: want a mapping ("field: value" lines), not "/var/log/mail.log"`,
 	"type_sources_mapping":         `config.yaml:2: sources: want a list ("- value" lines, or [value, value]), not a mapping`,
 	"unknown_anchor":               `config.yaml:2: not valid YAML: unknown anchor 'mail' referenced; check indentation, quotes and brackets here and above`,
-	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are internal_networks, sources, providers, reasons`,
+	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
 	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, mta, start`,
 	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
 	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, mta, start`,
-	"unknown_field_state":          `config.yaml:1: state: unknown field; the fields here are internal_networks, sources, providers, reasons`,
+	"unknown_field_statefile":      `config.yaml:1: statefile: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
+	"state_list":                   `config.yaml:1: state: want a single value, not a list`,
 }
 
 func TestParseBad(t *testing.T) {
@@ -97,9 +98,11 @@ func TestParseBad(t *testing.T) {
 func TestLoad(t *testing.T) {
 	for name, want := range map[string]*Config{
 		"testdata/good/minimal.yaml": {
+			State: DefaultState,
 			Sources: []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
 		},
 		"testdata/good/full.yaml": {
+			State: "/srv/smtp/state", StateNamed: true,
 			InternalNetworks: []netip.Prefix{
 				netip.MustParsePrefix("10.0.0.0/8"),
 				netip.MustParsePrefix("192.0.2.7/32"),
@@ -117,11 +120,17 @@ func TestLoad(t *testing.T) {
 				{Reason: "greylisted", Pattern: "come back later"},
 			},
 		},
+		"testdata/good/stateless.yaml": {
+			StateNamed: true,
+			Sources:    []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
+		},
 		"testdata/good/aliases.yaml": {
+			State:     DefaultState,
 			Sources:   []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
 			Providers: map[string][]string{"mycorp": {".mx.example"}, "mycorp_old": {".mx.example"}},
 		},
 		"../../config.example.yaml": {
+			State: DefaultState, StateNamed: true,
 			InternalNetworks: []netip.Prefix{
 				netip.MustParsePrefix("192.0.2.0/24"),
 				netip.MustParsePrefix("2001:db8::25/128"),
@@ -186,11 +195,11 @@ func TestErrorf(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, want := range map[string]string{
-		"reasons[1].reason":   "testdata/good/full.yaml:13: reasons[1].reason: wrong",
-		"reasons[1].provider": "testdata/good/full.yaml:13: reasons[1].provider: wrong",
-		"providers.mycorp[1]": "testdata/good/full.yaml:10: providers.mycorp[1]: wrong",
-		"providers.other":     "testdata/good/full.yaml:9: providers.other: wrong",
-		"state":               "testdata/good/full.yaml:1: state: wrong",
+		"reasons[1].reason":   "testdata/good/full.yaml:14: reasons[1].reason: wrong",
+		"reasons[1].provider": "testdata/good/full.yaml:14: reasons[1].provider: wrong",
+		"providers.mycorp[1]": "testdata/good/full.yaml:11: providers.mycorp[1]: wrong",
+		"providers.other":     "testdata/good/full.yaml:10: providers.other: wrong",
+		"listen":              "testdata/good/full.yaml:1: listen: wrong",
 	} {
 		if got := c.Errorf(field, "wrong").Error(); got != want {
 			t.Errorf("error %q, want %q", got, want)

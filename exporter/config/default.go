@@ -36,7 +36,7 @@ func Default(root string) (*Config, error) {
 		case errors.Is(err, fs.ErrPermission):
 			return nil, fmt.Errorf("look for the mail log of this host: %w; run as a user or group that may read it, or name another log in a configuration (--config.file)", err)
 		case err == nil && info.Mode().IsRegular():
-			return &Config{Sources: []Source{{Name: "mail", File: path, MTA: mtas[0], Start: End}}}, nil
+			return &Config{State: DefaultState, Sources: []Source{{Name: "mail", File: path, MTA: mtas[0], Start: End}}}, nil
 		}
 	}
 	return nil, fmt.Errorf("no mail log on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",

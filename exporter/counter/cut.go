@@ -21,8 +21,9 @@ type (
 )
 
 // A Cut is the counts of a source at one instant. It shares no memory with the
-// Source and is never changed.
+// Source and is never changed. It is all that a Source needs to count on.
 type Cut struct {
+	Created                        time.Time // the start of the source
 	Sent, Received                 map[Reply]Count
 	SentByReason, ReceivedByReason map[ByReason]Count
 	SentDetail, ReceivedDetail     map[Detail]Count
@@ -39,13 +40,42 @@ type Cut struct {
 // Cut returns the counts as they are now.
 func (s *Source) Cut() *Cut {
 	c := &Cut{
-		SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
+		Created: s.created, SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
 		DialogueSent: clone(s.dialogueSent), DialogueReceived: clone(s.dialogueReceived), Refusals: clone(s.refusals),
 		Lines: clone(s.lines), NotUnderstood: clone(s.notUnderstood), Lost: clone(s.lost), Folded: clone(s.folded),
 		LastLine: s.lastLine,
 	}
 	c.Sent, c.SentByReason = s.sums(c.SentDetail, sentPeers, sentAlerts)
 	c.Received, c.ReceivedByReason = s.sums(c.ReceivedDetail, receivedPeers, receivedAlerts)
+	return c
+}
+
+// Restore returns a Source that counts on from a cut. Series that the cut does
+// not know yet are 0 from now on.
+func Restore(c *Cut, mtas []string, now time.Time) *Source {
+	s := &Source{
+		created: c.Created, mtas: mtas, programs: map[string]string{},
+		sent: counts(c.SentDetail), received: counts(c.ReceivedDetail), deliveries: counts(c.Deliveries),
+		dialogueSent: counts(c.DialogueSent), dialogueReceived: counts(c.DialogueReceived), refusals: counts(c.Refusals),
+		lines: counts(c.Lines), notUnderstood: counts(c.NotUnderstood), lost: counts(c.Lost), folded: counts(c.Folded),
+		lastLine: c.LastLine,
+	}
+	for _, detail := range []map[Detail]Count{c.SentDetail, c.ReceivedDetail} {
+		for key := range detail {
+			if key.Program != other {
+				s.programs[key.Program] = key.Program
+			}
+		}
+	}
+	s.zero(now)
+	return s
+}
+
+func counts[K comparable](cut map[K]Count) map[K]*Count {
+	c := make(map[K]*Count, len(cut))
+	for key, count := range cut {
+		c[key] = &count
+	}
 	return c
 }
 

@@ -11,14 +11,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A Collector exposes all families of the counts from one cut a scrape, so that
-// their sums agree. It is safe for concurrent use.
+// A Collector exposes all families of the counts from one cut, so that their
+// sums agree. It is safe for concurrent use.
 type Collector struct {
-	cut func() *pipeline.Cut
+	cut *pipeline.Cut
 }
 
-// NewCollector returns a Collector that asks cut for what it exposes.
-func NewCollector(cut func() *pipeline.Cut) *Collector { return &Collector{cut} }
+// NewCollector returns a Collector of a cut.
+func NewCollector(cut *pipeline.Cut) *Collector { return &Collector{cut} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -91,6 +91,9 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descsOfSources {
 		ch <- d
 	}
+	for _, d := range descsOfState {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -100,9 +103,11 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,
 			code.String(), code.ClassLabel(), code.Category(), code.ClassName(), info.Meaning)
 	}
-	cut := c.cut()
-	for i := range cut.Sources {
-		s := &cut.Sources[i]
+	if c.cut.State != nil {
+		collectState(ch, c.cut.State)
+	}
+	for i := range c.cut.Sources {
+		s := &c.cut.Sources[i]
 		o := out{ch, s.Name}
 		o.replies(s)
 		o.health(s)
@@ -126,6 +131,8 @@ func (o out) gauge(d *prometheus.Desc, value float64) {
 
 func (o out) time(d *prometheus.Desc, at time.Time) {
 	if !at.IsZero() {
-		o.gauge(d, float64(at.UnixMilli())/1000)
+		o.gauge(d, seconds(at))
 	}
 }
+
+func seconds(at time.Time) float64 { return float64(at.UnixMilli()) / 1000 }

@@ -45,16 +45,19 @@ func readLog(t *testing.T) *pipeline.Pipeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pipeline.New(cfg, classifier, slog.New(slog.DiscardHandler))
+	p, err := pipeline.New(cfg, classifier, slog.New(slog.DiscardHandler), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		p.Run(t.Context())
 	}()
 	t.Cleanup(func() { <-done }) // when t's context has ended
-	for deadline := time.Now().Add(time.Minute); p.Cut().Sources[0].Stats.ReadBytes < size; {
+	for deadline := time.Now().Add(time.Minute); p.Commit(pipeline.CommitTime).Sources[0].Stats.ReadBytes < size; {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d bytes read within a minute", p.Cut().Sources[0].Stats.ReadBytes, size)
+			t.Fatalf("%d of %d bytes read within a minute", p.Commit(pipeline.CommitTime).Sources[0].Stats.ReadBytes, size)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -64,15 +67,23 @@ func readLog(t *testing.T) *pipeline.Pipeline {
 // register returns a registry like the daemon's, without the metrics of Go and
 // of the process.
 func register(p *pipeline.Pipeline) *prometheus.Registry {
+	registry := process()
+	registry.MustRegister(metrics.NewCollector(p.Commit(pipeline.CommitTime)))
+	return registry
+}
+
+func process() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.NewCollector(p.Cut), versioncollector.NewCollector("smtp_reply_exporter"))
+	registry.MustRegister(versioncollector.NewCollector("smtp_reply_exporter"))
 	metrics.NewReloads(registry)
 	return registry
 }
 
 func serve(t *testing.T, p *pipeline.Pipeline) http.Handler {
 	t.Helper()
-	handler, err := web.NewHandler(web.Options{Name: "smtp_reply_exporter", TelemetryPath: "/metrics", Registry: register(p), Ready: p.Ready})
+	handler, err := web.NewHandler(web.Options{Name: "smtp_reply_exporter", TelemetryPath: "/metrics", Registry: process(), Counts: func(wait time.Duration) prometheus.Collector {
+		return metrics.NewCollector(p.Commit(wait))
+	}, Ready: p.Ready})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +249,7 @@ func testCreatedTimestamps(t *testing.T, p *pipeline.Pipeline) {
 			t.Errorf("%s was created at %v", series, at)
 		}
 	}
-	for cut := p.Cut(); cut == p.Cut(); { // the second scrape is to show another one
+	for cut := p.Commit(pipeline.CommitTime); cut == p.Commit(pipeline.CommitTime); { // the second scrape is to show another one
 		time.Sleep(10 * time.Millisecond)
 	}
 	if diff := cmp.Diff(first, created(t, p)); diff != "" {

@@ -45,18 +45,15 @@ func (o out) replies(s *pipeline.SourceCut) {
 
 // health sends what is known of the source itself.
 func (o out) health(s *pipeline.SourceCut) {
-	var isUp float64
-	if s.Stats.Up {
-		isUp = 1
-	}
-	o.gauge(up, isUp)
+	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
 	o.time(caughtUp, s.CaughtUp)
 	o.time(lastLine, s.LastLine)
-	o.total(readBytes, s.Stats.ReadBytes)
-	o.total(rotations, s.Stats.Rotations)
-	o.total(truncations, s.Stats.Truncations)
-	o.total(lostBytes, s.Stats.LostBytes)
+	for d, n := range map[*prometheus.Desc]int64{
+		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations, lostBytes: s.Stats.LostBytes,
+	} {
+		o.counter(d, counter.Count{Value: uint64(n), Created: s.Created})
+	}
 	for k, n := range s.Lines {
 		o.counter(lines, n, k.String())
 	}
@@ -69,10 +66,6 @@ func (o out) health(s *pipeline.SourceCut) {
 	for k, n := range s.Folded {
 		o.counter(foldedReplies, n, string(k))
 	}
-}
-
-func (o out) total(d *prometheus.Desc, value int64) {
-	o.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), o.source)
 }
 
 // command returns the label of a command; "none" where the log does not say.

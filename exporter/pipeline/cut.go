@@ -7,9 +7,14 @@ import (
 	"smtp_reply_exporter/exporter/follow"
 )
 
+// catchUpTime is how long scrapes are held off after a start that goes on from
+// a state, until the sources are where they were answered for.
+const catchUpTime = 30 * time.Second
+
 // A Cut is what all sources told up to one instant. It is never changed.
 type Cut struct {
 	Sources []SourceCut
+	State   *StateCut // nil where no state is kept
 	at      time.Time
 }
 
@@ -23,29 +28,43 @@ type SourceCut struct {
 	CaughtUp time.Time
 }
 
-// Cut returns the present counts. Scrapes within a second of one another share
-// one.
-func (p *Pipeline) Cut() *Cut {
+// A StateCut is what is known of the state file.
+type StateCut struct {
+	// Durable is true if a crash from now on loses nothing of this cut.
+	Durable           bool
+	Commits, Failures uint64
+	Committed         time.Time // when the last commit succeeded; zero before the first one
+}
+
+// take returns the present counts, and with them all that is needed to count on.
+func (p *Pipeline) take(now time.Time) (*Cut, *saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if p.cut != nil && now.Sub(p.cut.at) < cutAge {
-		return p.cut
-	}
 	cut := &Cut{at: now}
 	for _, s := range p.sources {
 		cut.Sources = append(cut.Sources, SourceCut{
 			Name: s.name, Cut: s.counts.Cut(), Stats: s.total(), CaughtUp: s.caughtUp,
 		})
 	}
-	p.cut = cut
-	return cut
+	if p.file == nil {
+		return cut, nil
+	}
+	return cut, p.save(cut)
 }
 
-// Ready tells whether every source has been looked at, so that nothing that is
-// logged from now on is missed.
+// Ready tells whether what is logged from now on will not be missed and, where
+// counting went on from a state, whether no count is behind what was answered
+// before: the sources have been read to their ends, or for 30 seconds.
 func (p *Pipeline) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.polled
+	if !p.polled || p.resumed.IsZero() || p.now.Sub(p.resumed) > catchUpTime {
+		return p.polled
+	}
+	for _, s := range p.sources {
+		if s.stats.Files > 0 && !s.stats.CaughtUp {
+			return false
+		}
+	}
+	return true
 }

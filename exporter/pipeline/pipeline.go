@@ -14,11 +14,9 @@ import (
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/logparse"
 )
-
-// cutAge is how long a cut serves several scrapes.
-const cutAge = time.Second
 
 // parserIdle is after what time without a line a path's parser is let go. No
 // SMTP session lasts that long (RFC 5321 §4.5.3.2).
@@ -28,6 +26,7 @@ const parserIdle = time.Hour
 // all else may be called by others at any time.
 type Pipeline struct {
 	logger *slog.Logger
+	commits
 
 	mu         sync.Mutex
 	follower   *follow.Follower
@@ -37,7 +36,7 @@ type Pipeline struct {
 	now        time.Time         // of the present poll
 	polled     bool
 	pruned     time.Time
-	cut        *Cut
+	resumed    time.Time // when counting went on from a state; zero if it did not
 }
 
 // A source is one source of the configuration, with what goes on when the
@@ -49,6 +48,7 @@ type source struct {
 	stats    follow.Stats       // of the present follower
 	before   follow.Stats       // of those before it
 	caughtUp time.Time
+	saved    *counter.Cut // of the state that it goes on from, until it is configured
 }
 
 type parser struct {
@@ -56,23 +56,33 @@ type parser struct {
 	used time.Time
 }
 
-// New returns a pipeline for a configuration. It reads nothing before Run.
-func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger) *Pipeline {
-	p := &Pipeline{logger: logger}
-	p.configure(cfg, classifier, time.Now())
-	return p
+// New returns a pipeline for a configuration, which goes on from the payload of
+// a state file if there is one. It reads nothing before Run.
+func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger, file *state.File, payload []byte) (*Pipeline, error) {
+	p := &Pipeline{logger: logger, commits: commits{file: file}}
+	var positions []follow.Position
+	if payload != nil {
+		var err error
+		if positions, err = p.restore(payload); err != nil {
+			return nil, err
+		}
+	}
+	p.configure(cfg, classifier, positions, time.Now())
+	return p, nil
 }
 
 // Reload goes on with another configuration. Sources of the same name keep
 // their counts, files that stay followed their position.
 func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) {
+	p.committing.Lock()
+	defer p.committing.Unlock()
+	p.last = nil // it has the former sources
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.configure(cfg, classifier, time.Now())
-	p.cut = nil
+	p.configure(cfg, classifier, p.follower.Positions(), time.Now())
 }
 
-func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, now time.Time) {
+func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, positions []follow.Position, now time.Time) {
 	kept := map[string]*source{}
 	for _, s := range p.sources {
 		kept[s.name] = s
@@ -82,12 +92,15 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 	var files []follow.Source
 	for _, sc := range cfg.Sources {
 		s := kept[sc.Name]
-		if s == nil {
-			mtas := logparse.MTAs()
-			if sc.MTA != "auto" {
-				mtas = []string{sc.MTA}
-			}
+		mtas := logparse.MTAs()
+		if sc.MTA != "auto" {
+			mtas = []string{sc.MTA}
+		}
+		switch {
+		case s == nil:
 			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now), parsers: map[string]*parser{}}
+		case s.saved != nil:
+			s.counts, s.saved = counter.Restore(s.saved, mtas, now), nil
 		}
 		// Only sums start anew: whether the source is up and caught up goes on.
 		s.before = s.total()
@@ -96,12 +109,11 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
 		p.logger.Info("following", "name", sc.Name, "file", sc.File, "start", sc.Start)
 	}
-	follower := follow.New(follow.Config{Sources: files})
 	if p.follower != nil {
-		follower.Restore(p.follower.Positions())
 		p.follower.Close()
 	}
-	p.follower = follower
+	p.follower = follow.New(follow.Config{Sources: files})
+	p.follower.Restore(positions)
 }
 
 // total adds what earlier followers counted.

@@ -95,7 +95,10 @@ func (h *host) configure(sources string) (*config.Config, *classify.Classifier) 
 func (h *host) run(sources string) {
 	h.Helper()
 	cfg, classifier := h.configure(sources)
-	h.pipeline = New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)))
+	var err error
+	if h.pipeline, err = New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)), nil, nil); err != nil {
+		h.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -116,7 +119,7 @@ func (h *host) waitUp() {
 	h.Helper()
 	h.wait("all sources are up", func() bool {
 		h.source("") // a new cut
-		return !slices.ContainsFunc(h.pipeline.Cut().Sources, func(s SourceCut) bool { return !s.Stats.Up })
+		return !slices.ContainsFunc(h.pipeline.Commit(CommitTime).Sources, func(s SourceCut) bool { return !s.Stats.Up })
 	})
 }
 
@@ -133,9 +136,9 @@ func (h *host) wait(what string, holds func() bool) {
 // source returns the present counts of a source, not those of a shared cut.
 func (h *host) source(name string) *SourceCut {
 	h.pipeline.mu.Lock()
-	h.pipeline.cut = nil
+	h.pipeline.last = nil
 	h.pipeline.mu.Unlock()
-	cut := h.pipeline.Cut()
+	cut := h.pipeline.Commit(CommitTime)
 	for i := range cut.Sources {
 		if cut.Sources[i].Name == name {
 			return &cut.Sources[i]
@@ -155,7 +158,7 @@ func (h *host) replies(source string) uint64 {
 
 func (h *host) counts() map[string]uint64 {
 	counts := map[string]uint64{}
-	for _, s := range h.pipeline.Cut().Sources {
+	for _, s := range h.pipeline.Commit(CommitTime).Sources {
 		counts[s.Name] = h.replies(s.Name)
 	}
 	return counts
@@ -372,19 +375,22 @@ func TestCutIsShared(t *testing.T) {
 	h := newHost(t)
 	cfg, classifier := h.configure("[{name: mail, file: DIR/mail.log}]")
 	synctest.Test(t, func(t *testing.T) {
-		p := New(cfg, classifier, slog.New(slog.DiscardHandler))
-		first := p.Cut()
+		p, err := New(cfg, classifier, slog.New(slog.DiscardHandler), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := p.Commit(CommitTime)
 		time.Sleep(time.Second - time.Nanosecond)
-		if p.Cut() != first {
+		if p.Commit(CommitTime) != first {
 			t.Error("a new cut within a second")
 		}
 		time.Sleep(time.Nanosecond)
-		second := p.Cut()
+		second := p.Commit(CommitTime)
 		if second == first {
 			t.Error("no new cut after a second")
 		}
 		p.Reload(cfg, classifier)
-		if p.Cut() == second {
+		if p.Commit(CommitTime) == second {
 			t.Error("no new cut after a reload")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -30,7 +31,7 @@ func TestHandler(t *testing.T) {
 		{name: "healthy", request: "GET /-/healthy", status: 200, want: "Healthy\n"},
 		{name: "healthy before it is ready", request: "GET /-/healthy", notReady: true, status: 200, want: "Healthy\n"},
 		{name: "ready", request: "GET /-/ready", status: 200, want: "Ready\n"},
-		{name: "not ready", request: "GET /-/ready", notReady: true, status: 503, want: "Not ready: the logs have not been opened yet\n"},
+		{name: "not ready", request: "GET /-/ready", notReady: true, status: 503, want: "Not ready: the logs are being read up to where they were before the restart\n"},
 		{name: "reload", request: "POST /-/reload", reload: good, status: 200, want: "Reloaded\n"},
 		{name: "reload fails", request: "POST /-/reload", reload: bad, status: 500, want: "config.yaml:3: sources[0].file: missing\n"},
 		{name: "reload is off", request: "POST /-/reload", status: 403, want: "start with --web.enable-lifecycle, or send SIGHUP\n"},
@@ -48,6 +49,9 @@ func TestHandler(t *testing.T) {
 			registry.MustRegister(total)
 			handler, err := NewHandler(Options{
 				Name: "smtp_reply_exporter", TelemetryPath: cmp.Or(tc.telemetryPath, "/metrics"), Registry: registry,
+				Counts: func(time.Duration) prometheus.Collector {
+					return prometheus.NewGauge(prometheus.GaugeOpts{Name: "test_counts", Help: "Counts."})
+				},
 				Ready: func() bool { return !tc.notReady }, Reload: tc.reload,
 			})
 			if err != nil {

@@ -1,0 +1,36 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"smtp_reply_exporter/exporter/pipeline"
+)
+
+func stateDesc(name, help string) *prometheus.Desc {
+	return desc("smtp_reply_exporter_state_"+name, help)
+}
+
+// The families of the state file; there are none where no state is kept.
+var (
+	durable      = stateDesc("durable", "Whether what this scrape shows is safe from a crash.")
+	commits      = stateDesc("commits_total", "Times that the state was written.")
+	failures     = stateDesc("commit_failures_total", "Times that the state could not be written, or not in time.")
+	committed    = stateDesc("committed_timestamp_seconds", "When the state was last written, in seconds since 1970.")
+	descsOfState = []*prometheus.Desc{durable, commits, failures, committed}
+)
+
+func collectState(ch chan<- prometheus.Metric, s *pipeline.StateCut) {
+	ch <- prometheus.MustNewConstMetric(durable, prometheus.GaugeValue, boolean(s.Durable))
+	ch <- prometheus.MustNewConstMetric(commits, prometheus.CounterValue, float64(s.Commits))
+	ch <- prometheus.MustNewConstMetric(failures, prometheus.CounterValue, float64(s.Failures))
+	if !s.Committed.IsZero() {
+		ch <- prometheus.MustNewConstMetric(committed, prometheus.GaugeValue, seconds(s.Committed))
+	}
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

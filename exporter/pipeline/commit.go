@@ -1,0 +1,96 @@
+package pipeline
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"smtp_reply_exporter/exporter/state"
+)
+
+const (
+	// CommitTime is how long a scrape waits at most until its cut is durable.
+	CommitTime = 2 * time.Second
+	// cutAge is how long a cut serves several scrapes.
+	cutAge = time.Second
+)
+
+var errSlow = errors.New("the disk has not written it in time")
+
+// commits makes cuts durable, one after another.
+type commits struct {
+	file *state.File // nil where no state is kept
+
+	committing sync.Mutex
+	last       *Cut
+	stats      StateCut
+	failure    string // the last one that was logged
+}
+
+// Commit takes a cut, makes it durable and returns it. If that fails, or takes
+// longer than wait, the cut says so: counting and answering go on. Calls within
+// a second of one another share a cut.
+func (p *Pipeline) Commit(wait time.Duration) *Cut {
+	p.committing.Lock()
+	defer p.committing.Unlock()
+	now := time.Now()
+	if p.last != nil && now.Sub(p.last.at) < cutAge {
+		return p.last
+	}
+	cut, save := p.take(now)
+	if p.file != nil {
+		p.write(save, wait)
+		stats := p.stats
+		cut.State = &stats
+	}
+	p.last = cut
+	return cut
+}
+
+// write writes the state and notes what became of it.
+func (p *Pipeline) write(s *saved, wait time.Duration) {
+	done := make(chan error, 1) // so that a disk that hangs holds up one goroutine only
+	go func() {
+		payload, err := s.encode()
+		if err == nil {
+			err = p.file.Commit(payload)
+		}
+		done <- err
+	}()
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	var err error
+	select {
+	case err = <-done:
+	case <-timeout.C:
+		err = errSlow
+	}
+	p.stats.Durable = err == nil
+	if err != nil {
+		p.stats.Failures++
+		if p.failure != err.Error() {
+			p.failure = err.Error()
+			p.logger.Error("the state is not durable: counting goes on, but a crash now would lose counts", "err", err)
+		}
+		return
+	}
+	if p.failure != "" {
+		p.failure = ""
+		p.logger.Info("the state is durable again")
+	}
+	p.stats.Commits++
+	p.stats.Committed = time.Now()
+}
+
+// Close makes the last cut durable and closes the state file. Call it when Run
+// has returned.
+func (p *Pipeline) Close() error {
+	if p.file == nil {
+		return nil
+	}
+	p.committing.Lock()
+	p.last = nil // it may be older than the last lines
+	p.committing.Unlock()
+	p.Commit(CommitTime)
+	return p.file.Close()
+}

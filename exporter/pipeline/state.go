@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"time"
+
+	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/logparse"
+)
+
+// saved is what the state file holds, as gob: fields may be added. It is one
+// cut: the counts, the positions up to which they count, and what parsers
+// remember there.
+type saved struct {
+	Sources   []savedSource
+	Positions []follow.Position
+}
+
+type savedSource struct {
+	Name     string
+	Cut      *counter.Cut
+	Stats    follow.Stats
+	CaughtUp time.Time
+	Parsers  map[string]savedParser // by path
+}
+
+type savedParser struct {
+	State []byte
+	Used  time.Time
+}
+
+// save returns the state that belongs to a cut. The caller holds the lock.
+func (p *Pipeline) save(cut *Cut) *saved {
+	s := &saved{Positions: p.follower.Positions()}
+	for i, source := range p.sources {
+		c := &cut.Sources[i]
+		parsers := map[string]savedParser{}
+		for path, parser := range source.parsers {
+			// Of a Parser that could not be saved the next one remembers nothing.
+			if state, err := parser.MarshalBinary(); err == nil {
+				parsers[path] = savedParser{state, parser.used}
+			}
+		}
+		s.Sources = append(s.Sources, savedSource{source.name, c.Cut, c.Stats, c.CaughtUp, parsers})
+	}
+	return s
+}
+
+func (s *saved) encode() ([]byte, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+		return nil, fmt.Errorf("encode the state: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// restore makes the pipeline go on from a state.
+func (p *Pipeline) restore(payload []byte) ([]follow.Position, error) {
+	var s saved
+	if err := gob.NewDecoder(bytes.NewReader(payload)).Decode(&s); err != nil {
+		return nil, fmt.Errorf("the state was written by another version and cannot be read: move the file away to begin anew: %w", err)
+	}
+	for _, saved := range s.Sources {
+		parsers := map[string]*parser{}
+		for path, remembered := range saved.Parsers {
+			parsing := &parser{Parser: logparse.NewParser(), used: remembered.Used}
+			if err := parsing.UnmarshalBinary(remembered.State); err != nil {
+				// Only recognises repeats across the restart.
+				p.logger.Warn("what a parser remembered is lost", "file", path, "err", err)
+			}
+			parsers[path] = parsing
+		}
+		before := saved.Stats
+		before.Up, before.CaughtUp, before.Files, before.BehindBytes = false, false, 0, 0
+		p.sources = append(p.sources, &source{name: saved.Name, before: before, caughtUp: saved.CaughtUp, saved: saved.Cut, parsers: parsers})
+	}
+	p.resumed = time.Now()
+	return s.Positions, nil
+}

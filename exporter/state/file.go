@@ -1,0 +1,182 @@
+// Package state keeps one payload in a file, so that it survives a crash of the
+// process or of the machine and a full file system: of two slots, the one that
+// does not hold the last durable payload is written, in place.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// ErrBusy is what Commit and Close return while a commit is under way.
+var ErrBusy = errors.New("the commit before has not ended")
+
+var (
+	errLocked   = errors.New("another exporter uses it: stop that one, or give each its own state")
+	errReplaced = errors.New("deleted or replaced while in use: restart the exporter to go on from what is there now")
+)
+
+// A File is an open state file. Its methods may be called at the same time.
+type File struct {
+	// Damage is why one slot could not be read, so that Open took the other one;
+	// else nil. That slot was being written when the process was killed or the
+	// machine lost power, and then nothing durable is lost; or it went bad on the
+	// disk, and then the payload may be the one before the last.
+	Damage error
+
+	path, name string // name is the one in dir
+	dir        *os.Root
+	lock       *os.File
+
+	mu       sync.Mutex // held by the commit under way
+	data     *os.File
+	info     fs.FileInfo // of data
+	slotSize int64       // 0 if the file is not of two slots, so that it must be made anew
+	sequence uint64      // of the last durable slot
+	next     int64       // where the other slot starts
+	synced   bool        // whether the directory's entry is durable
+}
+
+// Open opens the state file at path, or creates it with mode 0600, and returns
+// the newest valid payload: nil if the file is new. Beside it stands path.lock,
+// locked until Close or the end of the process. Errors name the file and what to
+// do; a file that is damaged, of a newer version or of another program is left
+// as it is.
+func Open(path string) (*File, []byte, error) {
+	path = filepath.Clean(path)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // else a file made anew would take the place of the link
+	}
+	f := &File{path: path, name: filepath.Base(path)}
+	var err error
+	if f.dir, err = os.OpenRoot(filepath.Dir(path)); err != nil {
+		return nil, nil, f.explain(err)
+	}
+	payload, err := f.open()
+	if err != nil {
+		f.close()
+		return nil, nil, f.explain(err)
+	}
+	return f, payload, nil
+}
+
+// open locks the file and reads it. What is open after an error, Open closes.
+func (f *File) open() ([]byte, error) {
+	if info, err := f.dir.Stat(f.name); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file: name a file, such as " + filepath.Join(f.path, "state"))
+	}
+	var err error
+	if f.lock, err = openLock(f.path + ".lock"); err != nil {
+		return nil, err
+	}
+	if err := f.dir.Remove(f.newName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f.data, err = f.dir.OpenFile(f.name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, f.create(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.info, err = f.data.Stat(); err != nil {
+		return nil, err
+	}
+	newest, offset, damage, err := readNewest(f.data, f.info.Size())
+	if err != nil {
+		return nil, err
+	}
+	if f.info.Size() == 2*newest.size {
+		f.slotSize = newest.size
+	}
+	f.Damage, f.sequence, f.next = damage, newest.sequence, newest.size-offset
+	if newest.sequence == 1 {
+		return nil, nil
+	}
+	return newest.payload, nil
+}
+
+// Commit makes payload what Open returns, and returns when that is durable.
+// After an error Open returns this payload or the last durable one, and the next
+// Commit tries again. Commit can hang as long as the disk does: who cannot wait
+// runs it in a goroutine and lets it be, and must not change payload until it
+// returns. Meanwhile every other Commit and Close returns ErrBusy.
+func (f *File) Commit(payload []byte) error {
+	if !f.mu.TryLock() {
+		return f.explain(ErrBusy)
+	}
+	defer f.mu.Unlock()
+	return f.explain(f.commit(payload))
+}
+
+func (f *File) commit(payload []byte) error {
+	info, err := f.dir.Stat(f.name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, f.info) {
+		return errReplaced
+	}
+	if err != nil {
+		return err
+	}
+	if headLen+int64(len(payload)) > f.slotSize {
+		err = f.create(payload)
+	} else {
+		err = f.write(payload)
+	}
+	if err != nil || f.synced {
+		return err
+	}
+	err = syncDir(f.dir)
+	f.synced = err == nil
+	return err
+}
+
+// write makes payload durable in the next slot.
+func (f *File) write(payload []byte) error {
+	s := slot{version: version, size: f.slotSize, sequence: f.sequence + 1, payload: payload}
+	if _, err := f.data.WriteAt(s.head(), f.next); err != nil {
+		return err
+	}
+	if _, err := f.data.WriteAt(payload, f.next+headLen); err != nil {
+		return err
+	}
+	if err := f.data.Sync(); err != nil {
+		return err
+	}
+	f.sequence, f.next = s.sequence, f.slotSize-f.next
+	return nil
+}
+
+// Close closes the file and unlocks it. It commits nothing.
+func (f *File) Close() error {
+	if !f.mu.TryLock() {
+		return f.explain(ErrBusy)
+	}
+	defer f.mu.Unlock()
+	return f.explain(f.close())
+}
+
+func (f *File) close() error {
+	return errors.Join(f.data.Close(), f.lock.Close(), f.dir.Close())
+}
+
+// explain adds the path to an error, and what to do where that is not in it yet.
+// No error stays none.
+func (f *File) explain(err error) error {
+	var remedy string
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		remedy = ": create the directory"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = ": let the exporter's user write to the file and its directory"
+	case errors.Is(err, syscall.EROFS):
+		remedy = ": choose a path that can be written (under systemd, StateDirectory= makes one)"
+	}
+	return fmt.Errorf("state file %s: %w%s", f.path, err, remedy)
+}
