@@ -69,6 +69,12 @@ func (p *Parser) Parse(line []byte) Result {
 	if !whole {
 		return Result{Outcome: Other, Envelope: env}
 	}
+	return p.ParseEnvelope(env)
+}
+
+// ParseEnvelope is Parse for a message whose envelope the caller has taken off,
+// such as an entry of the journal.
+func (p *Parser) ParseEnvelope(env Envelope) Result {
 	p.events = p.events[:0]
 	if lost, logger := lostLines(&env); lost > 0 {
 		p.events = append(p.events, Event{Kind: LostLines, Count: lost, Logger: logger})

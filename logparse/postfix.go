@@ -54,6 +54,11 @@ type session struct {
 	Proxy transcript // of smtpd with its before-queue filter
 }
 
+// valid tells whether what was read from a state can be used.
+func (s *session) valid() bool {
+	return int(s.ClientLen) <= len(s.Client) && s.transcript.valid() && s.Proxy.valid()
+}
+
 // A postfixLine is one line while it is parsed.
 type postfixLine struct {
 	*postfix
@@ -207,9 +212,7 @@ func cutQueueID(b []byte) (id, rest []byte) {
 	return b[:n], b[n+2:]
 }
 
-// messageKey is the key of a queue id, which is unique on its host and instance
-// only; the instance is the identifier up to its first slash.
-func (l *postfixLine) messageKey(id []byte) hash {
-	instance, _, _ := bytes.Cut(l.env.Program, []byte("/"))
-	return hashSeed.add(l.env.Host).add(instance).add(id)
-}
+// messageKey is the key of a queue id. The instance is no part of it: smtpd may
+// log under a name of its own (-o syslog_name=submission), and two instances do
+// not use the same id at the same time, which holds a time and an inode.
+func (l *postfixLine) messageKey(id []byte) hash { return hashSeed.add(l.env.Host).add(id) }

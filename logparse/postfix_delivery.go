@@ -143,25 +143,18 @@ func (l *postfixLine) emitDelivery(e Event) string {
 }
 
 // skipAddress passes over an address in RFC 5321 form and the ">" after it. A
-// quoted local part may hold anything.
+// local part that needs quotes is quoted as a whole (global/quote_822_local.c)
+// and may hold anything; where its quotes do not end, the line was cut.
 func skipAddress(b []byte) (rest []byte, ok bool) {
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		switch {
-		case quoted && b[i] == '\\':
-			i++
-		case b[i] == '"':
-			quoted = !quoted
-		case b[i] == '>' && !quoted:
-			return b[i+1:], true
+	if len(b) > 0 && b[0] == '"' {
+		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
+			if b[0] == '\\' && len(b) > 1 {
+				b = b[1:]
+			}
 		}
 	}
-	// A lone quote is no quoting: addresses are logged as they are where
-	// info_log_address_format is "internal".
-	if i := bytes.IndexByte(b, '>'); quoted && i >= 0 {
-		return b[i+1:], true
-	}
-	return b, false
+	_, rest, ok = bytes.Cut(b, []byte(">"))
+	return rest, ok
 }
 
 // quotedReply reads the reply that a reason quotes (smtp/smtp_proto.c,
@@ -194,9 +187,11 @@ func quotedReply(text []byte) (e Event, said, ok bool) {
 	}
 	// The remark stands behind all that the remote host could write; where
 	// Postfix makes none, one would be the remote host's.
-	if i := bytes.LastIndex(rest, []byte(" (in reply to ")); command == NoCommand && i >= 0 && bytes.HasSuffix(rest, []byte(" command)")) {
-		command = answered(rest[i+len(" (in reply to ") : len(rest)-len(" command)")])
-		rest = rest[:i]
+	if said, ok := bytes.CutSuffix(rest, []byte(" command)")); ok && command == NoCommand {
+		if i := bytes.LastIndex(said, []byte(" (in reply to ")); i >= 0 {
+			command = answered(said[i+len(" (in reply to "):])
+			rest = said[:i]
+		}
 	}
 	if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
 		return Event{}, true, false

@@ -10,8 +10,7 @@ import "bytes"
 // It is the only trace of most positive replies: n of ok/total are the commands
 // that were obeyed. Some things are not as they look. A 354 precedes each
 // message, also those that were refused or cut off after it. A STARTTLS whose
-// handshake failed was answered 220 before. An XCLIENT counts as refused where
-// it was obeyed. RCPT counts as obeyed where smtpd_recipient_limit refused it
+// handshake failed was answered 220 before. RCPT counts as obeyed where smtpd_recipient_limit refused it
 // with 452. The greeting was a 220 where any command was obeyed: smtpd logs each
 // of the other greetings that it goes on after. Commands that failed and of
 // which no other line told are refusals without code.
@@ -47,9 +46,13 @@ type commandCount struct {
 }
 
 // cutCounts reads the counts of a summary, of which Postfix has one for each of
-// its commands; ok is false where any of them is damaged. Their sum, the last
-// one, is left out.
+// its commands; ok is false where any of them is damaged, or where their sum,
+// the last one, is missing, since the line was cut. The sum is left out.
 func cutCounts(b []byte) (counts [20]commandCount, ok bool) {
+	if len(b) == 0 { // before Postfix 3.0
+		return counts, true
+	}
+	whole := false
 	for n := 0; len(b) > 0; n++ {
 		if b[0] != ' ' || n == len(counts) {
 			return counts, false
@@ -68,11 +71,11 @@ func cutCounts(b []byte) (counts [20]commandCount, ok bool) {
 		if obeyed < 0 || total < obeyed || len(digits) > 0 {
 			return counts, false
 		}
-		if string(command) != "commands" {
+		if whole = string(command) == "commands"; !whole {
 			counts[n] = commandCount{command, obeyed, total - obeyed}
 		}
 	}
-	return counts, true
+	return counts, whole
 }
 
 // cutField cuts at a blank, which stays with the rest.
@@ -90,56 +93,61 @@ type summary struct {
 	event Event // what all have in common
 }
 
+// summaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table) with the reply
+// to one that is obeyed. XCLIENT is left out, which counts as refused where it
+// was obeyed.
+var summaryCommands = []struct {
+	name    string
+	command Command
+	obeyed  Code
+}{
+	{"ehlo", Ehlo, 250},
+	{"helo", Ehlo, 250},
+	{"starttls", StartTLS, 220},
+	{"auth", Auth, 235},
+	{"mail", Mail, 250},
+	{"rcpt", Rcpt, 250},
+	{"data", Data, 354},
+	{"bdat", OtherCommand, 250}, // for each chunk of a message
+	{"rset", Rset, 250},
+	{"noop", OtherCommand, 250},
+	{"vrfy", Vrfy, 252},
+	{"etrn", Etrn, 250},
+	{"xforward", OtherCommand, 250},
+	{"quit", Quit, 221},
+	{"unknown", OtherCommand, 0}, // is never obeyed
+}
+
 // count takes the counts of one command.
-func (m *summary) count(command []byte, obeyed, refused int) {
-	switch string(command) {
-	case "ehlo", "helo":
-		m.obeyed(Ehlo, 250, obeyed)
-		m.refused(Ehlo, refused)
-	case "starttls":
-		if m.s.HandshakeLost && refused > 0 {
-			obeyed, refused = obeyed+1, refused-1
+func (m *summary) count(name []byte, obeyed, refused int) {
+	for i := range summaryCommands {
+		c := &summaryCommands[i]
+		if string(name) != c.name {
+			continue
 		}
-		m.obeyed(StartTLS, 220, obeyed)
-		m.refused(StartTLS, refused)
-	case "auth":
-		m.event.Authenticated = m.event.Authenticated || obeyed > 0
-		m.obeyed(Auth, 235, obeyed)
-		m.refused(Auth, refused)
-	case "mail":
-		m.obeyed(Mail, 250, obeyed)
-		m.refused(Mail, refused)
-	case "rcpt":
-		m.obeyed(Rcpt, 250, obeyed)
-		m.refused(Rcpt, refused)
-	case "data":
-		m.obeyed(Data, 354, obeyed+int(m.s.DataLost))
-		m.messages(obeyed)
-		m.refused(Data, refused)
-	case "bdat":
-		// A message may come in several chunks, each answered 250.
-		m.obeyed(OtherCommand, 250, obeyed)
-		m.refused(OtherCommand, refused)
-	case "rset":
-		m.obeyed(Rset, 250, obeyed)
-		m.refused(Rset, refused)
-	case "noop", "xforward":
-		m.obeyed(OtherCommand, 250, obeyed)
-		m.refused(OtherCommand, refused)
-	case "vrfy":
-		m.obeyed(Vrfy, 252, obeyed)
-		m.refused(Vrfy, refused)
-	case "etrn":
-		m.obeyed(Etrn, 250, obeyed)
-		m.refused(Etrn, refused)
-	case "quit":
-		m.obeyed(Quit, 221, obeyed)
-	case "unknown":
-		m.refused(OtherCommand, refused)
+		messages := 0
+		switch c.command {
+		case StartTLS:
+			if m.s.HandshakeLost && refused > 0 {
+				obeyed, refused = obeyed+1, refused-1
+			}
+		case Auth:
+			m.event.Authenticated = m.event.Authenticated || obeyed > 0
+		case Data:
+			messages = obeyed
+			obeyed += int(m.s.DataLost)
+		}
+		m.obeyed(c.command, c.obeyed, obeyed)
+		m.messages(messages)
+		m.refused(c.command, refused)
+		return
 	}
 }
 
 func (m *summary) obeyed(c Command, code Code, n int) {
+	if code == 0 {
+		return
+	}
 	e := m.event
 	e.Command, e.Code, e.Count, e.Dialogue = c, code, n, true
 	m.line.emit(e)

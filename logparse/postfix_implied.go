@@ -20,7 +20,6 @@ var impliedBySmtpd = []impliedReply{
 	{"warning: Message delivery request rate limit exceeded: ", []byte("450 4.7.1 Error: too much mail"), Mail, true},
 	{"warning: Recipient address rate limit exceeded: ", []byte("450 4.7.1 Error: too many recipients"), Rcpt, true},
 	{"warning: AUTH command rate limit exceeded: ", []byte("450 4.7.1 Error: too many AUTH commands"), Auth, true},
-	{"warning: New TLS session rate limit exceeded: ", []byte("421 4.7.0 Error: too many new TLS sessions"), NoCommand, true},
 	{"warning: Refusing STARTTLS request from ", []byte("454 4.7.0 Error: too many new TLS sessions"), StartTLS, true},
 	{"warning: non-SMTP command from ", []byte("221 2.7.0 Error: I can break rules, too. Goodbye."), OtherCommand, true},
 	{"warning: reject: ETRN ", []byte("459 service unavailable"), Etrn, false},
@@ -42,9 +41,13 @@ var impliedOfMessage = []impliedReply{
 
 // tlsAborted is the reply after a handshake without the certificate that
 // smtpd_tls_req_ccert asks for, loginAborted that to a client's "*" in AUTH.
+// tooManySessions is sent only where the handshake succeeded.
 var (
-	tlsAborted   = impliedReply{"abort: TLS from ", []byte("421 4.7.1 Error: No client certificate presented"), NoCommand, true}
-	loginAborted = impliedReply{"", []byte("501 5.7.0 Authentication aborted"), Auth, true}
+	tlsAborted      = impliedReply{"abort: TLS from ", []byte("421 4.7.1 Error: No client certificate presented"), NoCommand, true}
+	loginAborted    = impliedReply{"", []byte("501 5.7.0 Authentication aborted"), Auth, true}
+	tooManySessions = impliedReply{
+		"warning: New TLS session rate limit exceeded: ", []byte("421 4.7.0 Error: too many new TLS sessions"), NoCommand, true,
+	}
 )
 
 // illegalAddress is the reply to an address that smtpd cannot read; VRFY has
@@ -71,6 +74,9 @@ func (l *postfixLine) impliedReply(message []byte) bool {
 		if l.implied(&impliedBySmtpd[i], message) {
 			return true
 		}
+	}
+	if !l.session().HandshakeLost && l.implied(&tooManySessions, message) {
+		return true
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
 		if id, rest := cutQueueID(rest); id != nil {

@@ -226,14 +226,22 @@ func (l *postfixLine) proxyRejected(rest []byte) (shape string) {
 		return ""
 	}
 	const between = `": "`
-	i := bytes.Index(rest, []byte(between))
-	if i < 0 || i != bytes.LastIndex(rest, []byte(between)) || bytes.IndexByte(proxy, ' ') >= 0 {
+	start := 0
+	if i := bytes.IndexByte(rest, '<'); i >= 0 && i < bytes.Index(rest, []byte(between)) {
+		after, ok := skipAddress(rest[i+1:])
+		if !ok {
+			return shapeProxy
+		}
+		start = len(rest) - len(after)
+	}
+	i := bytes.Index(rest[start:], []byte(between))
+	if i < 0 || bytes.IndexByte(proxy, ' ') >= 0 {
 		return shapeProxy
 	}
-	text := bytes.TrimSuffix(rest[i+len(between):], []byte(`"`))
-	e := Event{Direction: Received, Count: 1, Command: commandOf(rest[:i]), Text: text, Implied: true}
+	text, whole := bytes.CutSuffix(rest[start+i+len(between):], []byte(`"`))
+	e := Event{Direction: Received, Count: 1, Command: commandOf(rest[:start+i]), Text: text, Implied: true}
 	e.Remote, e.Addr = proxyAddress(proxy)
-	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
+	if e.Code, e.Enhanced, ok = ParseReply(text); !ok || !whole || e.Code.Class() < 4 || bytes.Contains(text, []byte(between)) {
 		return shapeProxy
 	}
 	e.Repeat = l.session().Proxy.Logged

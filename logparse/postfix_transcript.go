@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // With -v in master.cf or a match in debug_peer_list, Postfix logs the whole
 // dialogue (smtp_chat.c, smtpd_chat.c, smtpd_proxy.c, postscreen_send.c). Each
@@ -33,6 +36,12 @@ type transcript struct {
 type commandQueue struct {
 	Commands [64]Command
 	Head, N  uint8
+}
+
+func (t *transcript) valid() bool {
+	q := &t.Waiting
+	return t.Answers < numCommands && int(q.Head) < len(q.Commands) && int(q.N) <= len(q.Commands) &&
+		!slices.ContainsFunc(q.Commands[:], func(c Command) bool { return c >= numCommands })
 }
 
 func (q *commandQueue) push(c Command) {

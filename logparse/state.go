@@ -47,6 +47,11 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range fresh.sessions.entries() {
+		if !e.value.valid() {
+			return errState
+		}
+	}
 	if b, err = fresh.messages.read(b); err != nil {
 		return err
 	}

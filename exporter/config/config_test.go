@@ -98,7 +98,7 @@ func TestParseBad(t *testing.T) {
 func TestLoad(t *testing.T) {
 	for name, want := range map[string]*Config{
 		"testdata/good/minimal.yaml": {
-			State: DefaultState,
+			State:   DefaultState,
 			Sources: []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
 		},
 		"testdata/good/full.yaml": {

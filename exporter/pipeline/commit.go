@@ -23,6 +23,7 @@ type commits struct {
 
 	committing sync.Mutex
 	last       *Cut
+	writing    chan error // of a commit that has not ended in time; nil if none
 	stats      StateCut
 	failure    string // the last one that was logged
 }
@@ -47,23 +48,28 @@ func (p *Pipeline) Commit(wait time.Duration) *Cut {
 	return cut
 }
 
-// write writes the state and notes what became of it.
+// write writes the state and notes what became of it. A disk that hangs holds up
+// one goroutine only, and no newer cut overtakes the one that is under way.
 func (p *Pipeline) write(s *saved, wait time.Duration) {
-	done := make(chan error, 1) // so that a disk that hangs holds up one goroutine only
-	go func() {
-		payload, err := s.encode()
-		if err == nil {
-			err = p.file.Commit(payload)
-		}
-		done <- err
-	}()
+	payload, err := s.encode()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	var err error
-	select {
-	case err = <-done:
-	case <-timeout.C:
-		err = errSlow
+	if err == nil && p.writing != nil {
+		select {
+		case <-p.writing:
+			p.writing = nil
+		case <-timeout.C:
+			err = errSlow
+		}
+	}
+	if err == nil {
+		done := make(chan error, 1)
+		go func() { done <- p.file.Commit(payload) }()
+		select {
+		case err = <-done:
+		case <-timeout.C:
+			p.writing, err = done, errSlow
+		}
 	}
 	p.stats.Durable = err == nil
 	if err != nil {
@@ -82,15 +88,18 @@ func (p *Pipeline) write(s *saved, wait time.Duration) {
 	p.stats.Committed = time.Now()
 }
 
-// Close makes the last cut durable and closes the state file. Call it when Run
-// has returned.
+// Close makes the last cut durable and closes all files. Call it when Run has
+// returned.
 func (p *Pipeline) Close() error {
-	if p.file == nil {
-		return nil
-	}
 	p.committing.Lock()
 	p.last = nil // it may be older than the last lines
 	p.committing.Unlock()
 	p.Commit(CommitTime)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.follower.Close()
+	if p.file == nil {
+		return nil
+	}
 	return p.file.Close()
 }

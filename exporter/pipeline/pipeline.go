@@ -126,16 +126,13 @@ func (s *source) total() follow.Stats {
 	return t
 }
 
-// Run reads until the context ends, and closes the files.
+// Run reads until the context ends.
 func (p *Pipeline) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.follower.Close()
 			return
 		case <-timer.C:
 		}

@@ -104,7 +104,12 @@ func (h *host) run(sources string) {
 		defer close(done)
 		h.pipeline.Run(h.Context())
 	}()
-	h.Cleanup(func() { <-done }) // the context has ended before
+	h.Cleanup(func() {
+		<-done // the context has ended before
+		if err := h.pipeline.Close(); err != nil {
+			h.Error(err)
+		}
+	})
 	h.wait("ready", h.pipeline.Ready)
 }
 
@@ -135,9 +140,9 @@ func (h *host) wait(what string, holds func() bool) {
 
 // source returns the present counts of a source, not those of a shared cut.
 func (h *host) source(name string) *SourceCut {
-	h.pipeline.mu.Lock()
+	h.pipeline.committing.Lock()
 	h.pipeline.last = nil
-	h.pipeline.mu.Unlock()
+	h.pipeline.committing.Unlock()
 	cut := h.pipeline.Commit(CommitTime)
 	for i := range cut.Sources {
 		if cut.Sources[i].Name == name {

@@ -1,0 +1,44 @@
+package logparse_test
+
+import (
+	"bufio"
+	"bytes"
+	"testing"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// BenchmarkPostfix parses logs of the corpus; BenchmarkScanner does no more
+// than find the line ends of the same bytes, for comparison.
+func BenchmarkPostfix(b *testing.B) {
+	benchmarkLogs(b, func() func(line []byte) {
+		p := logparse.NewParser()
+		return func(line []byte) { p.Parse(line) }
+	})
+}
+
+func BenchmarkScanner(b *testing.B) {
+	benchmarkLogs(b, func() func([]byte) { return func([]byte) {} })
+}
+
+func benchmarkLogs(b *testing.B, reader func() func(line []byte)) {
+	for _, name := range []string{"syslog-traditional", "hard-cases", "journal-json", "transcript-verbose"} {
+		b.Run(name, func(b *testing.B) {
+			log := readCorpus(b, name+".log")
+			read := reader()
+			buffer := make([]byte, 0, 64<<10)
+			n := 0
+			b.SetBytes(int64(len(log)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s := bufio.NewScanner(bytes.NewReader(log))
+				s.Buffer(buffer, 1<<20)
+				for s.Scan() {
+					read(s.Bytes())
+					n++
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
+		})
+	}
+}

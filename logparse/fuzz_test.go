@@ -1,0 +1,153 @@
+package logparse_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// caseLines returns the lines of the cases in testdata.
+func caseLines(t testing.TB) (log [][]byte) {
+	for _, c := range allCases(t) {
+		log = append(log, c.lines(t)...)
+	}
+	return log
+}
+
+// check tests what holds for every event of every line.
+func check(t *testing.T, line []byte, r *logparse.Result) {
+	t.Helper()
+	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Told) {
+		t.Errorf("%q: outcome %v with %d events", line, r.Outcome, len(r.Events))
+	}
+	if (r.Shape != "") != (r.Outcome == logparse.NotUnderstood) {
+		t.Errorf("%q: outcome %v with shape %q", line, r.Outcome, r.Shape)
+	}
+	for i := range r.Events {
+		checkEvent(t, line, &r.Events[i])
+	}
+}
+
+func checkEvent(t *testing.T, line []byte, e *logparse.Event) {
+	t.Helper()
+	fail := func(what string) { t.Errorf("%q: %s: %s", line, what, showEvent(e)) }
+	if e.Count < 1 || e.Deliveries < 0 {
+		fail("count")
+	}
+	if (e.Logger != "") != (e.Kind == logparse.LostLines) {
+		fail("logger")
+	}
+	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery) {
+		fail("cause")
+	}
+	if (e.Code != 0) != (e.Kind == logparse.Reply) || e.Code != 0 && (e.Code < 200 || e.Code > 599) {
+		fail("code")
+	}
+	if class := e.Enhanced.Class; class != 0 && class != 2 && class != 4 && class != 5 ||
+		e.Enhanced.Subject > 999 || e.Enhanced.Detail > 999 {
+		fail("enhanced code")
+	}
+	if e.Kind != logparse.Reply && (e.Repeat || e.Implied || e.Dialogue) {
+		fail("marks of a reply")
+	}
+	if e.Dialogue && e.Code.Class() > 3 {
+		fail("a refusal is no dialogue")
+	}
+	if e.Deliveries > 0 && (e.Direction == logparse.Sent || e.Kind == logparse.Refusal) {
+		fail("deliveries")
+	}
+	if e.Authenticated && e.Direction == logparse.Received {
+		fail("authenticated")
+	}
+	if _, _, ok := logparse.ParseReply(e.Text); e.Kind == logparse.Reply && !ok && !e.Implied {
+		fail("text is no reply")
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	for _, line := range caseLines(f) {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		p := logparse.NewParser()
+		before := bytes.Clone(line)
+		r := p.Parse(line)
+		check(t, before, &r)
+		if !bytes.Equal(line, before) {
+			t.Errorf("%q was written to", before)
+		}
+		e := r.Envelope
+		if len(e.Message) > len(line) || len(e.Program) > len(line) || len(e.Host) > len(line) || len(e.PID) > len(line) {
+			t.Errorf("%q: fields longer than the line", line)
+		}
+		r = p.Parse(line)
+		check(t, before, &r)
+	})
+}
+
+const fuzzedEnvelope = "Nov 23 14:16:23 mx1 "
+
+// FuzzPostfix parses the lines of a session, since lines meet what the ones
+// before them left. They begin with the program: "postfix/smtpd[699]: ...".
+func FuzzPostfix(f *testing.F) {
+	seed := func(log [][]byte) {
+		var session strings.Builder
+		for _, line := range log {
+			if _, tagged, ok := bytes.Cut(line, []byte(" mx1 ")); ok {
+				fmt.Fprintf(&session, "%s\n", tagged)
+			}
+		}
+		f.Add(session.String())
+	}
+	for _, c := range allCases(f) {
+		seed(c.lines(f))
+	}
+	for log := range slices.Chunk(lines(readCorpus(f, "syslog-traditional.log"))[:2000], 20) {
+		seed(log)
+	}
+	f.Fuzz(func(t *testing.T, session string) {
+		p := logparse.NewParser()
+		for line := range strings.Lines(session) {
+			line := []byte(fuzzedEnvelope + strings.TrimSuffix(line, "\n"))
+			r := p.Parse(line)
+			check(t, line, &r)
+			if m := r.Envelope.Message; bytes.HasPrefix(m, []byte("message repeated ")) || bytes.HasPrefix(m, []byte("disconnect from ")) {
+				continue
+			}
+			for i := range r.Events {
+				if e := &r.Events[i]; e.Count > 1 && e.Kind != logparse.LostLines {
+					t.Errorf("%q counts %d", line, e.Count)
+				}
+			}
+		}
+	})
+}
+
+func FuzzParseReply(f *testing.F) {
+	for _, test := range replyTests {
+		f.Add([]byte(test.text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		code, enhanced, ok := logparse.ParseReply(text)
+		if !ok {
+			if code != 0 || enhanced != (logparse.EnhancedCode{}) {
+				t.Errorf("%q: no reply, but %v %v", text, code, enhanced)
+			}
+			return
+		}
+		if code < 200 || code > 599 || !bytes.HasPrefix(text, []byte(code.String())) {
+			t.Errorf("%q: code %v", text, code)
+		}
+		if enhanced == (logparse.EnhancedCode{}) {
+			return
+		}
+		again, n := logparse.ParseEnhanced([]byte(enhanced.String()))
+		if again != enhanced || n != len(enhanced.String()) {
+			t.Errorf("%q: enhanced code %v reads as %v", text, enhanced, again)
+		}
+	})
+}
