@@ -110,6 +110,11 @@ func (f *file) position() Position {
 func (f *file) resume(pos Position, m Mark) {
 	i := max(0, slices.Index(pos.Marks, m))
 	f.head, f.marks, f.next, f.long, f.unread = pos.Head, slices.Clone(pos.Marks[i:]), m, nil, true
+	if m.Offset < int64(f.head.Len) { // the head has lost its tail, too
+		var buf [headLen]byte
+		n, _ := f.data.ReadAt(buf[:m.Offset], 0) // what cannot be read now, the next block finds
+		f.head = Head{n, hash(buf[:n])}
+	}
 }
 
 // toEnd makes reading go on after the last whole line.

@@ -66,13 +66,14 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 			return f, err
 		}
 	}
-	for _, name := range plain {
-		if f, _ := w.openIf(lostTail, p, name, now); f != nil {
+	for _, name := range compressed {
+		if f, _ := w.openIf(exactly, p, name, now); f != nil {
 			return f, nil
 		}
 	}
-	for _, name := range compressed {
-		if f, _ := w.openIf(exactly, p, name, now); f != nil {
+	// Last, since a log of another day may begin alike and have the same inode.
+	for _, name := range plain {
+		if f, _ := w.openIf(lostTail, p, name, now); f != nil {
 			return f, nil
 		}
 	}
