@@ -84,6 +84,7 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 //	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
 //	2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp[699]: MSG            rsyslog's file format
 //	postfix/smtp[699]: MSG
+//	MSG
 func parseSyslog(b []byte) (env Envelope) {
 	if rest, ok := cutPRI(b); ok {
 		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, &env) {
@@ -93,7 +94,10 @@ func parseSyslog(b []byte) (env Envelope) {
 	}
 	at, rest, ok := cutTime(b)
 	if !ok {
-		parseTag(b, &env)
+		// Without anything before it, "4BD8F1A2C3: to=<...>" has no tag.
+		if !parseTag(b, &env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
+			env = Envelope{Message: b}
+		}
 		return env
 	}
 	env.Time = at

@@ -80,5 +80,5 @@ type Event struct {
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
 	Text          []byte // the reply from its code on
-	Logger        string // of LostLines: "rsyslog" or "journald"
+	Logger        string // of LostLines: Rsyslog or Journald
 }

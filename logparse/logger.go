@@ -8,12 +8,12 @@ const maxRepeated = 1 << 20
 
 // The loggers that tell how many lines they dropped.
 const (
-	rsyslog  = "rsyslog"
-	journald = "journald"
+	Rsyslog  = "rsyslog"
+	Journald = "journald"
 )
 
 // Loggers returns the values of Event.Logger.
-func Loggers() []string { return []string{rsyslog, journald} }
+func Loggers() []string { return []string{Rsyslog, Journald} }
 
 // repeatedMessage unwraps what rsyslog makes of identical messages one after
 // another, and returns the message and how often it came:
@@ -40,12 +40,12 @@ func repeatedMessage(message []byte) ([]byte, int) {
 func lostLines(env *Envelope) (int, string) {
 	switch {
 	case bytes.HasPrefix(env.Program, []byte("rsyslogd")):
-		return rsyslogLost(env.Message), rsyslog
+		return rsyslogLost(env.Message), Rsyslog
 	case string(env.Program) == "systemd-journald" || string(env.Program) == "systemd-journal":
 		rest, ok := bytes.CutPrefix(env.Message, []byte("Suppressed "))
 		n, rest := cutNumber(rest)
 		if ok && n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from ")) {
-			return n, journald
+			return n, Journald
 		}
 	}
 	return 0, ""

@@ -81,6 +81,11 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 		return Result{Outcome: Told, Envelope: env, Events: p.events}
 	}
 	service, ok := postfixService(env.Program)
+	if env.Program == nil {
+		// A bare message: only a queue id at its start makes it Postfix'.
+		id, _ := cutQueueID(env.Message)
+		ok = id != nil
+	}
 	if !ok {
 		return Result{Outcome: Foreign, Envelope: env}
 	}

@@ -105,9 +105,12 @@ func (l *postfixLine) delivery(id, b []byte) (shape string) {
 		if probe {
 			e.Command, e.Dialogue = Rcpt, true
 		}
-		if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
-			// smtp_rcpt_done() is only called for a 2xx.
+		e.Code, e.Enhanced, ok = ParseReply(text)
+		switch { // smtp_rcpt_done() is only called for a 2xx
+		case !ok:
 			e.Code, e.Implied = 250, true
+		case e.Code.Class() != 2:
+			return shapeDelivery
 		}
 	} else if reply, said, ok := quotedReply(text); ok {
 		reply.QueueID, reply.Count, reply.Deliveries = id, 1, e.Deliveries

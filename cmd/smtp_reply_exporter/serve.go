@@ -75,6 +75,9 @@ func (s *server) load() (*config.Config, *classify.Classifier, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := pipeline.Check(cfg); err != nil {
+		return nil, nil, err
+	}
 	classifier, err := classify.New(cfg)
 	return cfg, classifier, err
 }
@@ -90,7 +93,7 @@ func (s *server) run() error {
 	}
 	s.logger.Info("starting "+name, "version", version.Info())
 	if *s.configFile == "" {
-		s.logger.Info("no --config.file: following the usual mail log of this host", "file", cfg.Sources[0].File)
+		s.logger.Info("no --config.file: reading the usual mail log of this host", "from", cfg.Sources[0].String())
 	}
 	counts, err := s.pipeline(cfg, classifier)
 	if err != nil {
@@ -116,8 +119,7 @@ func (s *server) run() error {
 		if cfg.State != statePath {
 			s.logger.Warn("another state is taken up at the next start only", "state", cfg.State)
 		}
-		counts.Reload(cfg, classifier)
-		return nil
+		return counts.Reload(cfg, classifier)
 	}
 	options := web.Options{
 		Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
@@ -151,7 +153,7 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 	}
 	counts, err := pipeline.New(cfg, classifier, s.logger, file, payload)
 	if err != nil {
-		return nil, fmt.Errorf("state: %s: %w", cfg.State, err)
+		return nil, err
 	}
 	return counts, nil
 }

@@ -54,12 +54,38 @@ type Config struct {
 	lines map[string]int // of each field that the file gives, by its path
 }
 
-// A Source is one log to follow.
+// A Source is where lines come from: one of a file, the journal, syslog messages
+// and standard input.
 type Source struct {
-	Name  string `yaml:"name"`  // the label source, unique
-	File  string `yaml:"file"`  // a path or a glob as filepath.Match knows it
-	MTA   string `yaml:"mta"`   // auto or the name of a parser
-	Start string `yaml:"start"` // End or Beginning
+	Name    string   `yaml:"name"`    // the label source, unique
+	File    string   `yaml:"file"`    // a path or a glob as filepath.Match knows it
+	Journal *Journal `yaml:"journal"` // nil for other sources
+	Syslog  string   `yaml:"syslog"`  // as written: package listen says what is valid
+	Allow   []string `yaml:"allow"`   // networks that may send Syslog messages
+	Stdin   bool     `yaml:"stdin"`
+	MTA     string   `yaml:"mta"`   // auto or the name of a parser
+	Start   string   `yaml:"start"` // End or Beginning; of files and the journal
+
+	// AllowNetworks is Allow, masked and never IPv4-mapped.
+	AllowNetworks []netip.Prefix `yaml:"-"`
+}
+
+// String says where the source's lines come from.
+func (s *Source) String() string {
+	switch {
+	case s.Journal != nil:
+		return strings.TrimSpace("the journal " + strings.Join(s.Journal.Matches, " "))
+	case s.Syslog != "":
+		return s.Syslog
+	case s.Stdin:
+		return "standard input"
+	}
+	return s.File
+}
+
+// A Journal says what to read of the systemd journal.
+type Journal struct {
+	Matches []string `yaml:"matches"` // as journalctl has them; none: the mail facility
 }
 
 // A Reason is a rule that gives the replies which Pattern matches a reason.
@@ -205,12 +231,8 @@ func (c *Config) checkSource(i int) error {
 	if !validName.MatchString(s.Name) {
 		return c.Errorf(field("name"), "%q is not a name; use 1 to 64 letters, digits, _, . and -", s.Name)
 	}
-	if s.File == "" {
-		return c.Errorf(field("file"), "missing; name the log to follow, such as file: /var/log/mail.log")
-	}
-	s.File = filepath.Clean(s.File)
-	if _, err := filepath.Match(s.File, ""); err != nil {
-		return c.Errorf(field("file"), "%q is not a valid glob; close the [ or write \\[ for the character itself", s.File)
+	if err := c.checkKind(i); err != nil {
+		return err
 	}
 	if s.MTA == "" {
 		s.MTA = mtas[0]
@@ -229,10 +251,51 @@ func (c *Config) checkSource(i int) error {
 			return c.Errorf(field("name"), "%q is the name of sources[%d] on line %d too; give each source its own",
 				s.Name, j, c.line(fmt.Sprintf("sources[%d].name", j)))
 		}
-		if overlap(s.File, other.File) {
+		if s.Stdin && other.Stdin {
+			return c.Errorf(field("stdin"), "sources[%d] reads it already; give it to one source", j)
+		}
+		if s.File != "" && other.File != "" && overlap(s.File, other.File) {
 			return c.Errorf(field("file"), "%q covers the same file as %q of sources[%d] on line %d; one file belongs to one source",
 				s.File, other.File, j, c.line(fmt.Sprintf("sources[%d].file", j)))
 		}
+	}
+	return nil
+}
+
+// checkKind checks that source i is of one kind, and what belongs to that.
+func (c *Config) checkKind(i int) error {
+	s := &c.Sources[i]
+	field := func(name string) string { return fmt.Sprintf("sources[%d].%s", i, name) }
+	var kinds []string
+	for kind, given := range map[string]bool{"file": s.File != "", "journal": s.Journal != nil, "syslog": s.Syslog != "", "stdin": s.Stdin} {
+		if given {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	switch {
+	case len(kinds) == 0:
+		return c.Errorf(field("file"), "missing; name the log to follow, such as file: /var/log/mail.log")
+	case len(kinds) > 1:
+		return c.Errorf(field(kinds[1]), "a source has one of file, journal, syslog and stdin, and this one has %s; make two sources of it", strings.Join(kinds, " and "))
+	case len(s.Allow) > 0 && s.Syslog == "":
+		return c.Errorf(field("allow"), "only for syslog; remove it")
+	case s.Start != "" && s.File == "" && s.Journal == nil:
+		return c.Errorf(field("start"), "only for file and journal; remove it")
+	}
+	for j, network := range s.Allow {
+		prefix, err := parseNetwork(network)
+		if err != nil {
+			return c.Errorf(field(fmt.Sprintf("allow[%d]", j)), "%w", err)
+		}
+		s.AllowNetworks = append(s.AllowNetworks, prefix)
+	}
+	if s.File == "" {
+		return nil
+	}
+	s.File = filepath.Clean(s.File)
+	if _, err := filepath.Match(s.File, ""); err != nil {
+		return c.Errorf(field("file"), "%q is not a valid glob; close the [ or write \\[ for the character itself", s.File)
 	}
 	return nil
 }

@@ -62,10 +62,17 @@ var badFiles = map[string]string{
 	"type_sources_mapping":         `config.yaml:2: sources: want a list ("- value" lines, or [value, value]), not a mapping`,
 	"unknown_anchor":               `config.yaml:2: not valid YAML: unknown anchor 'mail' referenced; check indentation, quotes and brackets here and above`,
 	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
-	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, mta, start`,
+	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start`,
 	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
-	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, mta, start`,
+	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start`,
 	"unknown_field_statefile":      `config.yaml:1: statefile: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
+	"two_kinds":                    `config.yaml:4: sources[0].syslog: a source has one of file, journal, syslog and stdin, and this one has file and syslog; make two sources of it`,
+	"allow_without_syslog":         `config.yaml:4: sources[0].allow: only for syslog; remove it`,
+	"allow_network":                `config.yaml:4: sources[0].allow[0]: "192.0.2.0/33" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
+	"start_of_syslog":              `config.yaml:4: sources[0].start: only for file and journal; remove it`,
+	"stdin_twice":                  `config.yaml:3: sources[1].stdin: sources[0] reads it already; give it to one source`,
+	"stdin_text":                   `config.yaml:3: sources[0].stdin: want true or false, not "yes please"`,
+	"journal_text":                 "config.yaml:3: sources[0].journal: want a mapping (\"field: value\" lines), not \"mail\"",
 	"state_list":                   `config.yaml:1: state: want a single value, not a list`,
 }
 
@@ -118,6 +125,18 @@ func TestLoad(t *testing.T) {
 			Reasons: []Reason{
 				{Reason: "policy", Pattern: "my (house|local) rule"},
 				{Reason: "greylisted", Pattern: "come back later"},
+			},
+		},
+		"testdata/good/sources.yaml": {
+			State: DefaultState,
+			Sources: []Source{
+				{Name: "journal", Journal: &Journal{}, MTA: "auto", Start: End},
+				{Name: "unit", Journal: &Journal{Matches: []string{"_SYSTEMD_UNIT=postfix@-.service"}}, MTA: "auto", Start: Beginning},
+				{
+					Name: "relays", Syslog: "tcp://0.0.0.0:5514", Allow: []string{"192.0.2.0/24"}, MTA: "postfix", Start: End,
+					AllowNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+				},
+				{Name: "pipe", Stdin: true, MTA: "auto", Start: End},
 			},
 		},
 		"testdata/good/stateless.yaml": {

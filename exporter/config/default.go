@@ -26,8 +26,8 @@ var usualLogs = []string{
 }
 
 // Default returns the configuration of a host without a configuration file: one
-// source, mail, that follows the first usual mail log below root, "/" outside of
-// tests. The error names what was looked for.
+// source, that follows the first usual mail log below root, "/" outside of tests,
+// or else the journal. The error names what was looked for.
 func Default(root string) (*Config, error) {
 	for _, log := range usualLogs {
 		path := filepath.Join(root, log)
@@ -38,6 +38,9 @@ func Default(root string) (*Config, error) {
 		case err == nil && info.Mode().IsRegular():
 			return &Config{State: DefaultState, Sources: []Source{{Name: "mail", File: path, MTA: mtas[0], Start: End}}}, nil
 		}
+	}
+	if info, err := os.Stat(filepath.Join(root, "/run/systemd/journal")); err == nil && info.IsDir() {
+		return &Config{State: DefaultState, Sources: []Source{{Name: "journal", Journal: &Journal{}, MTA: mtas[0], Start: End}}}, nil
 	}
 	return nil, fmt.Errorf("no mail log on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",
 		strings.Join(usualLogs, ", "))

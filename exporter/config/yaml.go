@@ -100,6 +100,7 @@ var (
 
 	shapes = map[reflect.Kind]shape{
 		reflect.String: scalar,
+		reflect.Bool:   {yaml.ScalarNode, "true or false"},
 		reflect.Slice:  sequence,
 		reflect.Map:    mapping,
 		reflect.Struct: mapping,
@@ -116,8 +117,11 @@ func (c *Config) check(n *yaml.Node, t reflect.Type, field string) error {
 	if isNull(n) {
 		return nil
 	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	want := shapes[t.Kind()]
-	if n.Kind != want.kind {
+	if n.Kind != want.kind || t.Kind() == reflect.Bool && n.ShortTag() != "!!bool" {
 		return c.errorAt(n.Line, field, "want %s, not %s", want.text, describe(n))
 	}
 	switch n.Kind {
@@ -174,7 +178,7 @@ func elemType(t reflect.Type, key string) (reflect.Type, bool) {
 		return t.Elem(), true
 	}
 	for f := range t.Fields() {
-		if f.Tag.Get("yaml") == key {
+		if f.Tag.Get("yaml") == key && key != "-" {
 			return f.Type, true
 		}
 	}
@@ -184,7 +188,9 @@ func elemType(t reflect.Type, key string) (reflect.Type, bool) {
 func fieldNames(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
-		names = append(names, f.Tag.Get("yaml"))
+		if name := f.Tag.Get("yaml"); name != "-" {
+			names = append(names, name)
+		}
 	}
 	return names
 }

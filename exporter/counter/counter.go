@@ -116,6 +116,10 @@ func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Tim
 	}
 }
 
+// Lost counts lines that a logger says it dropped, elsewhere than in a line of
+// the source.
+func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger, n, now) }
+
 func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
 	switch e.Kind {
 	case logparse.LostLines:

@@ -54,6 +54,9 @@ func (o out) health(s *pipeline.SourceCut) {
 	} {
 		o.counter(d, counter.Count{Value: uint64(n), Created: s.Created})
 	}
+	for cause, n := range s.Stats.Dropped {
+		o.counter(dropped, counter.Count{Value: uint64(n), Created: s.Created}, cause)
+	}
 	for k, n := range s.Lines {
 		o.counter(lines, n, k.String())
 	}

@@ -98,6 +98,9 @@ func (p *Pipeline) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.follower.Close()
+	for _, s := range p.sources {
+		s.close()
+	}
 	if p.file == nil {
 		return nil
 	}

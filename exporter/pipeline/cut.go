@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/follow"
 )
 
 // catchUpTime is how long scrapes are held off after a start that goes on from
@@ -22,7 +21,7 @@ type Cut struct {
 type SourceCut struct {
 	Name string
 	*counter.Cut
-	Stats follow.Stats
+	Stats Stats
 	// CaughtUp is when the source was last read to its end after it had not
 	// been; zero before the first time.
 	CaughtUp time.Time

@@ -5,8 +5,10 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -32,28 +34,12 @@ type Pipeline struct {
 	follower   *follow.Follower
 	classifier *classify.Classifier
 	sources    []*source
+	files      []*source         // those of the Follower, by its index
 	labels     []classify.Labels // of one line
 	now        time.Time         // of the present poll
 	polled     bool
 	pruned     time.Time
 	resumed    time.Time // when counting went on from a state; zero if it did not
-}
-
-// A source is one source of the configuration, with what goes on when the
-// configuration is read again.
-type source struct {
-	name     string
-	counts   *counter.Source
-	parsers  map[string]*parser // by path: each file has its own sessions
-	stats    follow.Stats       // of the present follower
-	before   follow.Stats       // of those before it
-	caughtUp time.Time
-	saved    *counter.Cut // of the state that it goes on from, until it is configured
-}
-
-type parser struct {
-	*logparse.Parser
-	used time.Time
 }
 
 // New returns a pipeline for a configuration, which goes on from the payload of
@@ -67,31 +53,38 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 			return nil, err
 		}
 	}
-	p.configure(cfg, classifier, positions, time.Now())
-	return p, nil
+	return p, p.configure(cfg, classifier, positions, time.Now())
 }
 
-// Reload goes on with another configuration. Sources of the same name keep
-// their counts, files that stay followed their position.
-func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) {
+// Reload goes on with another configuration, which Check has found good. Sources
+// of the same name keep their counts, files that stay followed their position.
+func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) error {
 	p.committing.Lock()
 	defer p.committing.Unlock()
 	p.last = nil // it has the former sources
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.configure(cfg, classifier, p.follower.Positions(), time.Now())
+	return p.configure(cfg, classifier, p.follower.Positions(), time.Now())
 }
 
-func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, positions []follow.Position, now time.Time) {
-	kept := map[string]*source{}
+func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, positions []follow.Position, now time.Time) error {
+	configured := map[string]*config.Source{}
+	for i := range cfg.Sources {
+		configured[cfg.Sources[i].Name] = &cfg.Sources[i]
+	}
+	former := map[string]*source{}
 	for _, s := range p.sources {
-		kept[s.name] = s
+		if !reflect.DeepEqual(s.config, configured[s.name]) {
+			s.close() // before another feed wants the same socket
+		}
+		former[s.name] = s
 	}
 	p.classifier = classifier
 	p.sources = nil
 	var files []follow.Source
-	for _, sc := range cfg.Sources {
-		s := kept[sc.Name]
+	for i := range cfg.Sources {
+		sc := &cfg.Sources[i]
+		s := former[sc.Name]
 		mtas := logparse.MTAs()
 		if sc.MTA != "auto" {
 			mtas = []string{sc.MTA}
@@ -102,28 +95,28 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		case s.saved != nil:
 			s.counts, s.saved = counter.Restore(s.saved, mtas, now), nil
 		}
-		// Only sums start anew: whether the source is up and caught up goes on.
-		s.before = s.total()
-		s.stats.ReadBytes, s.stats.Rotations, s.stats.Truncations, s.stats.LostBytes = 0, 0, 0, 0
+		s.config = sc
+		if s.feed == nil {
+			s.restart()
+			var err error
+			if s.feed, err = newFeed(sc, s.journal); err != nil {
+				return cfg.Errorf(fmt.Sprintf("sources[%d]", i), "%w", err)
+			}
+		}
+		if s.feed == nil {
+			s.file = len(files)
+			files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
+			p.files = append(p.files[:s.file], s)
+		}
 		p.sources = append(p.sources, s)
-		files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
-		p.logger.Info("following", "name", sc.Name, "file", sc.File, "start", sc.Start)
+		p.logger.Info("reading", "name", sc.Name, "from", sc.String())
 	}
 	if p.follower != nil {
 		p.follower.Close()
 	}
 	p.follower = follow.New(follow.Config{Sources: files})
 	p.follower.Restore(positions)
-}
-
-// total adds what earlier followers counted.
-func (s *source) total() follow.Stats {
-	t := s.stats
-	t.ReadBytes += s.before.ReadBytes
-	t.Rotations += s.before.Rotations
-	t.Truncations += s.before.Truncations
-	t.LostBytes += s.before.LostBytes
-	return t
+	return nil
 }
 
 // Run reads until the context ends.
@@ -152,42 +145,42 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	defer p.mu.Unlock()
 	p.now = now
 	more, err = p.follower.Poll(now, p.line)
-	p.polled = true
-	for i, s := range p.sources {
-		before := s.stats.CaughtUp
-		s.stats = p.follower.Stats(i)
-		if s.stats.CaughtUp && !before {
-			s.caughtUp = now
+	for _, s := range p.sources {
+		if s.feed == nil {
+			s.update(Stats{Stats: p.follower.Stats(s.file)}, now)
+			continue
 		}
+		moreFed, feedErr := s.feed.poll(now, func(parse func(*logparse.Parser) logparse.Result) {
+			result := parse(s.parser("", now))
+			p.count(s, &result)
+		})
+		s.update(s.feed.stats(), now)
+		more, err = more || moreFed, errors.Join(err, feedErr)
 	}
+	p.polled = true
 	if now.Sub(p.pruned) > parserIdle {
 		p.pruned = now
 		for _, s := range p.sources {
-			for path, parser := range s.parsers {
-				if now.Sub(parser.used) > parserIdle {
-					delete(s.parsers, path)
-				}
-			}
+			s.prune(now)
 		}
 	}
 	return more, err
 }
 
-// line counts one line.
+// line counts one line of a file.
 func (p *Pipeline) line(line follow.Line) {
-	s := p.sources[line.Source]
-	parsing := s.parsers[line.Path]
-	if parsing == nil {
-		parsing = &parser{Parser: logparse.NewParser()}
-		s.parsers[line.Path] = parsing
-	}
-	parsing.used = p.now
-	result := parsing.Parse(line.Text)
+	s := p.files[line.Source]
+	result := s.parser(line.Path, p.now).Parse(line.Text)
+	p.count(s, &result)
+}
+
+// count counts what a line told.
+func (p *Pipeline) count(s *source, r *logparse.Result) {
 	p.labels = p.labels[:0]
-	for i := range result.Events {
-		p.labels = append(p.labels, p.classifier.Labels(&result.Events[i]))
+	for i := range r.Events {
+		p.labels = append(p.labels, p.classifier.Labels(&r.Events[i]))
 	}
-	s.counts.Line(&result, p.labels, p.now)
+	s.counts.Line(r, p.labels, p.now)
 }
 
 // log tells each thing that a poll found wrong.
@@ -195,11 +188,11 @@ func (p *Pipeline) log(err error) {
 	if err == nil {
 		return
 	}
-	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	for _, err := range all {
+		for _, err := range joined.Unwrap() {
+			p.log(err)
+		}
+	} else {
 		if errors.Is(err, fs.ErrNotExist) {
 			p.logger.Info("waiting for a log that does not exist yet", "err", err)
 		} else {

@@ -8,6 +8,7 @@ import (
 
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/exporter/journal"
 	"smtp_reply_exporter/logparse"
 )
 
@@ -22,9 +23,10 @@ type saved struct {
 type savedSource struct {
 	Name     string
 	Cut      *counter.Cut
-	Stats    follow.Stats
+	Stats    Stats
 	CaughtUp time.Time
 	Parsers  map[string]savedParser // by path
+	Journal  journal.Position
 }
 
 type savedParser struct {
@@ -44,7 +46,7 @@ func (p *Pipeline) save(cut *Cut) *saved {
 				parsers[path] = savedParser{state, parser.used}
 			}
 		}
-		s.Sources = append(s.Sources, savedSource{source.name, c.Cut, c.Stats, c.CaughtUp, parsers})
+		s.Sources = append(s.Sources, savedSource{source.name, c.Cut, c.Stats, c.CaughtUp, parsers, source.position()})
 	}
 	return s
 }
@@ -61,7 +63,7 @@ func (s *saved) encode() ([]byte, error) {
 func (p *Pipeline) restore(payload []byte) ([]follow.Position, error) {
 	var s saved
 	if err := gob.NewDecoder(bytes.NewReader(payload)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("the state was written by another version and cannot be read: move the file away to begin anew: %w", err)
+		return nil, fmt.Errorf("the state was written by another version and cannot be read: move its file away to begin anew: %w", err)
 	}
 	for _, saved := range s.Sources {
 		parsers := map[string]*parser{}
@@ -75,7 +77,10 @@ func (p *Pipeline) restore(payload []byte) ([]follow.Position, error) {
 		}
 		before := saved.Stats
 		before.Up, before.CaughtUp, before.Files, before.BehindBytes = false, false, 0, 0
-		p.sources = append(p.sources, &source{name: saved.Name, before: before, caughtUp: saved.CaughtUp, saved: saved.Cut, parsers: parsers})
+		p.sources = append(p.sources, &source{
+			name: saved.Name, before: before, caughtUp: saved.CaughtUp, parsers: parsers,
+			saved: saved.Cut, journal: saved.Journal,
+		})
 	}
 	p.resumed = time.Now()
 	return s.Positions, nil

@@ -1,0 +1,113 @@
+package counter
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// restored returns a Source that counts on from what a file kept of s.
+func restored(t *testing.T, s *Source, mtas ...string) *Source {
+	t.Helper()
+	var file bytes.Buffer
+	if err := gob.NewEncoder(&file).Encode(s.Cut()); err != nil {
+		t.Fatal(err)
+	}
+	var cut Cut
+	if err := gob.NewDecoder(&file).Decode(&cut); err != nil {
+		t.Fatal(err)
+	}
+	return Restore(&cut, mtas, later.Add(time.Hour))
+}
+
+// TestRestore counts in a chain of sources, each restored from the one before.
+func TestRestore(t *testing.T) {
+	s, w := NewSource([]string{"postfix"}, start), newTally()
+	feed(s, w, "postfix/smtp", deferred, external)
+	odd := deferred
+	odd.Code, odd.Enhanced = 499, logparse.EnhancedCode{Class: 4, Subject: 9, Detail: 99}
+	for range 3 {
+		feed(s, w, "postfix/smtp", deferred, external)
+		feed(s, w, "postfix/relay/smtp", odd, external)
+		before := s.Cut()
+		s = restored(t, s, "postfix")
+		if diff := cmp.Diff(before, s.Cut()); diff != "" {
+			t.Fatalf("cut (-before +after):\n%s", diff)
+		}
+	}
+	w.check(t, s.Cut())
+}
+
+// TestRestoreSharesNoMemory counts on from a cut, which stays as it was.
+func TestRestoreSharesNoMemory(t *testing.T) {
+	s, w := NewSource([]string{"postfix"}, start), newTally()
+	feed(s, w, "postfix/smtp", deferred, external)
+	cut, twin := s.Cut(), s.Cut()
+	feed(Restore(cut, []string{"postfix"}, later), newTally(), "postfix/smtp", deferred, external)
+	if diff := cmp.Diff(twin, cut); diff != "" {
+		t.Errorf("the cut changed (-before +after):\n%s", diff)
+	}
+}
+
+// TestRestoreWithOtherMTAs keeps the counts of an MTA that is no longer named,
+// and has those of a new one from now on.
+func TestRestoreWithOtherMTAs(t *testing.T) {
+	s, w := NewSource([]string{"postfix"}, start), newTally()
+	feed(s, w, "postfix/smtp", deferred, external)
+	c := restored(t, s, "exim").Cut()
+	if got, want := c.Received[Reply{"postfix", "external", 451}].Value, uint64(1); got != want {
+		t.Errorf("%d replies to Postfix, want %d", got, want)
+	}
+	if _, ok := c.Received[Reply{"exim", "external", 451}]; !ok {
+		t.Error("the new MTA's replies are not there")
+	}
+	w.check(t, restored(t, s, "postfix", "exim").Cut())
+}
+
+// TestRestoreWithoutFamily goes on from a cut of a version that did not have it.
+func TestRestoreWithoutFamily(t *testing.T) {
+	s := NewSource([]string{"postfix"}, start)
+	cut := s.Cut()
+	cut.Refusals, cut.Lost = nil, nil
+	now := later.Add(time.Hour)
+	c := Restore(cut, []string{"postfix"}, now).Cut()
+	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Auth}], (Count{Created: now}); got != want {
+		t.Errorf("a family that is new: %v, want %v", got, want)
+	}
+	for _, logger := range logparse.Loggers() {
+		if got, ok := c.Lost[logger]; !ok || got != (Count{Created: now}) {
+			t.Errorf("lost by %s: %v, there: %t", logger, got, ok)
+		}
+	}
+	if got, want := c.Sent[Reply{"postfix", "external", 554}], (Count{Created: start}); got != want {
+		t.Errorf("a family that was there: %v, want %v", got, want)
+	}
+}
+
+// TestRestoreKeepsPrograms has as many programs as labels are kept for: those
+// stay, and a further one is still folded.
+func TestRestoreKeepsPrograms(t *testing.T) {
+	s, w := NewSource([]string{"postfix"}, start), newTally()
+	for i := range 40 {
+		feed(s, w, fmt.Sprintf("postfix%d/smtp", i), deferred, external)
+	}
+	programs := func(s *Source) map[string]bool {
+		names := map[string]bool{}
+		for key := range s.Cut().ReceivedDetail {
+			names[key.Program] = true
+		}
+		return names
+	}
+	before := programs(s)
+	s = restored(t, s, "postfix")
+	feed(s, w, "postfix-new/smtp", deferred, external)
+	if diff := cmp.Diff(before, programs(s)); diff != "" {
+		t.Errorf("programs (-before +after):\n%s", diff)
+	}
+}

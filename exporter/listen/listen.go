@@ -1,0 +1,223 @@
+// Package listen receives syslog messages, as relays such as rsyslog send them,
+// over UDP (RFC 5426), TCP (RFC 6587) and a Unix datagram socket.
+//
+// What no receiver can know: datagrams that the network lost; messages that a
+// sender had handed to a TCP connection when it broke, for plain syslog has no
+// acknowledgements (RFC 6587 §4.1); what came in after the last commit, when the
+// process is killed.
+package listen
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// retryInterval is between two attempts to bind a socket.
+const retryInterval = time.Second
+
+// Why messages are dropped: the keys of Stats.Dropped.
+const (
+	TooLong            = "too_long"             // longer than Config.MaxMessage
+	NotAllowed         = "not_allowed"          // a datagram, or a whole connection, from outside Config.Allow
+	TooManyConnections = "too_many_connections" // a connection beyond Config.MaxConnections
+	QueueFull          = "queue_full"           // a datagram that Poll came too late for
+	ReceiveBufferFull  = "receive_buffer_full"  // a datagram that the kernel had no room for; known on Linux only
+	Incomplete         = "incomplete"           // a connection ended, or stalled for frameTimeout, within a message
+)
+
+// Config says where to listen, and for whom.
+type Config struct {
+	// URL is udp://ADDRESS:PORT, tcp://ADDRESS:PORT or unix:///PATH. An empty
+	// ADDRESS is all of the host's.
+	URL string
+	// Allow are the networks of the senders that are heard; none is any, which
+	// only a loopback address may have. IPv4 networks are not IPv4-mapped.
+	Allow []netip.Prefix
+	// MaxMessage is the length in bytes beyond which messages are dropped; 0 is 64 KiB.
+	MaxMessage int
+	// MaxConnections is how many TCP connections may be open; 0 is 100.
+	MaxConnections int
+}
+
+// Stats are what a Listener knows of itself.
+type Stats struct {
+	Up          bool // bound
+	Connections int  // open
+	// These count from the Listener's start.
+	Messages int64            // handed out
+	Bytes    int64            // in messages handed out
+	Dropped  map[string]int64 // by every cause there is
+}
+
+// A Listener receives in goroutines of its own. Its methods are for one caller,
+// who polls it.
+type Listener struct {
+	cfg              Config
+	network, address string
+
+	socket *socket
+	retry  time.Time // when to bind again
+	err    error     // of the last Poll
+
+	wg       sync.WaitGroup
+	queue    *queue
+	batch    []byte // taken from the queue
+	messages int64
+	bytes    int64
+
+	mu          sync.Mutex
+	closed      bool
+	connections map[net.Conn]struct{}
+	dropped     map[string]int64
+}
+
+// New checks cfg. Nothing is bound before the first Poll. Errors begin with the
+// URL and say what to write instead.
+func New(cfg Config) (*Listener, error) {
+	cfg.MaxMessage = cmp.Or(cfg.MaxMessage, 64<<10)
+	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 100)
+	network, address, err := parseURL(cfg.URL, len(cfg.Allow) > 0)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", cfg.URL, err)
+	}
+	return &Listener{
+		cfg:         cfg,
+		network:     network,
+		address:     address,
+		queue:       newQueue(),
+		connections: make(map[net.Conn]struct{}),
+		dropped: map[string]int64{
+			TooLong: 0, NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+		},
+	}, nil
+}
+
+// parseURL returns what package net is to listen on. restricted says whether the
+// senders are.
+func parseURL(url string, restricted bool) (network, address string, err error) {
+	scheme, address, _ := strings.Cut(url, "://")
+	switch {
+	case scheme == "unix" && restricted:
+		return "", "", errors.New("a Unix socket's senders have no address; leave out allow and restrict the socket's directory")
+	case scheme == "unix" && !filepath.IsAbs(address):
+		return "", "", errors.New("not an absolute path; write it with three slashes, such as unix:///run/smtp_reply_exporter/log")
+	case scheme == "unix":
+		return "unixgram", filepath.Clean(address), nil
+	case scheme != "udp" && scheme != "tcp":
+		return "", "", errors.New("not a udp, tcp or unix URL; write one such as udp://127.0.0.1:5514")
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", "", fmt.Errorf("%w; write an address and a port, such as %s://127.0.0.1:5514", err, scheme)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", "", fmt.Errorf("%q is not a port; write one from 1 to 65535", port)
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil && host != "" {
+		return "", "", fmt.Errorf("%q is not an IP address; write one, such as 127.0.0.1 or [::1]", host)
+	}
+	if !restricted && !ip.IsLoopback() {
+		return "", "", errors.New("listens beyond loopback; list the senders' networks under allow, or listen on 127.0.0.1 or [::1]")
+	}
+	return scheme, address, nil
+}
+
+// Poll binds the socket, if it is not, and hands out what has arrived, at most
+// 4 MiB: each message as the one line that it was before it was sent, PRI
+// included, valid during the call. more tells whether the next Poll has much to
+// hand out at once. err is what is wrong since this Poll and was not before; it
+// is tried again once a second.
+func (l *Listener) Poll(now time.Time, handle func(text []byte)) (more bool, err error) {
+	err = l.ready(now)
+	if err != nil && l.err != nil && err.Error() == l.err.Error() {
+		l.err, err = err, nil
+	} else {
+		l.err = err
+	}
+	l.batch = l.queue.swap(l.batch[:0])
+	for text, rest := cutMessage(l.batch); text != nil; text, rest = cutMessage(rest) {
+		// Some senders end a datagram as they would a line or a C string.
+		if text = bytes.TrimRight(text, "\r\n\x00"); len(text) > 0 {
+			l.messages++
+			l.bytes += int64(len(text))
+			handle(text)
+		}
+	}
+	return len(l.batch) > queueLen/2, err
+}
+
+// ready binds the socket when there is none that works.
+func (l *Listener) ready(now time.Time) (err error) {
+	if l.socket == nil && now.Before(l.retry) {
+		return l.err
+	}
+	if l.socket == nil {
+		l.socket, err = l.bind()
+	} else if err = l.socket.failure(); err != nil {
+		l.socket.close()
+		l.socket = nil
+	}
+	if err != nil {
+		l.retry = now.Add(retryInterval)
+		return fmt.Errorf("%s: %w", l.cfg.URL, err)
+	}
+	return nil
+}
+
+// allowed tells whether messages from ip are heard.
+func (l *Listener) allowed(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	for _, network := range l.cfg.Allow {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return len(l.cfg.Allow) == 0
+}
+
+func (l *Listener) drop(cause string, n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropped[cause] += n
+}
+
+// Stats returns what is known now.
+func (l *Listener) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Stats{
+		Up:          l.socket != nil,
+		Connections: len(l.connections),
+		Messages:    l.messages,
+		Bytes:       l.bytes,
+		Dropped:     maps.Clone(l.dropped),
+	}
+}
+
+// Close closes the socket and all connections. What the last Poll did not hand
+// out is lost.
+func (l *Listener) Close() {
+	if l.socket != nil {
+		l.socket.close()
+		l.socket = nil
+	}
+	l.queue.close()
+	l.mu.Lock()
+	l.closed = true
+	for c := range l.connections {
+		c.Close()
+	}
+	l.mu.Unlock()
+	l.wg.Wait()
+}

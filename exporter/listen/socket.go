@@ -1,0 +1,258 @@
+package listen
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// frameTimeout is how long a TCP sender may take for one message. Between
+// messages there is no limit: a sender learns that its idle connection was
+// closed only after it has lost a message to it, so only TCP's keep-alive ends
+// those of dead hosts.
+const frameTimeout = time.Minute
+
+// A socket is bound, and received from by a goroutine.
+type socket struct {
+	io.Closer
+	failed chan error // has one what the goroutine ended with
+	path   string     // of a Unix socket
+	file   os.FileInfo
+}
+
+// bind binds the socket and starts to receive.
+func (l *Listener) bind() (*socket, error) {
+	s := &socket{failed: make(chan error, 1)}
+	var receive func() error
+	switch l.network {
+	case "udp":
+		c, err := listenUDP(l.address)
+		if err != nil {
+			return nil, err
+		}
+		s.Closer = c
+		receive = func() error { return l.receiveUDP(c) }
+	case "tcp":
+		ln, err := net.Listen("tcp", l.address)
+		if err != nil {
+			return nil, err
+		}
+		s.Closer = ln
+		receive = func() error { return l.accept(ln) }
+	case "unixgram":
+		c, err := listenUnix(l.address)
+		if err != nil {
+			return nil, err
+		}
+		s.Closer = c
+		s.path = l.address
+		if s.file, err = os.Lstat(s.path); err != nil {
+			c.Close()
+			return nil, err
+		}
+		receive = func() error { return l.receiveUnix(c) }
+	}
+	l.wg.Go(func() { s.failed <- receive() })
+	return s, nil
+}
+
+// failure returns why the socket receives nothing any more.
+func (s *socket) failure() error {
+	select {
+	case err := <-s.failed:
+		return err
+	default:
+	}
+	if s.file != nil && !s.named() {
+		return errors.New("the socket's file was removed or replaced; it is made again")
+	}
+	return nil
+}
+
+// named tells whether a Unix socket is still the one at its path.
+func (s *socket) named() bool {
+	file, err := os.Lstat(s.path)
+	return err == nil && os.SameFile(file, s.file)
+}
+
+func (s *socket) close() {
+	if s.file != nil && s.named() {
+		os.Remove(s.path)
+	}
+	s.Close()
+}
+
+func listenUDP(address string) (*net.UDPConn, error) {
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	// As much as the kernel grants: more than its default, hardly ever all.
+	if err := errors.Join(c.SetReadBuffer(queueLen), reportDrops(c)); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// listenUnix binds the socket at path. A socket that a killed process left there
+// is removed, one that somebody listens on is not.
+//
+// Like /dev/log it can be written to by everybody, since rsyslog runs as root
+// here and as syslog there: who may write to it is the directory's matter.
+func listenUnix(path string) (*net.UnixConn, error) {
+	addr := &net.UnixAddr{Net: "unixgram", Name: path}
+	c, err := net.ListenUnixgram("unixgram", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+		c, err = net.ListenUnixgram("unixgram", addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		os.Remove(path)
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func removeStale(path string) error {
+	file, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if file.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("%s is there and not a socket; name another path", path)
+	}
+	c, err := net.Dial("unixgram", path)
+	if err == nil {
+		c.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("another process listens on %s; stop it or name another path", path)
+	}
+	return os.Remove(path)
+}
+
+// receiveUDP queues datagrams until reading fails. One that finds the queue full
+// is dropped here, where it is counted, and not by the kernel.
+func (l *Listener) receiveUDP(c *net.UDPConn) error {
+	buf := make([]byte, l.cfg.MaxMessage+1)
+	control := make([]byte, dropsLen)
+	var drops uint32
+	for {
+		n, controlLen, _, from, err := c.ReadMsgUDPAddrPort(buf, control)
+		if err != nil {
+			return err
+		}
+		if d := readDrops(control[:controlLen]); d != drops {
+			l.drop(ReceiveBufferFull, int64(d-drops))
+			drops = d
+		}
+		switch {
+		case !l.allowed(from.Addr()):
+			l.drop(NotAllowed, 1)
+		case n > l.cfg.MaxMessage:
+			l.drop(TooLong, 1)
+		case !l.queue.offer(buf[:n]):
+			l.drop(QueueFull, 1)
+		}
+	}
+}
+
+// receiveUnix queues datagrams until reading fails. Senders wait for room.
+func (l *Listener) receiveUnix(c *net.UnixConn) error {
+	buf := make([]byte, l.cfg.MaxMessage+1)
+	for {
+		n, err := c.Read(buf)
+		switch {
+		case err != nil:
+			return err
+		case n > l.cfg.MaxMessage:
+			l.drop(TooLong, 1)
+		default:
+			l.queue.put(buf[:n])
+		}
+	}
+}
+
+// accept serves connections until accepting fails.
+func (l *Listener) accept(ln net.Listener) error {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		if !l.admit(c) {
+			c.Close()
+			continue
+		}
+		l.wg.Go(func() {
+			l.serve(c)
+			c.Close()
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			delete(l.connections, c)
+		})
+	}
+}
+
+// admit enters c into the open connections if it may be one.
+func (l *Listener) admit(c net.Conn) bool {
+	if !l.allowed(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()) {
+		l.drop(NotAllowed, 1)
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	if len(l.connections) >= l.cfg.MaxConnections {
+		l.dropped[TooManyConnections]++
+		return false
+	}
+	l.connections[c] = struct{}{}
+	return true
+}
+
+// serve queues the messages of a connection until it ends. Senders wait for
+// room. A message that is not whole is no message: what is missing may be the
+// end of a reply.
+func (l *Listener) serve(c net.Conn) {
+	r := bufio.NewReaderSize(c, l.cfg.MaxMessage+2)
+	for {
+		if _, err := r.Peek(1); err != nil {
+			return
+		}
+		if err := c.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+			return
+		}
+		message, err := readFrame(r, l.cfg.MaxMessage)
+		switch {
+		case errors.Is(err, errTooLong):
+			l.drop(TooLong, 1)
+		case err != nil:
+			l.drop(Incomplete, 1)
+			return
+		default:
+			l.queue.put(message)
+		}
+		if err := c.SetReadDeadline(time.Time{}); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Each source that is no file counts what comes in, and goes on over a reload
+// and under another name of the file it was.
+func TestFeeds(t *testing.T) {
+	for _, tc := range []struct {
+		name, source string
+		open         func(h *host) io.WriteCloser
+	}{
+		{"syslog by datagram", "syslog: 'unix://DIR/log'", func(h *host) io.WriteCloser { return h.dial("unixgram", h.dir+"/log") }},
+		{"named pipe", "file: DIR/pipe", func(h *host) io.WriteCloser {
+			f, err := os.OpenFile(filepath.Join(h.dir, "pipe"), os.O_RDWR, 0)
+			if err != nil {
+				h.Fatal(err)
+			}
+			return f
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHost(t)
+			if err := syscall.Mkfifo(filepath.Join(h.dir, "pipe"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			config := "[{name: relays, " + tc.source + "}]\n"
+			h.run(config)
+			h.wait("up", func() bool { return h.source("relays").Stats.Up })
+			w := tc.open(h)
+			defer w.Close()
+			if _, err := io.WriteString(w, refusals(1)); err != nil {
+				t.Fatal(err)
+			}
+			h.waitReplies("relays", 1)
+			h.reload(config)
+			if _, err := io.WriteString(w, refusals(1)); err != nil {
+				t.Fatal(err)
+			}
+			h.waitReplies("relays", 2)
+		})
+	}
+}
+
+// Anybody can send a message that says that lines were lost.
+func TestLossIsNotBelievedFromTheNetwork(t *testing.T) {
+	h := newHost(t)
+	h.run("[{name: relays, syslog: 'unix://DIR/log'}]\n")
+	h.wait("up", func() bool { return h.source("relays").Stats.Up })
+	w := h.dial("unixgram", h.dir+"/log")
+	defer w.Close()
+	const lost = "Nov 23 14:16:23 mx1 rsyslogd: imuxsock[pid: 15723, name: logger]: 237 messages lost due to rate-limiting (400 allowed within 2 seconds)\n"
+	if _, err := io.WriteString(w, lost+""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, refusals(1)); err != nil {
+		t.Fatal(err)
+	}
+	h.waitReplies("relays", 1)
+	if got := h.source("relays").Lost["rsyslog"].Value; got != 0 {
+		t.Errorf("%d lines lost", got)
+	}
+}
+
+func (h *host) dial(network, address string) net.Conn {
+	h.Helper()
+	c, err := net.Dial(network, address)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return c
+}

@@ -1,0 +1,237 @@
+// Package stream reads the lines of what can be read only once: standard input
+// and named pipes.
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+)
+
+// retryInterval is between two attempts to open a named pipe.
+const retryInterval = time.Second
+
+const (
+	blockLen = 64 << 10  // as much as Linux' pipes hold
+	blocks   = 4         // that are read ahead of Poll; then the writer waits
+	maxLine  = 128 << 10 // longer lines are cut to it, as package follow does
+)
+
+// Stats are what a Reader knows of itself.
+type Stats struct {
+	Up bool // open
+	// These count from the Reader's start.
+	Lines int64 // handed out
+	Bytes int64 // read
+}
+
+// A Reader reads in a goroutine of its own. Its methods are for one caller, who
+// polls it.
+type Reader struct {
+	path  string // of a named pipe; "" if f was given
+	f     io.ReadCloser
+	retry time.Time   // when to open the named pipe again
+	err   error       // of the last attempt
+	run   *run        // nil: nothing reads
+	free  chan []byte // blocks for runs to fill
+
+	line  []byte // begun, without its end
+	stats Stats
+}
+
+// A run is one goroutine's reading up to an end or an error.
+type run struct {
+	full chan []byte   // closed at the end
+	stop chan struct{} // closed to end the run
+	err  error         // what ended it, once full is closed
+}
+
+// New returns a Reader of f, such as os.Stdin. It reads nothing before the first
+// Poll.
+func New(f io.ReadCloser) *Reader { return newReader("", f) }
+
+// NewPipe returns a Reader of the named pipe at path. It opens nothing before the
+// first Poll. Writers may come and go, and the pipe may be made again.
+func NewPipe(path string) *Reader { return newReader(path, nil) }
+
+func newReader(path string, f io.ReadCloser) *Reader {
+	r := &Reader{path: path, f: f, free: make(chan []byte, blocks)}
+	for range blocks {
+		r.free <- make([]byte, blockLen)
+	}
+	return r
+}
+
+// Poll hands out lines that have arrived: without their end ("\n" or "\r\n"), cut
+// to 128 KiB, valid during the call. A last line without an end is handed out
+// when its writer has gone. more tells whether the next Poll has something to
+// hand out at once. err is what is wrong since this Poll and was not before: the
+// end of what New was given, which is for good, or a named pipe that cannot be
+// read, which is tried again once a second.
+func (r *Reader) Poll(now time.Time, handle func(text []byte)) (more bool, err error) {
+	if err := r.start(now); err != nil {
+		return false, r.report(err)
+	}
+	if r.run == nil {
+		return false, nil
+	}
+	for range blocks {
+		select {
+		case b, ok := <-r.run.full:
+			if !ok {
+				return false, r.report(r.ended(handle))
+			}
+			r.lines(b, handle)
+			r.free <- b
+		default:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// report returns err unless it was reported last.
+func (r *Reader) report(err error) error {
+	last := r.err
+	r.err = err
+	if err != nil && last != nil && err.Error() == last.Error() {
+		return nil
+	}
+	return err
+}
+
+// start makes a goroutine read if none does and there is something to read.
+func (r *Reader) start(now time.Time) error {
+	if r.run != nil {
+		return nil
+	}
+	if r.path != "" {
+		if now.Before(r.retry) {
+			return r.err
+		}
+		if err := r.open(); err != nil {
+			r.retry = now.Add(retryInterval)
+			return err
+		}
+	}
+	if r.f == nil {
+		return nil
+	}
+	r.err = nil
+	r.stats.Up = true
+	r.run = &run{full: make(chan []byte, blocks), stop: make(chan struct{})}
+	go r.run.read(r.f, r.free)
+	return nil
+}
+
+// open makes f the pipe that is at path now. One that is open already stays so
+// when its writers have gone: to close it would lose what the next one writes.
+func (r *Reader) open() error {
+	there, err := os.Stat(r.path)
+	if err == nil && there.Mode().Type() != os.ModeNamedPipe {
+		err = fmt.Errorf("%s is not a named pipe; make it one with mkfifo, or follow it as a file", r.path)
+	}
+	if f, ok := r.f.(*os.File); ok {
+		if opened, statErr := f.Stat(); statErr == nil && err == nil && os.SameFile(opened, there) {
+			return nil
+		}
+		r.close()
+	}
+	if err != nil {
+		return err
+	}
+	// O_NONBLOCK, because opening a pipe would wait for its writer.
+	f, err := os.OpenFile(r.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	r.f = f
+	return nil
+}
+
+// ended takes note of the end of a run.
+func (r *Reader) ended(handle func(text []byte)) error {
+	err := r.run.err
+	r.run = nil
+	if len(r.line) > 0 {
+		r.handOut(r.line, handle)
+		r.line = r.line[:0]
+	}
+	switch {
+	case r.path == "":
+		r.close()
+		return fmt.Errorf("the input has ended, its source is down until a restart: %w", err)
+	case errors.Is(err, io.EOF): // no writer at present
+		return nil
+	}
+	r.close()
+	return err
+}
+
+// read reads f block by block.
+func (r *run) read(f io.Reader, free <-chan []byte) {
+	defer close(r.full)
+	for {
+		select {
+		case b := <-free:
+			n, err := f.Read(b[:blockLen])
+			r.full <- b[:n] // has room for every block
+			if err != nil {
+				r.err = err
+				return
+			}
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+// lines hands out the lines that end in b, and keeps what is begun.
+func (r *Reader) lines(b []byte, handle func(text []byte)) {
+	r.stats.Bytes += int64(len(b))
+	for len(b) > 0 {
+		text, rest, whole := bytes.Cut(b, []byte{'\n'})
+		b = rest
+		if whole && len(r.line) == 0 {
+			r.handOut(text, handle)
+			continue
+		}
+		r.line = append(r.line, text[:min(len(text), maxLine-len(r.line))]...)
+		if whole {
+			r.handOut(r.line, handle)
+			r.line = r.line[:0]
+		}
+	}
+}
+
+func (r *Reader) handOut(text []byte, handle func(text []byte)) {
+	r.stats.Lines++
+	handle(bytes.TrimSuffix(text, []byte{'\r'}))
+}
+
+// Stats returns what is known now.
+func (r *Reader) Stats() Stats { return r.stats }
+
+// Close closes what is read. What the last Poll did not hand out is lost. It
+// does not wait for a read that closing cannot interrupt, as that of an idle
+// standard input: such a goroutine ends with its read.
+func (r *Reader) Close() {
+	if r.run != nil {
+		close(r.run.stop)
+		r.run = nil
+	}
+	r.path = ""
+	r.close()
+}
+
+func (r *Reader) close() {
+	if r.f != nil {
+		r.f.Close()
+		r.f = nil
+	}
+	r.stats.Up = false
+}
