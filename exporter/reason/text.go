@@ -121,7 +121,7 @@ func urlEnd(text []byte, from int) int {
 // one sentence and the start of the next ("quota.Please").
 func isName(word []byte) bool {
 	if at := bytes.IndexByte(word, '@'); at >= 0 {
-		return at > 0 && at < len(word)-1
+		return at < len(word)-1
 	}
 	dot := bytes.LastIndexByte(word, '.')
 	if dot <= 0 || len(word)-dot <= 2 || bytes.Contains(word, []byte("..")) {
@@ -150,7 +150,13 @@ func appendWord(dst, word []byte) []byte {
 // findEnhanced returns the enhanced code that the text itself gives: after its
 // code, at its start or, as qmail does, in parentheses: "no such user (#5.1.1)".
 func findEnhanced(text []byte) logparse.EnhancedCode {
-	if _, enhanced, ok := logparse.ParseReply(text); ok && enhanced.Class != 0 {
+	code, enhanced, ok := logparse.ParseReply(text)
+	if ok && enhanced.Class == 0 && len(text) > len("250 ") {
+		if again, e, ok := logparse.ParseReply(text[len("250 "):]); ok && again == code {
+			enhanced = e // qmail's "550 550 5.1.1 user unknown"
+		}
+	}
+	if enhanced.Class != 0 {
 		return enhanced
 	}
 	text = bytes.TrimPrefix(text, []byte("#"))
