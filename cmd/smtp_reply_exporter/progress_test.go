@@ -47,8 +47,8 @@ func TestProgressRead(t *testing.T) {
 	p.next = time.Now().Add(time.Hour)
 	read(5)
 	p.clear()
-	const clear = "\r\x1b[K"
-	if want := clear + "mail.log [===============               ]  50 %" + clear; terminal.String() != want {
+	const erase = "\r\x1b[K"
+	if want := erase + "mail.log [===============               ]  50 %" + erase; terminal.String() != want {
 		t.Errorf("%q, want %q", terminal.String(), want)
 	}
 }

@@ -75,7 +75,7 @@ func TestDefaultForbidden(t *testing.T) {
 	if err := os.Chmod(dir, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.Chmod(dir, 0o755) })
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
 	_, err := Default(root)
 	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; run as") {
 		t.Errorf("error %v, want one that names the log and the permission", err)

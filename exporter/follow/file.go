@@ -121,7 +121,7 @@ func (f *file) resume(pos Position, m Mark) {
 func (f *file) toEnd(buf []byte) error {
 	from := max(0, f.info.size-int64(len(buf)))
 	n, err := f.data.ReadAt(buf, from)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	offset := from + int64(bytes.LastIndexByte(buf[:n], '\n')+1)
@@ -151,7 +151,7 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut boo
 	from := f.next.Offset - back
 	if u, ok := f.data.(*unpacker); ok {
 		there, err := u.skip(from)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = errTruncated
 		}
 		if !there {
@@ -160,7 +160,7 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut boo
 		}
 	}
 	n, err := f.data.ReadAt(buf, from)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
 	if int64(n) < back || back > 0 && newMark(f.next.Offset, buf[:back]) != f.next || !f.headHolds(buf[:back]) {

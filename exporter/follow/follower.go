@@ -215,7 +215,7 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 func (w *Follower) readBlock(f *file, now time.Time, handle func(Line)) {
 	n, err := f.readBlock(w.buf, w.cfg.MaxLine, f.path.lines(handle))
 	f.path.source.stats.ReadBytes += n
-	if err == errTruncated {
+	if errors.Is(err, errTruncated) {
 		err = w.truncated(f, now)
 	}
 	if err == nil {

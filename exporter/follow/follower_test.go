@@ -403,15 +403,15 @@ func TestRestore(t *testing.T) {
 		play func(w *world, log *writer)
 		err  string
 	}{
-		{"appeared", func(w *world, log *writer) {
+		{"appeared", func(w *world, _ *writer) {
 			w.open("new.log").add(3)
 		}, ""},
-		{"appeared and was rotated", func(w *world, log *writer) {
+		{"appeared and was rotated", func(w *world, _ *writer) {
 			w.open("new.log").add(3)
 			w.rename("new.log", "new.log.1")
 			w.open("new.log").add(3)
 		}, ""},
-		{"a source that is new", func(w *world, log *writer) {
+		{"a source that is new", func(w *world, _ *writer) {
 			w.open("extra").raw("old\n")
 			w.cfg.Sources = append(w.cfg.Sources, Source{Path: w.path("extra")})
 		}, ""},
@@ -424,7 +424,7 @@ func TestRestore(t *testing.T) {
 			log.add(3)
 		}, "is gone"},
 		{"moved to another disk", func(w *world, log *writer) {
-			w.copy("mail.log", "copy")
+			w.copyLog("copy")
 			w.remove("mail.log")
 			w.rename("copy", "mail.log")
 			log.reopen("mail.log")

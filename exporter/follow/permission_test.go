@@ -75,7 +75,7 @@ func TestPermission(t *testing.T) {
 }
 
 func runAsNobody(t *testing.T) {
-	dir, err := os.MkdirTemp("", "follow")
+	dir, err := os.MkdirTemp("", "follow") //nolint:usetesting // nobody may not enter the directories above t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

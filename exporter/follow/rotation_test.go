@@ -34,7 +34,7 @@ var rotations = []struct {
 	{name: "copytruncate", play: func(w *world, log *writer) {
 		for range 3 {
 			log.add(5)
-			w.copy("mail.log", "mail.log.1")
+			w.copyLog("mail.log.1")
 			w.truncate("mail.log", 0)
 			w.poll()
 			log.add(2)
@@ -43,14 +43,14 @@ var rotations = []struct {
 	}, not: map[mode]string{down: "the copy is overwritten"}},
 	{name: "copytruncate, refilled beyond its size", play: func(w *world, log *writer) {
 		log.add(5)
-		w.copy("mail.log", "mail.log.1")
+		w.copyLog("mail.log.1")
 		w.truncate("mail.log", 0)
 		log.add(200)
 		w.poll()
 	}},
 	{name: "copytruncate, compressed at once", play: func(w *world, log *writer) {
 		log.add(5)
-		w.copy("mail.log", "mail.log.1")
+		w.copyLog("mail.log.1")
 		w.truncate("mail.log", 0)
 		w.compress("mail.log.1", ".gz")
 		log.add(2)
@@ -243,7 +243,7 @@ func (w *world) shift() {
 func copytruncate(w *world) {
 	w.Helper()
 	w.shift()
-	w.copy("mail.log", "mail.log.1")
+	w.copyLog("mail.log.1")
 	w.truncate("mail.log", 0)
 }
 

@@ -258,10 +258,10 @@ func (w *world) create(name string) {
 	w.must(os.Chtimes(w.path(name), w.now, w.now))
 }
 
-// copy copies a file's content as cp does.
-func (w *world) copy(from, to string) {
+// copyLog copies the log's content as cp does.
+func (w *world) copyLog(to string) {
 	w.Helper()
-	b, err := os.ReadFile(w.path(from))
+	b, err := os.ReadFile(w.path("mail.log"))
 	w.must(err)
 	w.must(os.WriteFile(w.path(to), b, 0o644))
 	w.must(os.Chtimes(w.path(to), w.now, w.now))

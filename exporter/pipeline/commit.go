@@ -56,8 +56,11 @@ func (p *Pipeline) write(s *saved, wait time.Duration) {
 	defer timeout.Stop()
 	if err == nil && p.writing != nil {
 		select {
-		case <-p.writing:
+		case late := <-p.writing:
 			p.writing = nil
+			if late != nil {
+				p.logger.Debug("the commit that took too long", "err", late)
+			}
 		case <-timeout.C:
 			err = errSlow
 		}

@@ -115,7 +115,9 @@ func (h *host) run(sources string) {
 
 func (h *host) reload(sources string) {
 	h.Helper()
-	h.pipeline.Reload(h.configure(sources))
+	if err := h.pipeline.Reload(h.configure(sources)); err != nil {
+		h.Fatal(err)
+	}
 	h.waitUp()
 }
 
@@ -307,7 +309,7 @@ func TestReload(t *testing.T) {
 
 	h.write("added.log", refused)
 	h.write("kept.log", refused)
-	h.pipeline.Reload(h.configure("[{name: added, file: DIR/added.log}, {name: kept, file: DIR/kept.log}]"))
+	h.reload("[{name: added, file: DIR/added.log}, {name: kept, file: DIR/kept.log}]")
 	if s := h.source("kept"); !s.Stats.Up {
 		t.Error("the source that was kept is down until the next poll")
 	}
@@ -394,7 +396,9 @@ func TestCutIsShared(t *testing.T) {
 		if second == first {
 			t.Error("no new cut after a second")
 		}
-		p.Reload(cfg, classifier)
+		if err := p.Reload(cfg, classifier); err != nil {
+			t.Fatal(err)
+		}
 		if p.Commit(CommitTime) == second {
 			t.Error("no new cut after a reload")
 		}
@@ -420,7 +424,9 @@ func TestConcurrently(t *testing.T) {
 	cfg, classifier := h.configure(mail)
 	for range 20 {
 		h.write("mail.log", refused)
-		h.pipeline.Reload(cfg, classifier)
+		if err := h.pipeline.Reload(cfg, classifier); err != nil {
+			t.Error(err)
+		}
 	}
 	done.Wait()
 	h.waitReplies("mail", 20)
