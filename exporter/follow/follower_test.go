@@ -415,7 +415,7 @@ func TestRestore(t *testing.T) {
 			w.open("extra").raw("old\n")
 			w.cfg.Sources = append(w.cfg.Sources, Source{Path: w.path("extra")})
 		}, ""},
-		{"deleted", func(w *world, log *writer) {
+		{"deleted", func(w *world, _ *writer) {
 			w.remove("mail.log")
 		}, "is gone"},
 		{"deleted and made again", func(w *world, log *writer) {
