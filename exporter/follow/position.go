@@ -10,7 +10,7 @@ import (
 
 const (
 	headLen  = 1024 // bytes of a file's head that its fingerprint covers
-	markLen  = 64   // bytes before an offset that its mark covers
+	markLen  = 64   // bytes before an offset beyond the head that its mark covers
 	maxMarks = 16
 )
 
@@ -40,7 +40,8 @@ type Head struct {
 	Hash uint64
 }
 
-// A Mark is an offset in bytes and a hash of the bytes before it, at most 64.
+// A Mark is an offset in bytes and a hash of bytes before it: the last 64, or
+// all where they belong to the head.
 type Mark struct {
 	Offset int64
 	Hash   uint64
@@ -86,8 +87,8 @@ func (m Mark) holds(r io.ReaderAt) bool {
 
 // markAt makes the mark of an offset in r.
 func markAt(r io.ReaderAt, offset int64) (Mark, error) {
-	var buf [markLen]byte
-	b := buf[:min(offset, markLen)]
+	var buf [headLen]byte
+	b := buf[:marked(offset)]
 	if n, err := r.ReadAt(b, offset-int64(len(b))); n < len(b) {
 		return Mark{}, err
 	}
@@ -96,7 +97,16 @@ func markAt(r io.ReaderAt, offset int64) (Mark, error) {
 
 // newMark makes the mark of an offset, given bytes that end there.
 func newMark(offset int64, before []byte) Mark {
-	return Mark{Offset: offset, Hash: hash(before[max(0, len(before)-markLen):])}
+	return Mark{Offset: offset, Hash: hash(before[len(before)-marked(offset):])}
+}
+
+// marked is how many bytes before an offset its mark covers: in the head all of
+// them, as lines may well end alike.
+func marked(offset int64) int {
+	if offset <= headLen {
+		return int(offset)
+	}
+	return markLen
 }
 
 // addMark puts m before marks and thins out the older ones, so that the
