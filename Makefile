@@ -6,8 +6,6 @@ REVISION ?= $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 BRANCH   ?= $(or $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null),unknown)
 
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# The host's own where there is one, since it takes long to build.
-PROMTOOL      ?= $(or $(shell command -v promtool),go run github.com/prometheus/prometheus/cmd/promtool@v0.316.0)
 
 DEMO_ADDR ?= localhost:10451
 FUZZTIME  ?= 1m
@@ -25,7 +23,7 @@ ldflags := -s -w \
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build ./smtp_reply_exporter, a static binary
@@ -40,11 +38,23 @@ demo: build ## Play a real Postfix log and watch the exporter count, on DEMO_ADD
 	@go run ./cmd/demo --web.listen-address=$(DEMO_ADDR)
 
 .PHONY: test
-test: ## Run all tests with the race detector, and those of the alert rules
+test: ## Run all tests with the race detector; those of the alert rules need Debian's prometheus and prometheus-alertmanager
 	go vet ./...
 	go test -race ./...
-	$(PROMTOOL) check rules dashboards/recording.yml dashboards/alerts.yml
-	$(PROMTOOL) test rules dashboards/tests/*.yml
+	cd dashboards/generate && go test -count=1 .
+
+.PHONY: crash
+crash: ## Kill the exporter 100 times at random while a log grows, rotates and is scraped
+	CRASH_KILLS=100 go test -count=1 -timeout 30m -run '^TestCrash$$' -v ./cmd/smtp_reply_exporter
+
+.PHONY: e2e
+e2e: ## Prove the alerts with a real Postfix, Prometheus and Alertmanager: as root on Debian, which gets them installed
+	.ci/install iproute2 postfix prometheus prometheus-alertmanager
+	go test -tags e2e -count=1 -timeout 15m -v ./dashboards/e2e
+
+.PHONY: baseline
+baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated
+	cd exporter/follow/hpcloud && go run .
 
 .PHONY: bench
 bench: ## Run the benchmarks
@@ -72,3 +82,16 @@ cover: ## Report the share of statements that the tests run
 .PHONY: docker
 docker: ## Build the container image smtp_reply_exporter
 	docker build --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) -t smtp_reply_exporter .
+
+.PHONY: stack
+stack: ## Check the compose file, and where there is a container engine start it: exporter, Prometheus, Alertmanager, Grafana
+	go test -count=1 -run '^TestStack' ./dashboards
+	@if docker info >/dev/null 2>&1; then \
+		docker compose -f dashboards/stack/compose.yml up; \
+	else \
+		echo 'No container engine: the stack is checked, not started.'; \
+	fi
+
+.PHONY: picture
+picture: ## Draw dashboards/picture/overview.png from real data; needs Debian's prometheus
+	cd dashboards/picture && go run . overview.png

@@ -29,8 +29,12 @@ import (
 	"smtp_reply_exporter/exporter/web"
 )
 
-// commitInterval is how often the state is written even if nobody scrapes.
-const commitInterval = time.Minute
+// The state is written even if nobody scrapes: soon after the start, so that
+// there are positions to go on from, and then every minute.
+const (
+	firstCommit    = time.Second
+	commitInterval = time.Minute
+)
 
 // shutdownTime is how long scrapes may take that are under way at the end.
 const shutdownTime = 5 * time.Second
@@ -180,13 +184,14 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 			s.logger.Error("closing the state", "err", err)
 		}
 	}()
-	commit := time.NewTicker(commitInterval)
+	commit := time.NewTimer(firstCommit)
 	defer commit.Stop()
 
 	for {
 		select {
 		case <-commit.C:
 			counts.Commit(pipeline.CommitTime)
+			commit.Reset(commitInterval)
 		case err := <-failed:
 			if errors.Is(err, syscall.EADDRINUSE) {
 				err = fmt.Errorf("%w: is it running already? Another address can be given with --web.listen-address", err)

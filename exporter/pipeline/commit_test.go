@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"smtp_reply_exporter/exporter/state"
 )
 
 // commit takes a cut that no other scrape shares.
@@ -232,10 +230,7 @@ func TestCommitHangs(t *testing.T) {
 	h.wait("a durable cut", func() bool { return h.commit(CommitTime).State.Durable })
 	h.wantLogged(durableAgain, 1)
 	l.kill()
-	file, payload, err := state.Open(h.path("state"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	file, payload := h.openState()
 	defer file.Close()
 	p, err := h.restoreFrom(payload)
 	if err != nil {

@@ -2,125 +2,19 @@ package pipeline
 
 import (
 	"bytes"
-	"compress/gzip"
-	"context"
 	"encoding/gob"
-	"fmt"
-	"log/slog"
-	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/follow"
-	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/logparse"
 )
 
 const oneLog = "[{name: mail, file: DIR/mail.log}]"
-
-// A life is a pipeline from the start of its process to its end.
-type life struct {
-	h       *host
-	file    *state.File
-	stopRun context.CancelFunc
-	done    chan struct{}
-}
-
-// live starts a pipeline that goes on from the host's state file, and waits
-// until it is ready.
-func (h *host) live(sources string) *life {
-	h.Helper()
-	file, payload, err := state.Open(h.path("state"))
-	if err != nil {
-		h.Fatal(err)
-	}
-	cfg, classifier := h.configure(sources)
-	if h.pipeline, err = New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)), file, payload); err != nil {
-		h.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(h.Context())
-	l := &life{h: h, file: file, stopRun: stop, done: make(chan struct{})}
-	running := h.pipeline
-	go func() {
-		defer close(l.done)
-		running.Run(ctx)
-	}()
-	h.Cleanup(func() {
-		<-l.done
-		running.follower.Close()
-		file.Close() // it may be closed already
-	})
-	h.wait("ready", h.pipeline.Ready)
-	return l
-}
-
-// kill ends it as SIGKILL does: what was not committed is lost.
-func (l *life) kill() {
-	l.h.Helper()
-	l.stopRun()
-	<-l.done
-	if err := l.file.Close(); err != nil {
-		l.h.Fatal(err)
-	}
-}
-
-// terminate ends it as SIGTERM does.
-func (l *life) terminate() {
-	l.h.Helper()
-	l.stopRun()
-	<-l.done
-	if err := l.h.pipeline.Close(); err != nil {
-		l.h.Fatal(err)
-	}
-}
-
-// ends are the ways in which a life ends.
-var ends = map[string]func(*life){"killed": (*life).kill, "terminated": (*life).terminate}
-
-// compress replaces a file by its compressed form, as logrotate does.
-func (h *host) compress(name, extension string) {
-	h.Helper()
-	text, err := os.ReadFile(h.path(name))
-	if err != nil {
-		h.Fatal(err)
-	}
-	var packed bytes.Buffer
-	switch extension {
-	case ".gz":
-		w := gzip.NewWriter(&packed)
-		_, _ = w.Write(text) // to memory
-		_ = w.Close()
-	case ".zst":
-		w, err := zstd.NewWriter(&packed)
-		if err != nil {
-			h.Fatal(err)
-		}
-		_, _ = w.Write(text)
-		_ = w.Close()
-	}
-	h.write(name+extension, packed.String())
-	if err := os.Remove(h.path(name)); err != nil {
-		h.Fatal(err)
-	}
-}
-
-var refusal atomic.Uint32
-
-// refusals returns n lines as refused, each with another time.
-func refusals(n int) string {
-	var b strings.Builder
-	for range n {
-		i := refusal.Add(1)
-		b.WriteString(strings.Replace(refused, "14:16:23", fmt.Sprintf("%02d:%02d:%02d", i/3600%24, i/60%60, i%60), 1))
-	}
-	return b.String()
-}
 
 // TestRestart plays what happens to the logs between two lives: the second one
 // counts each line once, and all else is as in the first.
@@ -312,12 +206,6 @@ func TestParserGoesOn(t *testing.T) {
 	}
 }
 
-// waitRead waits until a source has read so many bytes, and commits.
-func (h *host) waitRead(source string, bytes int) {
-	h.Helper()
-	h.wait("the log is read", func() bool { return h.source(source).Stats.ReadBytes >= int64(bytes) })
-}
-
 // TestRestartWithAnotherConfiguration has two logs with 1 and 2 replies before
 // it, and one more in each while it is down.
 func TestRestartWithAnotherConfiguration(t *testing.T) {
@@ -405,29 +293,6 @@ func TestReloadAfterRestart(t *testing.T) {
 	second.kill()
 	h.live(oneLog)
 	h.waitReplies("mail", 3)
-}
-
-// payload returns the state of a pipeline that has counted 1 reply of mail.log.
-func (h *host) payload() []byte {
-	h.Helper()
-	h.write("mail.log", "")
-	l := h.live(oneLog)
-	h.write("mail.log", refused)
-	h.waitReplies("mail", 1)
-	l.kill()
-	file, payload, err := state.Open(h.path("state"))
-	if err != nil {
-		h.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		h.Fatal(err)
-	}
-	return payload
-}
-
-func (h *host) restoreFrom(payload []byte) (*Pipeline, error) {
-	cfg, classifier := h.configure(oneLog)
-	return New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)), nil, payload)
 }
 
 func TestStateOfAnotherProgram(t *testing.T) {
