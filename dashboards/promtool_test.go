@@ -10,9 +10,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// run runs a program of Prometheus' packages and returns its standard output. Where the
-// program is not installed the test is skipped, but not in CI.
-func run(t *testing.T, program string, args ...string) string {
+// need skips a test where a program of Prometheus' packages is not installed; in CI it
+// fails.
+func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		if os.Getenv("CI") != "" {
@@ -20,6 +20,12 @@ func run(t *testing.T, program string, args ...string) string {
 		}
 		t.Skipf("%v; to run this test: apt-get install prometheus prometheus-alertmanager", err)
 	}
+}
+
+// run runs such a program and returns its standard output.
+func run(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	need(t, program)
 	var out, problems strings.Builder
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &problems

@@ -1,0 +1,209 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The target that the scrapes are said to be of.
+const target = `job="smtp_reply_exporter",instance="mx1.example:10451"`
+
+const (
+	interval = 2 * time.Minute // between samples: a rate over 5m needs two
+	ruleStep = 5 * time.Minute
+	// Blocks of 2h, promtool's own choice, are a score of them, and as slow as the disk.
+	blocks = "--max-block-duration=54h"
+	depth  = 4 // recording rules that build on one another in a row
+)
+
+// A Past is when the scrapes are said to have been: part i began at Start + i Part, and
+// the last one lasts until End.
+type Past struct {
+	Start, End time.Time
+	Part       time.Duration
+}
+
+// Prometheus is a running one that holds a past.
+type Prometheus struct {
+	past    Past
+	address string
+	stop    func() error
+}
+
+// Backfill starts a Prometheus of the host with the scrapes and what the recording rules
+// make of them. Files are made in dir. Close stops it.
+func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rules string) (*Prometheus, error) {
+	samples, tsdb := filepath.Join(dir, "samples"), filepath.Join(dir, "tsdb")
+	if err := write(samples, scrapes, past); err != nil {
+		return nil, err
+	}
+	if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", samples, tsdb); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(rules)
+	if err != nil {
+		return nil, err
+	}
+	rules = filepath.Join(dir, filepath.Base(rules))
+	text = bytes.ReplaceAll(text, []byte("interval: 1m"), fmt.Appendf(nil, "interval: %s", ruleStep))
+	if err := os.WriteFile(rules, text, 0o600); err != nil {
+		return nil, err
+	}
+	// A rule sees what others recorded only after the next start.
+	for range depth {
+		p, err := serve(ctx, dir, past)
+		if err != nil {
+			return nil, err
+		}
+		err = promtool(ctx, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
+			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), rules)
+		if err = errors.Join(err, p.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return serve(ctx, dir, past)
+}
+
+// Close stops the Prometheus.
+func (p *Prometheus) Close() error { return p.stop() }
+
+func serve(ctx context.Context, dir string, past Past) (*Prometheus, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	config := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		return nil, err
+	}
+	stop, err := start(ctx, address+"/-/ready", "prometheus", "--config.file="+config,
+		"--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+address)
+	if err != nil {
+		return nil, err
+	}
+	return &Prometheus{past: past, address: address, stop: stop}, nil
+}
+
+func promtool(ctx context.Context, args ...string) error {
+	if out, err := exec.CommandContext(ctx, "promtool", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("promtool %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// write writes the past as OpenMetrics, with every part's scrape once an interval. Points
+// in time that metrics tell move with their scrape.
+func write(file string, scrapes []Scrape, past Past) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	for at := past.Start; !at.After(past.End); at = at.Add(interval) {
+		i := min(int(at.Sub(past.Start)/past.Part), len(scrapes)-1)
+		fmt.Fprintf(w, "up{%s} 1 %d\n", target, at.Unix())
+		for line := range strings.Lines(string(scrapes[i].Text)) {
+			if line[0] == '#' {
+				continue
+			}
+			space := strings.LastIndexByte(line, ' ')
+			series, value := line[:space], strings.TrimSpace(line[space:])
+			name, labels, labelled := strings.Cut(series, "{")
+			if !labelled {
+				labels = "}"
+			} else {
+				labels = "," + labels
+			}
+			if strings.HasSuffix(name, "_timestamp_seconds") {
+				seconds, err := strconv.ParseFloat(value, 64)
+				if err != nil {
+					return fmt.Errorf("%s: %w", series, err)
+				}
+				then := time.UnixMilli(int64(seconds * 1000))
+				value = strconv.FormatInt(past.Start.Add(time.Duration(index(scrapes, then))*past.Part).Unix(), 10)
+			}
+			fmt.Fprintf(w, "%s{%s%s %s %d\n", name, target, labels, value, at.Unix())
+		}
+	}
+	fmt.Fprint(w, "# EOF\n")
+	return errors.Join(w.Flush(), f.Close())
+}
+
+// A Series is one of a query's result.
+type Series struct {
+	Labels map[string]string
+	Points []Point
+}
+
+// A Point is a value at a time.
+type Point struct {
+	At    time.Time
+	Value float64
+}
+
+// Query evaluates PromQL every 5 minutes of the past from a time on.
+func (p *Prometheus) Query(ctx context.Context, promql string, from time.Time) ([]Series, error) {
+	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d", p.address,
+		url.QueryEscape(promql), from.Unix(), p.past.End.Unix(), int(ruleStep.Seconds())))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Metric map[string]string
+				Values [][2]any
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	var out []Series
+	for _, r := range answer.Data.Result {
+		s := Series{Labels: r.Metric}
+		for _, v := range r.Values {
+			seconds, ok := v[0].(float64)
+			value, err := strconv.ParseFloat(fmt.Sprint(v[1]), 64)
+			if err != nil || !ok {
+				return nil, fmt.Errorf("sample %v", v)
+			}
+			s.Points = append(s.Points, Point{time.UnixMilli(int64(seconds * 1000)), value})
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// Labels returns the label names of every metric.
+func (p *Prometheus) Labels(ctx context.Context) (map[string][]string, error) {
+	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/series?match[]=%s&start=%d&end=%d", p.address,
+		url.QueryEscape(`{__name__!=""}`), p.past.Start.Unix(), p.past.End.Unix()))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct{ Data []map[string]string }
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for _, series := range answer.Data {
+		name := series["__name__"]
+		for label := range series {
+			out[name] = append(out[name], label)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,181 @@
+// Package replay gives a Prometheus a day of real data in less than a minute: logs are
+// played through the exporter, what it answers to scrapes is spread over the past and
+// backfilled, and the recording rules with it.
+package replay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// A Scrape is what the exporter answered.
+type Scrape struct {
+	At   time.Time
+	Text []byte // Prometheus' text format
+}
+
+// Record plays logs, which are whole lines, by the name of their source in equal parts
+// through the exporter at the path exporter. It returns the scrape before the first part and the one after
+// each. Files are made in dir.
+func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, parts int) (scrapes []Scrape, err error) {
+	config := fmt.Sprintf("state: %q\nsources:\n", filepath.Join(dir, "state"))
+	files := map[string]*os.File{}
+	for name := range logs {
+		f, err := os.Create(filepath.Join(dir, name+".log"))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		files[name] = f
+		config += fmt.Sprintf("  - {name: %q, file: %q, start: beginning}\n", name, f.Name())
+	}
+	configFile := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	stop, err := start(ctx, address+"/-/ready", exporter, "--config.file="+configFile, "--web.listen-address="+address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+
+	written := map[string]int{}
+	for part := range parts + 1 {
+		for name, log := range logs {
+			end := until(log, part, parts)
+			if _, err := files[name].Write(log[written[name]:end]); err != nil {
+				return nil, err
+			}
+			written[name] = end
+		}
+		text, err := scrape(ctx, address, written)
+		if err != nil {
+			return nil, err
+		}
+		scrapes = append(scrapes, Scrape{time.Now(), text})
+	}
+	return scrapes, nil
+}
+
+// until returns where a part of a log ends, which has whole lines only.
+func until(log []byte, part, parts int) int {
+	n := len(log) * part / parts
+	if n == 0 {
+		return 0
+	}
+	return n + bytes.IndexByte(log[n-1:], '\n')
+}
+
+// scrape waits until the exporter has read what is written and returns that scrape.
+func scrape(ctx context.Context, address string, written map[string]int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		text, err := get(ctx, "http://"+address+"/metrics")
+		if err != nil {
+			return nil, err
+		}
+		read := true
+		for name, n := range written {
+			sample := fmt.Sprintf("\nsmtp_reply_exporter_source_read_bytes_total{source=%q} ", name)
+			_, value, _ := bytes.Cut(text, []byte(sample))
+			value, _, _ = bytes.Cut(value, []byte("\n"))
+			got, err := strconv.ParseFloat(string(value), 64)
+			read = read && err == nil && int(got) == n
+		}
+		if read {
+			return text, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the exporter has not read %v bytes: %w", written, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// start starts a server and waits until the URL of its readiness, without http://,
+// answers 200. stop ends it; it fails if the server fails.
+func start(ctx context.Context, readiness, program string, args ...string) (stop func() error, err error) {
+	var out bytes.Buffer // the process' until it has ended
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop = func() error {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended says so below
+		if err := <-ended; err != nil {
+			return fmt.Errorf("%s: %w\n%s", program, err, &out)
+		}
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		_, err := get(wait, "http://"+readiness)
+		if err == nil {
+			return stop, nil
+		}
+		select {
+		case end := <-ended:
+			return nil, fmt.Errorf("%s ended: %w\n%s", program, end, &out)
+		case <-wait.Done():
+			return nil, errors.Join(fmt.Errorf("%s is not ready: %w", program, err), cmd.Process.Kill())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s: %s", url, response.Status, body)
+	}
+	return body, nil
+}
+
+// freeAddress returns an address on the loopback that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// index returns the first scrape that was not before t, else the last one.
+func index(scrapes []Scrape, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(scrapes, t, func(s Scrape, t time.Time) int { return s.At.Compare(t) })
+	return min(i, len(scrapes)-1)
+}

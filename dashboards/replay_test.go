@@ -1,0 +1,150 @@
+package dashboards
+
+import (
+	"compress/gzip"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"smtp_reply_exporter/dashboards/replay"
+)
+
+// logs are those of a Postfix that talked to scripted peers, by source.
+var logs = map[string]string{
+	"mail":    "syslog-traditional",
+	"filters": "hard-cases",
+	"stores":  "lmtp-unix",
+}
+
+// The logs are played in parts, one every partLength.
+const (
+	parts      = 14
+	partLength = 2 * time.Hour
+)
+
+// made are the series that Prometheus itself makes, where rules fire.
+var made = map[string][]string{"ALERTS": {"alertname", "alertstate", "job", "instance", "source"}}
+
+// Every query of dashboards, recording rules and alerts is evaluated in a Prometheus that
+// holds a day of real data: it names only metrics and labels that are there, and no panel
+// is empty.
+func TestQueries(t *testing.T) {
+	need(t, "prometheus")
+	need(t, "promtool")
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	dir, ctx := t.TempDir(), t.Context()
+	exporter := filepath.Join(dir, "smtp_reply_exporter")
+	build := exec.Command("go", "build", "-o", exporter, "-ldflags", "-X github.com/prometheus/common/version.Version=0.0.0", "../cmd/smtp_reply_exporter")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	content := map[string][]byte{}
+	for source, name := range logs {
+		content[source] = unpack(t, name)
+	}
+	scrapes, err := replay.Record(ctx, dir, exporter, content, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now().Truncate(time.Minute)
+	past := replay.Past{Start: end.Add(-parts*partLength - 10*time.Minute), End: end, Part: partLength}
+	prometheus, err := replay.Backfill(ctx, dir, scrapes, past, "recording.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := prometheus.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	known, err := prometheus.Labels(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for metric, labels := range made {
+		known[metric] = labels
+	}
+
+	evaluate := func(t *testing.T, promql string) (values bool) {
+		t.Helper()
+		checkNames(t, promql, known)
+		series, err := prometheus.Query(ctx, promql, end.Add(-24*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(series, func(s replay.Series) bool {
+			return slices.ContainsFunc(s.Points, func(p replay.Point) bool { return !math.IsNaN(p.Value) })
+		})
+	}
+	for _, file := range []string{"recording.yml", "alerts.yml"} {
+		for _, r := range rules(t, file) {
+			t.Run(r.Record+r.Alert, func(t *testing.T) {
+				if values := evaluate(t, r.Expr); !values && r.Record != "" {
+					t.Error("records nothing")
+				}
+			})
+		}
+	}
+	for file, b := range boards(t) {
+		for where, expr := range b.expressions() {
+			t.Run(file+" "+where, func(t *testing.T) {
+				values := evaluate(t, expr)
+				// Whether an alert fires is shown by the tests of the rules.
+				if !values && !strings.HasPrefix(where, "annotation") {
+					t.Errorf("empty: %s", expr)
+				}
+			})
+		}
+	}
+}
+
+// checkNames compares the metrics and labels in PromQL with the known ones.
+func checkNames(t *testing.T, promql string, known map[string][]string) {
+	t.Helper()
+	e := scan(promql)
+	all := []string{"ago"} // from label_replace
+	for _, s := range e.selectors {
+		labels, ok := known[s.metric]
+		if !ok {
+			t.Errorf("no such metric: %s", s.metric)
+		}
+		for _, l := range s.labels {
+			if !slices.Contains(labels, l) {
+				t.Errorf("%s has no label %s", s.metric, l)
+			}
+		}
+		all = append(all, labels...)
+	}
+	for _, l := range e.grouping {
+		if !slices.Contains(all, l) {
+			t.Errorf("no metric in %s has the label %s", promql, l)
+		}
+	}
+}
+
+// unpack returns a log of the corpus.
+func unpack(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open("../logparse/testdata/corpus/" + name + ".log.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
