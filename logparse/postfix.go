@@ -43,6 +43,7 @@ type session struct {
 	Explained     [numCommands]uint32 // refused commands that lines of their own told
 	Accepted      uint32              // messages of which proxy-accept told
 	DataLost      uint32              // messages refused or cut off after the 354
+	Queued        uint32              // messages begun, in the queue
 	Client        [46]byte            // address, as logged
 	ClientLen     uint8
 

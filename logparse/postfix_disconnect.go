@@ -20,7 +20,7 @@ func (l *postfixLine) disconnect(rest []byte) (shape string) {
 		return shapeDisconnect
 	}
 	s := l.session()
-	defer func() { *s = session{} }()
+	defer l.sessions.remove(uint64(l.process))
 	counts, ok := cutCounts(cutPort(rest))
 	if !ok {
 		return shapeDisconnect
@@ -91,6 +91,7 @@ type summary struct {
 	line  *postfixLine
 	s     *session
 	event Event // what all have in common
+	taken int   // messages by DATA
 }
 
 // summaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table) with the reply
@@ -108,7 +109,7 @@ var summaryCommands = []struct {
 	{"mail", Mail, 250},
 	{"rcpt", Rcpt, 250},
 	{"data", Data, 354},
-	{"bdat", OtherCommand, 250}, // for each chunk of a message
+	{"bdat", OtherCommand, 250}, // for each chunk but a message's last one
 	{"rset", Rset, 250},
 	{"noop", OtherCommand, 250},
 	{"vrfy", Vrfy, 252},
@@ -126,6 +127,13 @@ func (m *summary) count(name []byte, obeyed, refused int) {
 			continue
 		}
 		messages := 0
+		if c.name == "bdat" {
+			// The last chunk of a message has its 250, and its refusals are told
+			// of as those of DATA are. A message began with a client= line.
+			messages = max(0, min(obeyed, int(m.s.Queued)-m.taken-int(m.s.DataLost)))
+			obeyed -= messages
+			refused -= m.told(Data, refused)
+		}
 		switch c.command {
 		case StartTLS:
 			if m.s.HandshakeLost && refused > 0 {
@@ -134,7 +142,7 @@ func (m *summary) count(name []byte, obeyed, refused int) {
 		case Auth:
 			m.event.Authenticated = m.event.Authenticated || obeyed > 0
 		case Data:
-			messages = obeyed
+			messages, m.taken = obeyed, obeyed
 			obeyed += int(m.s.DataLost)
 		}
 		m.obeyed(c.command, c.obeyed, obeyed)
@@ -163,14 +171,20 @@ func (m *summary) messages(n int) {
 	m.line.emit(e)
 }
 
-func (m *summary) refused(c Command, n int) {
+// told returns of how many of n refused commands lines of their own told.
+func (m *summary) told(c Command, n int) int {
 	told := min(n, int(m.s.Explained[c]))
 	m.s.Explained[c] -= uint32(told)
+	return told
+}
+
+func (m *summary) refused(c Command, n int) {
+	n -= m.told(c, n)
 	if m.s.shown() {
 		return
 	}
 	e := m.event
-	e.Kind, e.Command, e.Count, e.Implied = Refusal, c, n-told, false
+	e.Kind, e.Command, e.Count, e.Implied = Refusal, c, n, false
 	e.Authenticated = e.Authenticated || m.s.Authenticated
 	m.line.emit(e)
 }

@@ -32,6 +32,12 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 		}
 		return ""
 	}
+	if rest, ok := bytes.CutPrefix(message, []byte("DISCONNECT ")); ok {
+		if _, addr, rest, ok := cutHost(rest); ok {
+			l.sessions.remove(uint64(l.screenedKey(addr, rest)))
+		}
+		return ""
+	}
 	for i := range impliedByPostscreen {
 		r := &impliedByPostscreen[i]
 		rest, ok := bytes.CutPrefix(message, []byte(r.prefix))
@@ -76,6 +82,9 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 // screened returns the session of one client of postscreen; rest begins with
 // its port.
 func (l *postfixLine) screened(addr, rest []byte) *session {
-	port := rest[:len(rest)-len(cutPort(rest))]
-	return l.sessions.put(uint64(l.process.add(addr).add(port)))
+	return l.sessions.put(uint64(l.screenedKey(addr, rest)))
+}
+
+func (l *postfixLine) screenedKey(addr, rest []byte) hash {
+	return l.process.add(addr).add(rest[:len(rest)-len(cutPort(rest))])
 }

@@ -45,6 +45,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 	if rest, ok := bytes.CutPrefix(rest, []byte("client=")); ok {
 		if _, _, rest, ok = cutHost(rest); ok {
 			*l.messages.put(uint64(l.messageKey(id))) = l.process
+			l.session().Queued += uint32(l.count)
 			if bytes.HasPrefix(cutPort(rest), []byte(", sasl_")) {
 				l.session().Authenticated = true
 			}

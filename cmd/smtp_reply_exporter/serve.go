@@ -72,10 +72,11 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 
 // load reads the configuration.
 func (s *server) load() (*config.Config, *classify.Classifier, error) {
-	cfg, err := config.Default("/")
+	load := func() (*config.Config, error) { return config.Default("/") }
 	if *s.configFile != "" {
-		cfg, err = config.Load(*s.configFile)
+		load = func() (*config.Config, error) { return config.Load(*s.configFile) }
 	}
+	cfg, err := load()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,6 +91,9 @@ func (s *server) load() (*config.Config, *classify.Classifier, error) {
 func (s *server) run() error {
 	if !strings.HasPrefix(*s.telemetryPath, "/") {
 		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", *s.telemetryPath)
+	}
+	if strings.ContainsAny(*s.telemetryPath, "{} ") || strings.HasPrefix(*s.telemetryPath, "/-/") {
+		return fmt.Errorf("--web.telemetry-path: %q is no plain path, or taken; use one such as /metrics", *s.telemetryPath)
 	}
 	cfg, classifier, err := s.load()
 	if err != nil {
@@ -116,14 +120,18 @@ func (s *server) run() error {
 		reloading.Lock()
 		defer reloading.Unlock()
 		cfg, classifier, err := s.load()
+		if err == nil {
+			err = counts.Reload(cfg, classifier)
+		}
 		reloads.Done(err)
 		if err != nil {
 			return err
 		}
+		s.logger.Info("the configuration was read again")
 		if cfg.State != statePath {
 			s.logger.Warn("another state is taken up at the next start only", "state", cfg.State)
 		}
-		return counts.Reload(cfg, classifier)
+		return nil
 	}
 	options := web.Options{
 		Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
@@ -148,7 +156,7 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 		file, payload, err = state.Open(cfg.State)
 		switch {
 		case err != nil && cfg.StateNamed:
-			return nil, fmt.Errorf("state: %w", err)
+			return nil, cfg.Errorf("state", "%w", err)
 		case err != nil:
 			s.logger.Warn("no state is kept: after a restart the counters begin at 0 and the logs at their ends", "err", err)
 		case file.Damage != nil:

@@ -14,6 +14,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+
+	"smtp_reply_exporter/logparse"
 )
 
 // DefaultState is where the state is kept unless the configuration says otherwise.
@@ -27,7 +29,7 @@ const (
 
 var (
 	starts = []string{End, Beginning}
-	mtas   = []string{"auto", "postfix"}
+	mtas   = append([]string{"auto"}, logparse.MTAs()...)
 )
 
 // validName is what keeps a source's name readable as a label value.

@@ -73,6 +73,7 @@ var badFiles = map[string]string{
 	"stdin_twice":                  `config.yaml:3: sources[1].stdin: sources[0] reads it already; give it to one source`,
 	"stdin_text":                   `config.yaml:3: sources[0].stdin: want true or false, not "yes please"`,
 	"journal_text":                 "config.yaml:3: sources[0].journal: want a mapping (\"field: value\" lines), not \"mail\"",
+	"state_empty":                  `config.yaml:1: state: empty; name a file, or write "" to keep no state`,
 	"state_list":                   `config.yaml:1: state: want a single value, not a list`,
 }
 

@@ -165,6 +165,9 @@ func (c *Config) checkMapping(n *yaml.Node, t reflect.Type, field string) error 
 			return c.errorAt(key.Line, path, "unknown field; the fields here are %s", strings.Join(fieldNames(t), ", "))
 		}
 		c.lines[path] = key.Line
+		if path == "state" && isNull(value) {
+			return c.errorAt(key.Line, path, `empty; name a file, or write "" to keep no state`)
+		}
 		if err := c.check(value, elem, path); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package counter
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/logparse"
@@ -12,13 +13,17 @@ import (
 // into "other" past them; code, reason and peer never are.
 const (
 	maxPrograms       = 32
+	maxProgram        = 64 // bytes
 	maxSentDetail     = 1000
 	maxReceivedDetail = 2000
 	maxDeliveries     = 1000
 )
 
-// Folded label values.
-const other = "other"
+// Label values that stand for many, or for nothing.
+const (
+	other = "other"
+	none  = "none"
+)
 
 // OtherEnhanced stands for the enhanced codes that no table knows. Its class is
 // none that a reply can have.
@@ -107,7 +112,11 @@ func NewSource(mtas []string, now time.Time) *Source {
 // Line counts a line and what it told; labels has the labels of each event.
 func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Time) {
 	s.lastLine = now
-	add(s.lines, r.Outcome, 1, now)
+	outcome := r.Outcome
+	if len(r.Events) == 1 && r.Events[0].Kind == logparse.LostLines {
+		outcome = logparse.Foreign // the logger's own line
+	}
+	add(s.lines, outcome, 1, now)
 	if r.Outcome == logparse.NotUnderstood {
 		add(s.notUnderstood, Shape{r.MTA, r.Shape}, 1, now)
 	}
@@ -159,12 +168,16 @@ func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels
 	}
 }
 
-// program returns the label of a syslog identifier.
+// program returns the label of a syslog identifier. Any local user can log under
+// any identifier, so one that is no reasonable label is other.
 func (s *Source) program(identifier []byte) string {
+	if len(identifier) == 0 {
+		return none
+	}
 	if p, ok := s.programs[string(identifier)]; ok {
 		return p
 	}
-	if len(s.programs) == maxPrograms {
+	if len(s.programs) == maxPrograms || len(identifier) > maxProgram || !utf8.Valid(identifier) {
 		return other
 	}
 	p := string(identifier)

@@ -127,7 +127,11 @@ func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labe
 	}
 	s.Line(&r, []classify.Labels{l}, later)
 	w.event(&e, l)
-	w.lines[logparse.Told]++
+	if e.Kind == logparse.LostLines {
+		w.lines[logparse.Foreign]++ // the logger's own line
+	} else {
+		w.lines[logparse.Told]++
+	}
 }
 
 // TestSumsAgree feeds random events, of few labels with some seeds and of so

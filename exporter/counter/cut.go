@@ -62,7 +62,7 @@ func Restore(c *Cut, mtas []string, now time.Time) *Source {
 	}
 	for _, detail := range []map[Detail]Count{c.SentDetail, c.ReceivedDetail} {
 		for key := range detail {
-			if key.Program != other {
+			if key.Program != other && key.Program != none {
 				s.programs[key.Program] = key.Program
 			}
 		}

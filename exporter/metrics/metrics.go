@@ -68,7 +68,7 @@ var (
 
 var (
 	up             = selfDesc("source_up", "Whether the source can be read.")
-	lines          = selfDesc("source_lines_total", "Lines read, by what they were: reply, other lines of an MTA, foreign programs', not understood.", "result")
+	lines          = selfDesc("source_lines_total", "Lines read, by what they told: a reply, refusal or delivery; other things of an MTA; foreign programs; not understood.", "result")
 	readBytes      = selfDesc("source_read_bytes_total", "Bytes read.")
 	behind         = selfDesc("source_behind_bytes", "Bytes that are written and not read yet.")
 	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "When the source was last read to its end after it had not been, in seconds since 1970.")

@@ -45,7 +45,7 @@ type Pipeline struct {
 // New returns a pipeline for a configuration, which goes on from the payload of
 // a state file if there is one. It reads nothing before Run.
 func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger, file *state.File, payload []byte) (*Pipeline, error) {
-	p := &Pipeline{logger: logger, commits: commits{file: file}}
+	p := &Pipeline{logger: logger, commits: commits{file: file}, pruned: time.Now()}
 	var positions []follow.Position
 	if payload != nil {
 		var err error
@@ -196,7 +196,7 @@ func (p *Pipeline) log(err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			p.logger.Info("waiting for a log that does not exist yet", "err", err)
 		} else {
-			p.logger.Warn("reading a log", "err", err)
+			p.logger.Warn("reading a source", "err", err)
 		}
 	}
 }

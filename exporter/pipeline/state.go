@@ -39,6 +39,8 @@ func (p *Pipeline) save(cut *Cut) *saved {
 	s := &saved{Positions: p.follower.Positions()}
 	for i, source := range p.sources {
 		c := &cut.Sources[i]
+		counts := *c.Cut // the sums can be made again
+		counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
 		parsers := map[string]savedParser{}
 		for path, parser := range source.parsers {
 			// Of a Parser that could not be saved the next one remembers nothing.
@@ -46,7 +48,7 @@ func (p *Pipeline) save(cut *Cut) *saved {
 				parsers[path] = savedParser{state, parser.used}
 			}
 		}
-		s.Sources = append(s.Sources, savedSource{source.name, c.Cut, c.Stats, c.CaughtUp, parsers, source.position()})
+		s.Sources = append(s.Sources, savedSource{source.name, &counts, c.Stats, c.CaughtUp, parsers, source.position()})
 	}
 	return s
 }

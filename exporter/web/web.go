@@ -48,12 +48,12 @@ func (o Options) metrics(w http.ResponseWriter, r *http.Request) {
 // commitTime is how long a scrape waits at most for its counts to be durable:
 // two seconds, or half of what Prometheus says that it waits for the answer.
 func commitTime(r *http.Request) time.Duration {
-	const most = 2 * time.Second
+	const least, most = 100 * time.Millisecond, 2 * time.Second
 	seconds, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64)
-	if err != nil || seconds <= 0 || seconds > 2*most.Seconds() {
+	if err != nil || !(seconds > 0 && seconds <= 2*most.Seconds()) { // NaN too
 		return most
 	}
-	return time.Duration(seconds / 2 * float64(time.Second))
+	return max(least, time.Duration(seconds/2*float64(time.Second)))
 }
 
 // NewHandler returns the handler of all paths.
