@@ -32,6 +32,14 @@ func repeatedMessage(message []byte) ([]byte, int) {
 	return bytes.TrimPrefix(rest[:len(rest)-1], []byte(" ")), n
 }
 
+// LostLinesOf returns how many lines a logger says in line that it dropped, and
+// which logger; 0 for any other line. It is for logs that hold the logger's own
+// messages and are read for nothing else.
+func LostLinesOf(line []byte) (n int, logger string) {
+	env := parseSyslog(line)
+	return lostLines(&env)
+}
+
 // lostLines returns how many lines a logger says it dropped, and which logger:
 //
 //	rsyslogd: imuxsock[pid: 15723, name: logger]: 237 messages lost due to rate-limiting (400 allowed within 2 seconds)

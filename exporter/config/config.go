@@ -68,6 +68,10 @@ type Source struct {
 	MTA     string   `yaml:"mta"`   // auto or the name of a parser
 	Start   string   `yaml:"start"` // End or Beginning; of files and the journal
 
+	// LossNotices are other logs, paths or globs, in which the logger of this
+	// source's lines says that it dropped some.
+	LossNotices []string `yaml:"loss_notices"`
+
 	// AllowNetworks is Allow, masked and never IPv4-mapped.
 	AllowNetworks []netip.Prefix `yaml:"-"`
 }
@@ -292,12 +296,25 @@ func (c *Config) checkKind(i int) error {
 		}
 		s.AllowNetworks = append(s.AllowNetworks, prefix)
 	}
+	for j := range s.LossNotices {
+		if err := c.checkFile(field(fmt.Sprintf("loss_notices[%d]", j)), &s.LossNotices[j]); err != nil {
+			return err
+		}
+	}
 	if s.File == "" {
 		return nil
 	}
-	s.File = filepath.Clean(s.File)
-	if _, err := filepath.Match(s.File, ""); err != nil {
-		return c.Errorf(field("file"), "%q is not a valid glob; close the [ or write \\[ for the character itself", s.File)
+	return c.checkFile(field("file"), &s.File)
+}
+
+// checkFile checks a path or glob and makes it clean.
+func (c *Config) checkFile(field string, file *string) error {
+	if *file == "" {
+		return c.Errorf(field, "empty; name a log or remove it")
+	}
+	*file = filepath.Clean(*file)
+	if _, err := filepath.Match(*file, ""); err != nil {
+		return c.Errorf(field, "%q is not a valid glob; close the [ or write \\[ for the character itself", *file)
 	}
 	return nil
 }

@@ -62,9 +62,9 @@ var badFiles = map[string]string{
 	"type_sources_mapping":         `config.yaml:2: sources: want a list ("- value" lines, or [value, value]), not a mapping`,
 	"unknown_anchor":               `config.yaml:2: not valid YAML: unknown anchor 'mail' referenced; check indentation, quotes and brackets here and above`,
 	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
-	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start`,
+	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices`,
 	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
-	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start`,
+	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices`,
 	"unknown_field_statefile":      `config.yaml:1: statefile: unknown field; the fields here are state, internal_networks, sources, providers, reasons`,
 	"two_kinds":                    `config.yaml:4: sources[0].syslog: a source has one of file, journal, syslog and stdin, and this one has file and syslog; make two sources of it`,
 	"allow_without_syslog":         `config.yaml:4: sources[0].allow: only for syslog; remove it`,
@@ -74,6 +74,7 @@ var badFiles = map[string]string{
 	"stdin_text":                   `config.yaml:3: sources[0].stdin: want true or false, not "yes please"`,
 	"journal_text":                 "config.yaml:3: sources[0].journal: want a mapping (\"field: value\" lines), not \"mail\"",
 	"state_empty":                  `config.yaml:1: state: empty; name a file, or write "" to keep no state`,
+	"loss_notices_glob":            `config.yaml:4: sources[0].loss_notices[0]: "/var/log/[a" is not a valid glob; close the [ or write \[ for the character itself`,
 	"state_list":                   `config.yaml:1: state: want a single value, not a list`,
 }
 
@@ -137,7 +138,7 @@ func TestLoad(t *testing.T) {
 					Name: "relays", Syslog: "tcp://0.0.0.0:5514", Allow: []string{"192.0.2.0/24"}, MTA: "postfix", Start: End,
 					AllowNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 				},
-				{Name: "pipe", Stdin: true, MTA: "auto", Start: End},
+				{Name: "pipe", Stdin: true, MTA: "auto", Start: End, LossNotices: []string{"/var/log/syslog"}},
 			},
 		},
 		"testdata/good/stateless.yaml": {
@@ -155,7 +156,9 @@ func TestLoad(t *testing.T) {
 				netip.MustParsePrefix("192.0.2.0/24"),
 				netip.MustParsePrefix("2001:db8::25/128"),
 			},
-			Sources:   []Source{{Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End}},
+			Sources: []Source{{
+				Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End, LossNotices: []string{"/var/log/syslog"},
+			}},
 			Providers: map[string][]string{"mycorp": {".mail.mycorp.example"}},
 			Reasons:   []Reason{{Reason: "policy", Pattern: "my (house|local) rule"}},
 		},

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"smtp_reply_exporter/logparse"
 )
 
 // Each source that is no file counts what comes in, and goes on over a reload
@@ -75,4 +77,18 @@ func (h *host) dial(network, address string) net.Conn {
 		h.Fatal(err)
 	}
 	return c
+}
+
+// What the logger says in another log counts, and nothing else of that log does.
+func TestLossNotices(t *testing.T) {
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.write("syslog", "")
+	h.run("[{name: mail, file: DIR/mail.log, loss_notices: [DIR/syslog]}]\n")
+	h.write("syslog", refusals(1)+
+		"Nov 23 14:16:23 mx1 rsyslogd: imuxsock[pid: 15723, name: smtpd]: 237 messages lost due to rate-limiting (400 allowed within 2 seconds)\n")
+	h.wait("the loss", func() bool { return h.source("mail").Lost[logparse.Rsyslog].Value == 237 })
+	if n := len(h.source("mail").SentDetail); n != 0 {
+		t.Errorf("%d kinds of replies are counted from the other log", n)
+	}
 }

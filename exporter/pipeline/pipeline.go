@@ -35,6 +35,7 @@ type Pipeline struct {
 	classifier *classify.Classifier
 	sources    []*source
 	files      []*source         // those of the Follower, by its index
+	notices    []*source         // whose loss notices the Follower reads after them
 	labels     []classify.Labels // of one line
 	now        time.Time         // of the present poll
 	polled     bool
@@ -80,7 +81,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		former[s.name] = s
 	}
 	p.classifier = classifier
-	p.sources = nil
+	p.sources, p.files, p.notices = nil, nil, nil
 	var files []follow.Source
 	for i := range cfg.Sources {
 		sc := &cfg.Sources[i]
@@ -106,10 +107,17 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		if s.feed == nil {
 			s.file = len(files)
 			files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
-			p.files = append(p.files[:s.file], s)
+			p.files = append(p.files, s)
 		}
 		p.sources = append(p.sources, s)
 		p.logger.Info("reading", "name", sc.Name, "from", sc.String())
+	}
+	// Last, since a file belongs to the first that has it.
+	for i := range cfg.Sources {
+		for _, log := range cfg.Sources[i].LossNotices {
+			files = append(files, follow.Source{Path: log})
+			p.notices = append(p.notices, p.sources[i])
+		}
 	}
 	if p.follower != nil {
 		p.follower.Close()
@@ -169,6 +177,12 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 
 // line counts one line of a file.
 func (p *Pipeline) line(line follow.Line) {
+	if i := line.Source - len(p.files); i >= 0 {
+		if n, logger := logparse.LostLinesOf(line.Text); n > 0 {
+			p.notices[i].counts.Lost(logger, n, p.now)
+		}
+		return
+	}
 	s := p.files[line.Source]
 	result := s.parser(line.Path, p.now).Parse(line.Text)
 	p.count(s, &result)
