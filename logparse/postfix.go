@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"math/rand/v2"
+)
 
 // Postfix logs by syslog or postlogd. What is known here was read in the source
 // of Postfix 3.7; the files named in comments are there.
@@ -24,11 +27,13 @@ var postfixShapes = []string{
 
 // postfix is what is remembered between the lines of a log.
 type postfix struct {
+	seed     hash
 	sessions table[session] // by process; of postscreen by client
 	messages table[hash]    // queue id to the session of smtpd that it came from
 }
 
 func (p *postfix) init() {
+	p.seed = hash(rand.Uint64())
 	p.sessions = newTable[session](4096)
 	p.messages = newTable[hash](8192)
 }
@@ -128,7 +133,7 @@ func (l *postfixLine) parse(message []byte) (shape string) {
 	if l.service == "" {
 		l.service = guessService(message)
 	}
-	l.process = hashSeed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
+	l.process = l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
 	switch l.service {
 	case "smtp", "lmtp":
 		return l.client(message)
@@ -216,4 +221,4 @@ func cutQueueID(b []byte) (id, rest []byte) {
 // messageKey is the key of a queue id. The instance is no part of it: smtpd may
 // log under a name of its own (-o syslog_name=submission), and two instances do
 // not use the same id at the same time, which holds a time and an inode.
-func (l *postfixLine) messageKey(id []byte) hash { return hashSeed.add(l.env.Host).add(id) }
+func (l *postfixLine) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }

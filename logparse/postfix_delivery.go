@@ -129,7 +129,7 @@ func (l *postfixLine) delivery(id, b []byte) (shape string) {
 	// after end of data. RCPT, and end of data in LMTP, have an answer for each.
 	one := e.Command != Rcpt && (l.service == "smtp" || e.Command != EndOfData)
 	s := l.session()
-	delivered := hashSeed.add(id).add(relay).add(delays).add(text)
+	delivered := l.seed.add(id).add(relay).add(delays).add(text)
 	e.Repeat = one && s.Delivered == delivered || l.shownByTranscript(name, addr)
 	s.Delivered = delivered
 	l.emit(e)

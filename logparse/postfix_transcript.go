@@ -148,7 +148,7 @@ func (l *postfixLine) clientTranscript(message []byte) {
 		return
 	}
 	s := l.session()
-	if peer := hashSeed.add(name).add(addr); s.Peer != peer {
+	if peer := l.seed.add(name).add(addr); s.Peer != peer {
 		s.transcript = transcript{Peer: peer}
 	}
 	if message[0] == '>' {
@@ -185,7 +185,7 @@ func (l *postfixLine) clientVerbose(message []byte) {
 // shownByTranscript tells whether the dialogue with a server is logged.
 func (l *postfixLine) shownByTranscript(name, addr []byte) bool {
 	s := l.session()
-	return s.Logged && s.Peer == hashSeed.add(name).add(addr)
+	return s.Logged && s.Peer == l.seed.add(name).add(addr)
 }
 
 // shown tells whether the dialogue with the client is logged.

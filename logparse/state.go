@@ -21,6 +21,7 @@ func (p *Parser) MarshalBinary() ([]byte, error) {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(p.postfix.seed))
 	if b, err = p.postfix.sessions.append(b); err != nil {
 		return nil, err
 	}
@@ -41,8 +42,12 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 		}
 		parts[i], b = append([]byte(nil), b[:n]...), b[n:]
 	}
+	if len(b) < 8 {
+		return errState
+	}
 	var fresh postfix
 	fresh.init()
+	fresh.seed, b = hash(binary.LittleEndian.Uint64(b)), b[8:]
 	b, err := fresh.sessions.read(b)
 	if err != nil {
 		return err
