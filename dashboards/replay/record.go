@@ -28,9 +28,9 @@ type Scrape struct {
 
 // Record plays logs, which are whole lines, by the name of their source in equal parts
 // through the exporter at the path exporter. It returns the scrape before the first part and the one after
-// each. Files are made in dir.
+// each. Files are made in dir. A source of syslog messages, relay, gets none: only such ones have all families.
 func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, parts int) (scrapes []Scrape, err error) {
-	config := fmt.Sprintf("state: %q\nsources:\n", filepath.Join(dir, "state"))
+	config := fmt.Sprintf("state: %q\nsources:\n  - {name: relay, syslog: %q}\n", filepath.Join(dir, "state"), "unix://"+filepath.Join(dir, "relay"))
 	files := map[string]*os.File{}
 	for name := range logs {
 		f, err := os.Create(filepath.Join(dir, name+".log"))
