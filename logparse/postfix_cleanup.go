@@ -101,8 +101,7 @@ func (l *postfixLine) emitEndOfData(id []byte, e Event) {
 		return
 	}
 	s := l.sessions.put(uint64(*process))
-	l.explain(s, EndOfData)
-	s.DataLost += uint32(l.count)
+	l.refuse(s, EndOfData)
 	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
 	e.Repeat = s.shownNext()
 	e.Authenticated = s.Authenticated

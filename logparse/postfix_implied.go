@@ -133,10 +133,7 @@ func (r *impliedReply) event() Event {
 // emitImplied adds a reply that comes after its line.
 func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 	s := l.session()
-	l.explain(s, r.command)
-	if r.command == EndOfData {
-		s.DataLost += uint32(l.count)
-	}
+	l.refuse(s, r.command)
 	if addr == nil {
 		addr = s.address()
 	}
@@ -168,9 +165,7 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 		}
 		where, size, content := bytes.Cut(where, []byte(" ("))
 		if content = content && bytes.HasSuffix(size, []byte(" bytes)")); content && string(where) == "DATA" {
-			s := l.session()
-			s.DataLost += uint32(l.count)
-			l.explain(s, Data)
+			l.refuse(l.session(), EndOfData)
 		}
 		if r.reply == nil {
 			return true

@@ -104,10 +104,7 @@ func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
 		l.emit(e)
 		return ""
 	}
-	l.explain(s, e.Command)
-	if e.Command == EndOfData {
-		s.DataLost += uint32(l.count)
-	}
+	l.refuse(s, e.Command)
 	s.Told = true
 	l.emit(e)
 	return ""
@@ -209,8 +206,7 @@ func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
 		// message, and tells so in a line of its own.
 		return ""
 	} else {
-		s.DataLost += uint32(l.count)
-		l.explain(s, Data)
+		l.refuse(s, EndOfData)
 	}
 	l.emit(e)
 	return ""
@@ -269,6 +265,14 @@ func (l *postfixLine) explain(s *session, c Command) {
 		c = Data
 	}
 	s.Explained[c] += uint32(l.count)
+}
+
+// refuse explains a refused command, and for content that it had its 354.
+func (l *postfixLine) refuse(s *session, c Command) {
+	l.explain(s, c)
+	if c == EndOfData {
+		s.DataLost += uint32(l.count)
+	}
 }
 
 func (s *session) setClient(addr []byte) {
