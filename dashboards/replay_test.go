@@ -133,7 +133,7 @@ func checkNames(t *testing.T, promql string, known map[string][]string) {
 // unpack returns a log of the corpus.
 func unpack(t *testing.T, name string) []byte {
 	t.Helper()
-	f, err := os.Open("../logparse/testdata/corpus/" + name + ".log.gz")
+	f, err := os.Open("../logparse/testdata/corpus/postfix/" + name + ".log.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,9 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// BenchmarkPostfix parses logs of the corpus; BenchmarkScanner does no more
+// BenchmarkParser parses the logs of the corpus; BenchmarkScanner does no more
 // than find the line ends of the same bytes, for comparison.
-func BenchmarkPostfix(b *testing.B) {
+func BenchmarkParser(b *testing.B) {
 	benchmarkLogs(b, func() func(line []byte) {
 		p := logparse.NewParser()
 		return func(line []byte) { p.Parse(line) }
@@ -22,7 +22,7 @@ func BenchmarkScanner(b *testing.B) {
 }
 
 func benchmarkLogs(b *testing.B, reader func() func(line []byte)) {
-	for _, name := range []string{"syslog-traditional", "hard-cases", "journal-json", "transcript-verbose"} {
+	for _, name := range corpora(b) {
 		b.Run(name, func(b *testing.B) {
 			log := readCorpus(b, name+".log")
 			read := reader()

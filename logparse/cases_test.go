@@ -119,20 +119,33 @@ func testCases(t *testing.T, pattern string, show func(logparse.Result) string) 
 	}
 }
 
-// allCases returns the cases of all files.
-func allCases(t testing.TB) (all []logCase) {
-	files, err := filepath.Glob("testdata/*/*.txt")
+// casesOf returns the cases of an MTA.
+func casesOf(t testing.TB, mta string) (cases []logCase) {
+	files, err := filepath.Glob("testdata/" + mta + "/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		_, cases := readCases(t, file)
-		all = append(all, cases...)
+		_, some := readCases(t, file)
+		cases = append(cases, some...)
+	}
+	return cases
+}
+
+// allCases returns the cases of all files.
+func allCases(t testing.TB) (all []logCase) {
+	for _, folder := range append(logparse.MTAs(), "envelope") {
+		all = append(all, casesOf(t, folder)...)
 	}
 	return all
 }
 
-func TestPostfix(t *testing.T) { testCases(t, "testdata/postfix/*.txt", showResult) }
+// TestLines tests the cases of each MTA, in the folder of its name.
+func TestLines(t *testing.T) {
+	for _, mta := range logparse.MTAs() {
+		t.Run(mta, func(t *testing.T) { testCases(t, "testdata/"+mta+"/*.txt", showResult) })
+	}
+}
 
 func TestEnvelope(t *testing.T) { testCases(t, "testdata/envelope/*.txt", showEnvelope) }
 

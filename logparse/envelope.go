@@ -32,7 +32,7 @@ func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 		return Envelope{}, true
 	}
 	if line[0] == '{' && u.json.parse(line) {
-		return u.unwrapJSON()
+		return u.unwrapJSON(line)
 	}
 	if at, rest, ok := cutRFC3339(line); ok {
 		if stream, final, message, ok := cutCRI(rest); ok {
@@ -100,19 +100,22 @@ func parseSyslog(b []byte) (env Envelope) {
 		}
 		return env
 	}
-	env.Time = at
 	rest = bytes.TrimLeft(rest, " ")
-	if parseTag(rest, &env) { // some formats leave out the host
-		return env
-	}
-	host, rest, ok := bytes.Cut(rest, []byte(" "))
-	if !ok {
-		return env
-	}
-	env.Host = host
-	if !parseTag(bytes.TrimLeft(rest, " "), &env) {
+	host, tagged, _ := bytes.Cut(rest, []byte(" "))
+	switch {
+	case parseTag(rest, &env): // some formats leave out the host
+	case parseTag(bytes.TrimLeft(tagged, " "), &env):
+		env.Host = host
+	default:
 		env.Message = rest
 	}
+	// Logs of an MTA's own have no tag, but words that look like one:
+	//
+	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
+	if env.PID == nil && at.separated() {
+		env = Envelope{Message: rest}
+	}
+	env.Time = at
 	return env
 }
 

@@ -2,7 +2,6 @@ package logparse_test
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -89,33 +88,32 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-const fuzzedEnvelope = "Nov 23 14:16:23 mx1 "
-
-// FuzzPostfix parses the lines of a session, since lines meet what the ones
-// before them left. They begin with the program: "postfix/smtpd[699]: ...".
-func FuzzPostfix(f *testing.F) {
-	seed := func(log [][]byte) {
-		var session strings.Builder
-		for _, line := range log {
-			if _, tagged, ok := bytes.Cut(line, []byte(" mx1 ")); ok {
-				fmt.Fprintf(&session, "%s\n", tagged)
+// fuzzMTA parses the lines of a session, since lines meet what the ones before
+// them left.
+func fuzzMTA(f *testing.F, mta string) {
+	for _, c := range casesOf(f, mta) {
+		f.Add(string(bytes.Join(c.lines(f), []byte("\n"))))
+	}
+	for _, name := range corpora(f) {
+		if strings.HasPrefix(name, mta+"/") {
+			log := lines(readCorpus(f, name+".log"))
+			for session := range slices.Chunk(log[:min(len(log), 1000)], 20) {
+				f.Add(string(bytes.Join(session, []byte("\n"))))
 			}
 		}
-		f.Add(session.String())
-	}
-	for _, c := range allCases(f) {
-		seed(c.lines(f))
-	}
-	for log := range slices.Chunk(lines(readCorpus(f, "syslog-traditional.log"))[:2000], 20) {
-		seed(log)
 	}
 	f.Fuzz(func(t *testing.T, session string) {
-		p := logparse.NewParser()
+		p := logparse.NewParserFor(mta)
 		for line := range strings.Lines(session) {
-			line := []byte(fuzzedEnvelope + strings.TrimSuffix(line, "\n"))
+			line := []byte(strings.TrimSuffix(line, "\n"))
+			before := bytes.Clone(line)
 			r := p.Parse(line)
-			check(t, line, &r)
-			if m := r.Envelope.Message; bytes.HasPrefix(m, []byte("message repeated ")) || bytes.HasPrefix(m, []byte("disconnect from ")) {
+			check(t, before, &r)
+			if !bytes.Equal(line, before) {
+				t.Errorf("%q was written to", before)
+			}
+			m := r.Envelope.Message
+			if bytes.HasPrefix(m, []byte("message repeated ")) || bytes.HasPrefix(m, []byte("disconnect from ")) {
 				continue
 			}
 			for i := range r.Events {
@@ -126,6 +124,36 @@ func FuzzPostfix(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPostfix(f *testing.F) { fuzzMTA(f, "postfix") }
+
+func FuzzCourier(f *testing.F) { fuzzMTA(f, "courier") }
+
+func FuzzDMA(f *testing.F) { fuzzMTA(f, "dma") }
+
+func FuzzESA(f *testing.F) { fuzzMTA(f, "cisco_esa") }
+
+func FuzzExchange(f *testing.F) { fuzzMTA(f, "exchange") }
+
+func FuzzExim(f *testing.F) { fuzzMTA(f, "exim") }
+
+func FuzzHaraka(f *testing.F) { fuzzMTA(f, "haraka") }
+
+func FuzzHMailServer(f *testing.F) { fuzzMTA(f, "hmailserver") }
+
+func FuzzKumoMTA(f *testing.F) { fuzzMTA(f, "kumomta") }
+
+func FuzzMaddy(f *testing.F) { fuzzMTA(f, "maddy") }
+
+func FuzzMsmtp(f *testing.F) { fuzzMTA(f, "msmtp") }
+
+func FuzzOpenSMTPD(f *testing.F) { fuzzMTA(f, "opensmtpd") }
+
+func FuzzPowerMTA(f *testing.F) { fuzzMTA(f, "powermta") }
+
+func FuzzQmail(f *testing.F) { fuzzMTA(f, "qmail") }
+
+func FuzzSendmail(f *testing.F) { fuzzMTA(f, "sendmail") }
 
 func FuzzParseReply(f *testing.F) {
 	for _, test := range replyTests {

@@ -1,7 +1,10 @@
 package logparse_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,77 +13,54 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// imitable are lines in which a stranger's words, %s, stand as Postfix writes
-// them. Lines with a %q have them as a quoted string of an address (RFC 5321
-// §4.1.2), those with a %h as a HELO name.
-var imitable = []string{
-	"postfix/smtp[699]: 4BD8F1A2C3: to=<%q@dest.example>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, " +
-		"status=deferred (connect to mx.dest.example[192.0.2.10]:25: Connection refused)",
-	"postfix/smtp[699]: 4BD8F1A2C3: to=<ann@dest.example>, orig_to=<%q@src.example>, relay=mx.dest.example[192.0.2.10]:25, delay=1, " +
-		"delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx.dest.example[192.0.2.10] said: 550 5.1.1 %s (in reply to RCPT TO command))",
-	"postfix/smtp[699]: 4BD8F1A2C3: to=<ann@dest.example>, relay=mx.dest.example[192.0.2.10]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, " +
-		"status=sent (250 2.0.0 %s)",
-	"postfix/smtp[699]: 4BD8F1A2C3: to=<ann@dest.example>, relay=mx.dest.example[192.0.2.10]:25, delay=1, delays=0/0/1/0, dsn=4.7.0, " +
-		"status=deferred (host mx.dest.example[192.0.2.10] refused to talk to me: 421 4.7.0 %s)",
-	"postfix/smtp[699]: 4BD8F1A2C3: to=<ann@dest.example>, relay=smart.example[192.0.2.20]:587, delay=1, delays=0/0/1/0, dsn=4.7.8, " +
-		"status=deferred (SASL authentication failed; server smart.example[192.0.2.20] said: 535 5.7.8 %s)",
-	"postfix/smtp[699]: 4BD8F1A2C3: host mx.dest.example[192.0.2.10] said: 451 4.7.1 %s (in reply to end of DATA command)",
-	"postfix/error[700]: 4BD8F1A2C3: to=<%q@dest.example>, relay=none, delay=1, delays=0/0/0/0, dsn=4.7.1, status=deferred " +
-		"(delivery temporarily suspended: host mx.dest.example[192.0.2.10] said: 451 4.7.1 %s (in reply to RCPT TO command))",
-	"postfix/local[700]: 4BD8F1A2C3: to=<%q@dest.example>, relay=local, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (delivered to command: %s)",
-	"postfix/smtpd[698]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <%q@dest.example>: Relay access denied; " +
-		"from=<%q@src.example> to=<%q@dest.example> proto=ESMTP helo=<%h>",
-	"postfix/submission/smtpd[698]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <%q@dest.example>: Relay access denied; " +
-		"from=<%q@src.example> to=<%q@dest.example> proto=ESMTP helo=<%h>",
-	"postfix/smtpd[698]: NOQUEUE: reject: MAIL from unknown[192.0.2.7]: 450 4.1.8 <%q@src.example>: Sender address rejected: %s; " +
-		"from=<%q@src.example> proto=ESMTP helo=<%h>",
-	"postfix/smtpd[698]: NOQUEUE: reject_warning: RCPT from unknown[192.0.2.7]: 554 5.7.1 <%q@dest.example>: no; from=<%q@src.example>",
-	"postfix/smtpd[698]: improper command pipelining after EHLO from unknown[192.0.2.7]: %s",
-	"postfix/smtpd[698]: warning: non-SMTP command from unknown[192.0.2.7]: %s",
-	"postfix/smtpd[698]: warning: Illegal address syntax from unknown[192.0.2.7] in MAIL command: %s",
-	"postfix/smtpd[698]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: %s, sasl_username=%s",
-	"postfix/smtpd[698]: 4BD8F1A2C3: client=unknown[192.0.2.7], sasl_method=PLAIN, sasl_username=%s",
-	"postfix/smtpd[698]: < unknown[192.0.2.7]: %s",
-	"postfix/smtpd[698]: > unknown[192.0.2.7]: 550 5.1.1 <%q@dest.example>: %s",
-	"postfix/smtp[699]: < mx.dest.example[192.0.2.10]:25: 250 2.0.0 %s",
-	"postfix/smtp[699]: > mx.dest.example[192.0.2.10]:25: RCPT TO:<%q@dest.example>",
-	"postfix/postscreen[697]: PREGREET 14 after 0.02 from [192.0.2.7]:4711: %s",
-	"postfix/postscreen[697]: COMMAND PIPELINING from [192.0.2.7]:4711 after MAIL: %s",
-	"postfix/postscreen[697]: NON-SMTP COMMAND from [192.0.2.7]:4711 after CONNECT: %s",
-	"postfix/postscreen[697]: NOQUEUE: reject: RCPT from [192.0.2.7]:4711: 550 5.7.1 Service unavailable; client [192.0.2.7] blocked; " +
-		"from=<%s>, to=<%s>, proto=ESMTP, helo=<%s>",
-	"postfix/smtpd[698]: 4BD8F1A2C3: client=unknown[192.0.2.7]\n" +
-		"postfix/cleanup[705]: 4BD8F1A2C3: reject: header Subject: %s from unknown[192.0.2.7]; from=<%q@src.example> " +
-		"to=<%q@dest.example> proto=ESMTP helo=<%h>: 5.7.1 message content rejected",
-	"postfix/smtpd[698]: 4BD8F1A2C3: client=unknown[192.0.2.7]\n" +
-		"postfix/cleanup[705]: 4BD8F1A2C3: warning: header Subject: %s from unknown[192.0.2.7]; from=<%q@src.example>: noted",
-	"postfix/smtpd[698]: 4BD8F1A2C3: client=unknown[192.0.2.7]\n" +
-		"postfix/cleanup[705]: 4BD8F1A2C3: milter-reject: END-OF-MESSAGE from unknown[192.0.2.7]: 5.7.1 Command rejected; " +
-		"from=<%q@src.example> to=<%q@dest.example> proto=ESMTP helo=<%h>",
-	"postfix/cleanup[705]: 4BD8F1A2C3: message-id=<%s>",
-	"postfix/qmgr[600]: 4BD8F1A2C3: from=<%q@src.example>, size=7, nrcpt=1 (queue active)",
-	"policyd[706]: %s",
-	"opendkim[706]: 4BD8F1A2C3: %s",
+// imitable returns the lines of testdata/imitation, in which a stranger's words
+// stand as an MTA writes them:
+//
+//	%s  with question marks for control characters
+//	%q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
+//	%h  so, as a HELO name: also with question marks for blanks and <>()\";@
+//	%w  so, as one word: also with question marks for blanks
+//	%j  within a string of JSON
+//	%c  within a quoted field of CSV (RFC 4180)
+//
+// Lines that belong together stand together, with an empty line after them.
+func imitable(t testing.TB) (groups []string) {
+	files, err := filepath.Glob("testdata/imitation/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for group := range strings.SplitSeq(string(text), "\n\n") {
+			if !strings.HasPrefix(group, "#") {
+				groups = append(groups, group)
+			}
+		}
+	}
+	return groups
 }
 
-// imitate returns the lines with a stranger's words in them. Postfix writes
-// control characters as question marks (util/printable.c), and in a HELO name
-// those with a meaning too (smtpd.c, NEUTER_CHARACTERS).
-func imitate(lines, words string) string {
-	words = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, words)
-	helo := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(` <>()\";@`, r) {
-			return '?'
-		}
-		return r
-	}, words)
-	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(words) + `"`
-	return strings.NewReplacer("%s", words, "%q", quoted, "%h", helo).Replace(lines)
+// imitate returns the lines with a stranger's words in them.
+func imitate(t testing.TB, lines, words string) string {
+	without := func(words, some string) string {
+		return strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f || strings.ContainsRune(some, r) {
+				return '?'
+			}
+			return r
+		}, words)
+	}
+	inJSON, err := json.Marshal(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printable := without(words, "")
+	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable) + `"`
+	return strings.NewReplacer("%s", printable, "%q", quoted, "%h", without(words, ` <>()\";@`), "%w", without(words, " "),
+		"%j", string(inJSON[1:len(inJSON)-1]), "%c", strings.ReplaceAll(printable, `"`, `""`)).Replace(lines)
 }
 
 // tellWithoutText returns what lines tell but for the texts of replies.
@@ -88,7 +68,7 @@ func tellWithoutText(lines string) string {
 	p := logparse.NewParser()
 	var b strings.Builder
 	for line := range strings.Lines(lines) {
-		r := p.Parse([]byte("Nov 23 14:16:23 mx1 " + strings.TrimSuffix(line, "\n")))
+		r := p.Parse([]byte(strings.TrimSuffix(line, "\n")))
 		for i := range r.Events {
 			e := r.Events[i]
 			e.Text = nil
@@ -116,11 +96,12 @@ func FuzzImitation(f *testing.F) {
 	} {
 		f.Add(words)
 	}
+	groups := imitable(f)
 	f.Fuzz(func(t *testing.T, words string) {
-		for _, lines := range imitable {
-			want, got := tellWithoutText(imitate(lines, "words")), tellWithoutText(imitate(lines, words))
+		for _, lines := range groups {
+			want, got := tellWithoutText(imitate(t, lines, "words")), tellWithoutText(imitate(t, lines, words))
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s\n(-harmless +imitation):\n%s", imitate(lines, words), diff)
+				t.Errorf("%s\n(-harmless +imitation):\n%s", imitate(t, lines, words), diff)
 			}
 		}
 	})

@@ -1,5 +1,7 @@
 package logparse
 
+import "math/rand/v2"
+
 // Outcome says what became of a line.
 type Outcome uint8
 
@@ -27,22 +29,11 @@ func Outcomes() []Outcome { return []Outcome{Foreign, Other, Told, NotUnderstood
 // of Parse.
 type Result struct {
 	Outcome Outcome
-	MTA     string // "postfix"; "" for foreign lines
+	MTA     string // one of MTAs or a Format's name; "" for foreign lines
 	// Shape names the form that was not understood, one of Shapes.
 	Shape    string
 	Envelope Envelope
 	Events   []Event
-}
-
-// MTAs returns the names of the MTAs whose logs are understood.
-func MTAs() []string { return []string{postfixName} }
-
-// Shapes returns the forms of an MTA's lines that can be not understood.
-func Shapes(mta string) []string {
-	if mta == postfixName {
-		return postfixShapes
-	}
-	return nil
 }
 
 // A Parser reads the lines of one log in their order and remembers, in bounded
@@ -50,15 +41,29 @@ func Shapes(mta string) []string {
 // depend on the lines alone, and it is not safe for concurrent use.
 type Parser struct {
 	unwrapper unwrapper
-	postfix   postfix
-	line      postfixLine // here, since a line of its own would be allocated
-	events    []Event
+	grammars  [numMTAs]grammar
+	only      mta // the one whose lines are read; noMTA for all
+	line      *line
 }
 
-// NewParser returns a parser for lines of any known MTA.
+// NewParser returns a parser for lines of any known MTA, which may stand mixed
+// in one log.
 func NewParser() *Parser {
-	p := &Parser{events: make([]Event, 0, 32)}
-	p.postfix.init()
+	p := &Parser{
+		unwrapper: unwrapper{json: newEnvelopeObject()},
+		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+	}
+	for m := range mtas {
+		p.grammars[m] = mtas[m].grammar(p.line)
+	}
+	return p
+}
+
+// NewParserFor is NewParser for the lines of one of MTAs; those of others are
+// Foreign. It panics on another name.
+func NewParserFor(name string) *Parser {
+	p := NewParser()
+	p.only = mtaNamed(name)
 	return p
 }
 
@@ -75,26 +80,19 @@ func (p *Parser) Parse(line []byte) Result {
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off,
 // such as an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) Result {
-	p.events = p.events[:0]
+	l := p.line
+	l.env, l.events, l.count = env, l.events[:0], 1
 	if lost, logger := lostLines(&env); lost > 0 {
-		p.events = append(p.events, Event{Kind: LostLines, Count: lost, Logger: logger})
-		return Result{Outcome: Told, Envelope: env, Events: p.events}
+		l.emit(Event{Kind: LostLines, Count: lost, Logger: logger})
+		return Result{Outcome: Told, Envelope: env, Events: l.events}
 	}
-	service, ok := postfixService(env.Program)
-	if env.Program == nil {
-		// A bare message: only a queue id at its start makes it Postfix'.
-		id, _ := cutQueueID(env.Message)
-		ok = id != nil
-	}
-	if !ok {
+	m := ownerOf(&env)
+	if m == noMTA || p.only != noMTA && m != p.only {
 		return Result{Outcome: Foreign, Envelope: env}
 	}
-	message, count := repeatedMessage(env.Message)
-	l := &p.line
-	*l = postfixLine{postfix: &p.postfix, env: env, service: service, count: count, events: p.events}
-	shape := l.parse(message)
-	p.events = l.events
-	result := Result{MTA: postfixName, Envelope: env, Events: l.events}
+	l.message, l.count = repeatedMessage(env.Message)
+	shape := p.grammars[m].parse()
+	result := Result{MTA: mtas[m].name, Envelope: l.env, Events: l.events}
 	switch {
 	case len(l.events) > 0:
 		result.Outcome = Told
@@ -105,3 +103,25 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 	}
 	return result
 }
+
+// A line is one message while it is parsed. It lies in the Parser and is shared
+// with all grammars, since a line of its own would be allocated.
+type line struct {
+	seed    hash // of all hashes of the Parser
+	env     Envelope
+	message []byte // of env, or what the logger says was repeated
+	count   int    // how often the logger says the message came
+	events  []Event
+}
+
+// emit adds an event of the line.
+func (l *line) emit(e Event) {
+	e.Count *= l.count
+	e.Deliveries *= l.count
+	if e.Count > 0 || e.Deliveries > 0 {
+		l.events = append(l.events, e)
+	}
+}
+
+// process names the process that logged the line.
+func (l *line) process() hash { return l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID) }

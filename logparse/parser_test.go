@@ -21,7 +21,7 @@ func tell(log []byte) string {
 }
 
 func TestParseIsDeterministic(t *testing.T) {
-	for _, log := range []string{"hard-cases", "journal-json"} {
+	for _, log := range []string{"postfix/hard-cases", "postfix/journal-json"} {
 		t.Run(log, func(t *testing.T) {
 			b := readCorpus(t, log+".log")
 			if diff := cmp.Diff(tell(b), tell(b)); diff != "" {
@@ -33,7 +33,7 @@ func TestParseIsDeterministic(t *testing.T) {
 
 // TestParseKeepsNothing tests that a line's memory may be used again.
 func TestParseKeepsNothing(t *testing.T) {
-	b := readCorpus(t, "hard-cases.log")
+	b := readCorpus(t, "postfix/hard-cases.log")
 	p := logparse.NewParser()
 	var got strings.Builder
 	buffer := make([]byte, 64<<10)
@@ -50,7 +50,7 @@ func TestParseKeepsNothing(t *testing.T) {
 }
 
 func TestEnvelopesTellTheSame(t *testing.T) {
-	log := readCorpus(t, "syslog-traditional.log")
+	log := readCorpus(t, "postfix/syslog-traditional.log")
 	want := tell(log)
 	for _, wrapper := range []struct {
 		name string
@@ -96,8 +96,8 @@ func TestEnvelopesTellTheSame(t *testing.T) {
 		})
 	}
 	t.Run("journalctl", func(t *testing.T) {
-		want := tell(readCorpus(t, "journal-json.log"))
-		if diff := cmp.Diff(want, tell(readCorpus(t, "journal-short-iso.log"))); diff != "" {
+		want := tell(readCorpus(t, "postfix/journal-json.log"))
+		if diff := cmp.Diff(want, tell(readCorpus(t, "postfix/journal-short-iso.log"))); diff != "" {
 			t.Errorf("(-json +short-iso):\n%s", diff)
 		}
 	})
@@ -212,7 +212,7 @@ func TestPartsWithoutEnd(t *testing.T) {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	for _, log := range []string{"hard-cases", "syslog-traditional", "journal-json", "lmtp-unix", "transcript-verbose"} {
+	for _, log := range []string{"postfix/hard-cases", "postfix/syslog-traditional", "postfix/journal-json", "postfix/lmtp-unix", "postfix/transcript-verbose"} {
 		t.Run(log, func(t *testing.T) {
 			lines := lines(readCorpus(t, log+".log"))
 			p := logparse.NewParser()
@@ -280,7 +280,7 @@ func outcomes(log []byte) map[string]int {
 // as 554 to a DATA that was pipelined behind refused recipients, but never of
 // one less, nor of another delivery or accepted message.
 func TestVerboseMovesNoOutcome(t *testing.T) {
-	verbose := readCorpus(t, "transcript-verbose.log")
+	verbose := readCorpus(t, "postfix/transcript-verbose.log")
 	p := logparse.NewParser()
 	var plain []byte
 	for _, line := range lines(verbose) {

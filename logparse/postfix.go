@@ -1,14 +1,9 @@
 package logparse
 
-import (
-	"bytes"
-	"math/rand/v2"
-)
+import "bytes"
 
 // Postfix logs by syslog or postlogd. What is known here was read in the source
 // of Postfix 3.7; the files named in comments are there.
-
-const postfixName = "postfix"
 
 // The forms of Postfix' lines that look as if they told a reply.
 const (
@@ -25,18 +20,20 @@ var postfixShapes = []string{
 	shapeDelivery, shapeReject, shapeProxy, shapeHost, shapeDisconnect, shapePostscreen, shapeContent,
 }
 
-// postfix is what is remembered between the lines of a log.
+// postfix is a line of Postfix, and what is remembered between its lines.
 type postfix struct {
-	seed     hash
+	*line
+	service  string
+	process  hash
 	sessions table[session] // by process; of postscreen by client
 	messages table[hash]    // queue id to the session of smtpd that it came from
 }
 
-func (p *postfix) init() {
-	p.seed = hash(rand.Uint64())
-	p.sessions = newTable[session](4096)
-	p.messages = newTable[hash](8192)
+func newPostfix(l *line) grammar {
+	return &postfix{line: l, sessions: newTable[session](4096), messages: newTable[hash](8192)}
 }
+
+func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages} }
 
 // A session is what lines of one process tell of its present SMTP session. Its
 // fields are exported for encoding/binary.
@@ -65,16 +62,6 @@ func (s *session) valid() bool {
 	return int(s.ClientLen) <= len(s.Client) && s.transcript.valid() && s.Proxy.valid()
 }
 
-// A postfixLine is one line while it is parsed.
-type postfixLine struct {
-	*postfix
-	env     Envelope
-	service string
-	count   int // how often the logger says the message came
-	process hash
-	events  []Event
-}
-
 // services are Postfix' daemons and commands that log.
 var services = map[string]bool{
 	"smtp": true, "lmtp": true, "smtpd": true, "postscreen": true, "cleanup": true,
@@ -91,7 +78,7 @@ var services = map[string]bool{
 // ("postfix/submission/smtpd", "mx1/relay/smtp"). It is "" where a logger cut
 // the identifier at its first slash, and where Postfix knows no such daemon.
 func postfixService(program []byte) (service string, ok bool) {
-	isPostfix := bytes.HasPrefix(program, []byte(postfixName))
+	isPostfix := bytes.HasPrefix(program, []byte("postfix"))
 	i := bytes.LastIndexByte(program, '/')
 	if i < 0 {
 		return "", isPostfix
@@ -127,13 +114,12 @@ func daemon(name []byte) string {
 	return "other"
 }
 
-// parse adds the events of a message. It returns the shape of one that looks
-// as if it told a reply and is not understood.
-func (l *postfixLine) parse(message []byte) (shape string) {
-	if l.service == "" {
+func (l *postfix) parse() (shape string) {
+	message := l.message
+	if l.service, _ = postfixService(l.env.Program); l.service == "" {
 		l.service = guessService(message)
 	}
-	l.process = l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
+	l.process = l.line.process()
 	switch l.service {
 	case "smtp", "lmtp":
 		return l.client(message)
@@ -189,16 +175,7 @@ func guessService(message []byte) string {
 }
 
 // session returns what is remembered of the process' session.
-func (l *postfixLine) session() *session { return l.sessions.put(uint64(l.process)) }
-
-// emit adds an event of the line.
-func (l *postfixLine) emit(e Event) {
-	e.Count *= l.count
-	e.Deliveries *= l.count
-	if e.Count > 0 || e.Deliveries > 0 {
-		l.events = append(l.events, e)
-	}
-}
+func (l *postfix) session() *session { return l.sessions.put(uint64(l.process)) }
 
 // cutQueueID reads "QID: " or "NOQUEUE: ": letters and digits, at most 24 with
 // room to spare (short ids are hexadecimal, long ones are base 52 with a time
@@ -221,4 +198,4 @@ func cutQueueID(b []byte) (id, rest []byte) {
 // messageKey is the key of a queue id. The instance is no part of it: smtpd may
 // log under a name of its own (-o syslog_name=submission), and two instances do
 // not use the same id at the same time, which holds a time and an inode.
-func (l *postfixLine) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }
+func (l *postfix) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }

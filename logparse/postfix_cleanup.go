@@ -5,7 +5,7 @@ import "bytes"
 // cleanup reads the lines of cleanup(8), which checks messages after smtpd has
 // taken their content. The code that smtpd then answers is not shown; messages
 // that did not come by SMTP were answered nothing at all.
-func (l *postfixLine) cleanup(message []byte) (shape string) {
+func (l *postfix) cleanup(message []byte) (shape string) {
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
 		id, rest := cutQueueID(rest)
 		for i := range impliedOfMessage {
@@ -37,7 +37,7 @@ func (l *postfixLine) cleanup(message []byte) (shape string) {
 // (cleanup_milter.c, cleanup_milter_apply()):
 //
 //	QID: milter-reject: END-OF-MESSAGE from NAME[IP]: 5.7.1 Command rejected; from=<...> ...
-func (l *postfixLine) milterRejected(id, rest []byte) (shape string) {
+func (l *postfix) milterRejected(id, rest []byte) (shape string) {
 	_, rest, ok := bytes.Cut(rest, []byte(" from "))
 	if !ok {
 		return shapeReject
@@ -74,7 +74,7 @@ func (l *postfixLine) milterRejected(id, rest []byte) (shape string) {
 // Its text, which the administrator wrote, is last, behind all that the client did:
 //
 //	QID: reject: header Subject: ... from NAME[IP]; from=<...> to=<...> proto=ESMTP helo=<...>: 5.7.1 TEXT
-func (l *postfixLine) contentRejected(id, rest []byte) (shape string) {
+func (l *postfix) contentRejected(id, rest []byte) (shape string) {
 	for i := len(rest); ; {
 		if i = bytes.LastIndex(rest[:i], []byte(": ")); i < 0 {
 			return shapeContent
@@ -95,7 +95,7 @@ func (l *postfixLine) contentRejected(id, rest []byte) (shape string) {
 
 // emitEndOfData adds smtpd's answer to the content of a message, if the message
 // came by SMTP.
-func (l *postfixLine) emitEndOfData(id []byte, e Event) {
+func (l *postfix) emitEndOfData(id []byte, e Event) {
 	process := l.messages.get(uint64(l.messageKey(id)))
 	if process == nil {
 		return

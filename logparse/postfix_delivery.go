@@ -3,7 +3,7 @@ package logparse
 import "bytes"
 
 // client reads the lines of smtp(8) and lmtp(8).
-func (l *postfixLine) client(message []byte) (shape string) {
+func (l *postfix) client(message []byte) (shape string) {
 	switch {
 	case len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>'):
 		l.clientTranscript(message)
@@ -28,7 +28,7 @@ func (l *postfixLine) client(message []byte) (shape string) {
 //
 //	QID: host NAME[IP] said: REPLY (in reply to RCPT TO command)
 //	QID: host NAME[IP] refused to talk to me: REPLY
-func (l *postfixLine) hostSaid(id, text []byte) (shape string) {
+func (l *postfix) hostSaid(id, text []byte) (shape string) {
 	e, said, ok := quotedReply(text)
 	if !ok {
 		if said {
@@ -48,7 +48,7 @@ func (l *postfixLine) hostSaid(id, text []byte) (shape string) {
 //
 // Addresses come in their external form (RFC 5321 quoting), so a recipient
 // cannot end its own field; TEXT is the last field, so a reply cannot either.
-func (l *postfixLine) delivery(id, b []byte) (shape string) {
+func (l *postfix) delivery(id, b []byte) (shape string) {
 	b, ok := skipAddress(b)
 	if rest, found := bytes.CutPrefix(b, []byte(", orig_to=<")); ok && found {
 		b, ok = skipAddress(rest)
@@ -137,7 +137,7 @@ func (l *postfixLine) delivery(id, b []byte) (shape string) {
 }
 
 // emitDelivery adds an attempt without a reply; a probe's is of no interest.
-func (l *postfixLine) emitDelivery(e Event) string {
+func (l *postfix) emitDelivery(e Event) string {
 	l.session().Delivered = 0
 	if e.Deliveries > 0 {
 		l.emit(e)

@@ -14,7 +14,7 @@ import "bytes"
 // with 452. The greeting was a 220 where any command was obeyed: smtpd logs each
 // of the other greetings that it goes on after. Commands that failed and of
 // which no other line told are refusals without code.
-func (l *postfixLine) disconnect(rest []byte) (shape string) {
+func (l *postfix) disconnect(rest []byte) (shape string) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
 		return shapeDisconnect
@@ -88,7 +88,7 @@ func cutField(b []byte) (field, rest []byte) {
 
 // A summary makes events of the counts of one session.
 type summary struct {
-	line  *postfixLine
+	line  *postfix
 	s     *session
 	event Event // what all have in common
 	taken int   // messages by DATA

@@ -69,7 +69,7 @@ var endsOfSession = []impliedReply{
 const tooManyErrors = 1 // of endsOfSession
 
 // impliedReply reads the lines of impliedBySmtpd and their like.
-func (l *postfixLine) impliedReply(message []byte) bool {
+func (l *postfix) impliedReply(message []byte) bool {
 	for i := range impliedBySmtpd {
 		if l.implied(&impliedBySmtpd[i], message) {
 			return true
@@ -104,7 +104,7 @@ func (l *postfixLine) impliedReply(message []byte) bool {
 }
 
 // implied adds the reply of r if the message is r's line.
-func (l *postfixLine) implied(r *impliedReply, message []byte) bool {
+func (l *postfix) implied(r *impliedReply, message []byte) bool {
 	rest, ok := bytes.CutPrefix(message, []byte(r.prefix))
 	if !ok {
 		return false
@@ -131,7 +131,7 @@ func (r *impliedReply) event() Event {
 }
 
 // emitImplied adds a reply that comes after its line.
-func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
+func (l *postfix) emitImplied(r *impliedReply, name, addr []byte) {
 	s := l.session()
 	l.refuse(s, r.command)
 	if addr == nil {
@@ -148,7 +148,7 @@ func (l *postfixLine) emitImplied(r *impliedReply, name, addr []byte) {
 //	too many errors after RCPT from NAME[IP]
 //	lost connection after STARTTLS from NAME[IP]
 //	SSL_accept error from NAME[IP]: -1
-func (l *postfixLine) endOfSession(message []byte) bool {
+func (l *postfix) endOfSession(message []byte) bool {
 	if bytes.HasPrefix(message, []byte("SSL_accept error from ")) || bytes.HasPrefix(message, []byte("SSL_accept:")) {
 		l.session().HandshakeLost = true
 		return true
@@ -188,7 +188,7 @@ func (l *postfixLine) endOfSession(message []byte) bool {
 //
 //	warning: NAME[IP]: SASL LOGIN authentication failed: ...
 //	warning: NAME[IP]: SASL LOGIN authentication aborted
-func (l *postfixLine) saslFailed(rest []byte) {
+func (l *postfix) saslFailed(rest []byte) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
 		return

@@ -21,7 +21,7 @@ var impliedByPostscreen = []struct {
 
 // postscreen reads the lines of postscreen(8), one process that talks to many
 // clients at a time.
-func (l *postfixLine) postscreen(message []byte) (shape string) {
+func (l *postfix) postscreen(message []byte) (shape string) {
 	if len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>') {
 		l.postscreenTranscript(message)
 		return ""
@@ -81,10 +81,10 @@ func (l *postfixLine) postscreen(message []byte) (shape string) {
 
 // screened returns the session of one client of postscreen; rest begins with
 // its port.
-func (l *postfixLine) screened(addr, rest []byte) *session {
+func (l *postfix) screened(addr, rest []byte) *session {
 	return l.sessions.put(uint64(l.screenedKey(addr, rest)))
 }
 
-func (l *postfixLine) screenedKey(addr, rest []byte) hash {
+func (l *postfix) screenedKey(addr, rest []byte) hash {
 	return l.process.add(addr).add(rest[:len(rest)-len(cutPort(rest))])
 }

@@ -3,7 +3,7 @@ package logparse
 import "bytes"
 
 // server reads the lines of smtpd(8).
-func (l *postfixLine) server(message []byte) (shape string) {
+func (l *postfix) server(message []byte) (shape string) {
 	if len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>') {
 		l.serverTranscript(message)
 		return ""
@@ -41,7 +41,7 @@ func (l *postfixLine) server(message []byte) (shape string) {
 //
 //	QID: client=NAME[IP][, sasl_method=...][, sasl_username=...]
 //	QID: reject: RCPT from NAME[IP]: REPLY; from=<...> to=<...> proto=ESMTP helo=<...>
-func (l *postfixLine) serverMessage(id, rest []byte) (shape string) {
+func (l *postfix) serverMessage(id, rest []byte) (shape string) {
 	if rest, ok := bytes.CutPrefix(rest, []byte("client=")); ok {
 		if _, _, rest, ok = cutHost(rest); ok {
 			*l.messages.put(uint64(l.messageKey(id))) = l.process
@@ -151,7 +151,7 @@ func saslUser(context []byte) bool {
 // Postfix tells of a login only with the first message that it takes, but a
 // submission service takes recipients of no one else (RFC 6409 §4.3): it refuses
 // strangers as clients or with "Access denied" and "Relay access denied".
-func (l *postfixLine) submitted(command Command, text []byte) bool {
+func (l *postfix) submitted(command Command, text []byte) bool {
 	if command != Rcpt {
 		return false
 	}
@@ -182,7 +182,7 @@ func noQueue(id []byte) []byte {
 // that the client got too (smtpd.c, common_post_message_handling()):
 //
 //	proxy-accept: END-OF-MESSAGE: REPLY; from=<...> to=<...> proto=ESMTP helo=<...>
-func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
+func (l *postfix) proxyAnswer(rest []byte) (shape string) {
 	verdict, rest, ok := bytes.Cut(rest, []byte(": "))
 	if !ok {
 		return shapeProxy
@@ -217,7 +217,7 @@ func (l *postfixLine) proxyAnswer(rest []byte) (shape string) {
 // so a line with more than one place where the reply could begin is left alone.
 //
 //	warning: proxy 127.0.0.1:10026 rejected "MAIL FROM:<...>": "451 4.3.2 Scanner restarting"
-func (l *postfixLine) proxyRejected(rest []byte) (shape string) {
+func (l *postfix) proxyRejected(rest []byte) (shape string) {
 	proxy, rest, ok := bytes.Cut(rest, []byte(` rejected "`))
 	if !ok {
 		return ""
@@ -260,7 +260,7 @@ func proxyAddress(b []byte) (name, addr []byte) {
 }
 
 // explain notes that a line of its own told of a command that was refused.
-func (l *postfixLine) explain(s *session, c Command) {
+func (l *postfix) explain(s *session, c Command) {
 	if c == EndOfData {
 		c = Data
 	}
@@ -268,7 +268,7 @@ func (l *postfixLine) explain(s *session, c Command) {
 }
 
 // refuse explains a refused command, and for content that it had its 354.
-func (l *postfixLine) refuse(s *session, c Command) {
+func (l *postfix) refuse(s *session, c Command) {
 	l.explain(s, c)
 	if c == EndOfData {
 		s.DataLost += uint32(l.count)

@@ -142,7 +142,7 @@ func cutPeer(message []byte) (name, addr, port, text []byte, ok bool) {
 }
 
 // clientTranscript reads the dialogue of smtp(8) and lmtp(8) with a server.
-func (l *postfixLine) clientTranscript(message []byte) {
+func (l *postfix) clientTranscript(message []byte) {
 	name, addr, _, text, ok := cutPeer(message)
 	if !ok || len(name) == 0 {
 		return
@@ -164,7 +164,7 @@ func (l *postfixLine) clientTranscript(message []byte) {
 // clientVerbose reads what smtp(8) logs under -v of a whole session that a
 // server refused: the reply again, where it reports the end of the delivery to
 // the queue manager (deliver_request.c). Attempts to connect begin a dialogue.
-func (l *postfixLine) clientVerbose(message []byte) {
+func (l *postfix) clientVerbose(message []byte) {
 	if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
 		l.session().transcript = transcript{}
 		return
@@ -183,7 +183,7 @@ func (l *postfixLine) clientVerbose(message []byte) {
 }
 
 // shownByTranscript tells whether the dialogue with a server is logged.
-func (l *postfixLine) shownByTranscript(name, addr []byte) bool {
+func (l *postfix) shownByTranscript(name, addr []byte) bool {
 	s := l.session()
 	return s.Logged && s.Peer == l.seed.add(name).add(addr)
 }
@@ -201,7 +201,7 @@ func (s *session) shownNext() bool {
 
 // serverTranscript reads the dialogue of smtpd(8) with its client, and with a
 // before-queue filter, in which smtpd is the client.
-func (l *postfixLine) serverTranscript(message []byte) {
+func (l *postfix) serverTranscript(message []byte) {
 	s := l.session()
 	name, addr, _, text, ok := cutPeer(message)
 	if !ok || len(name) == 0 {
@@ -242,7 +242,7 @@ func (l *postfixLine) serverTranscript(message []byte) {
 // postscreenTranscript reads the dialogue of postscreen(8). It logs a reply of
 // several lines as one, with "??" for the line ends, but for the first line of
 // the greeting ("220-"), after which it waits.
-func (l *postfixLine) postscreenTranscript(message []byte) {
+func (l *postfix) postscreenTranscript(message []byte) {
 	_, addr, port, text, ok := cutPeer(message)
 	if !ok {
 		return

@@ -21,11 +21,15 @@ func (p *Parser) MarshalBinary() ([]byte, error) {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(p.postfix.seed))
-	if b, err = p.postfix.sessions.append(b); err != nil {
-		return nil, err
+	b = binary.LittleEndian.AppendUint64(b, uint64(p.line.seed))
+	for _, g := range p.grammars {
+		for _, t := range g.tables() {
+			if b, err = t.append(b); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return p.postfix.messages.append(b)
+	return b, nil
 }
 
 // UnmarshalBinary makes the Parser, which must be new, go on where the one that
@@ -45,27 +49,32 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 	if len(b) < 8 {
 		return errState
 	}
-	var fresh postfix
-	fresh.init()
-	fresh.seed, b = hash(binary.LittleEndian.Uint64(b)), b[8:]
-	b, err := fresh.sessions.read(b)
-	if err != nil {
-		return err
-	}
-	for _, e := range fresh.sessions.entries() {
-		if !e.value.valid() {
-			return errState
+	fresh := NewParser()
+	fresh.line.seed, b = hash(binary.LittleEndian.Uint64(b)), b[8:]
+	for _, g := range fresh.grammars {
+		for _, t := range g.tables() {
+			var err error
+			if b, err = t.read(b); err != nil {
+				return err
+			}
 		}
-	}
-	if b, err = fresh.messages.read(b); err != nil {
-		return err
 	}
 	if len(b) > 0 {
 		return errState
 	}
-	p.unwrapper.partial, p.postfix = parts, fresh
+	fresh.unwrapper.partial, fresh.only = parts, p.only
+	*p = *fresh
 	return nil
 }
+
+// remembered is a table of any values.
+type remembered interface {
+	append([]byte) ([]byte, error)
+	read([]byte) ([]byte, error)
+}
+
+// A validator is a value that not all bytes of its size make.
+type validator interface{ valid() bool }
 
 // append appends the table's entries, the ones unused for longest first.
 func (t *table[V]) append(b []byte) ([]byte, error) {
@@ -93,13 +102,16 @@ func (t *table[V]) read(b []byte) ([]byte, error) {
 	}
 	n := int(binary.LittleEndian.Uint32(b[4:]))
 	b = b[8:]
-	if n > len(t.sets)*ways || len(b) < n*(8+size) {
+	if n > t.size || len(b) < n*(8+size) {
 		return nil, errState
 	}
 	for range n {
 		value := t.put(binary.LittleEndian.Uint64(b))
 		if _, err := binary.Decode(b[8:], binary.LittleEndian, value); err != nil {
 			return nil, fmt.Errorf("logparse: %w", err)
+		}
+		if v, ok := any(value).(validator); ok && !v.valid() {
+			return nil, errState
 		}
 		b = b[8+size:]
 	}

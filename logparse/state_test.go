@@ -12,7 +12,7 @@ import (
 // A log that is read by a chain of parsers, each going on from the state of the
 // one before it, tells the same as one that is read by a single parser.
 func TestStateGoesOn(t *testing.T) {
-	for _, name := range []string{"hard-cases", "transcript-verbose"} {
+	for _, name := range corpora(t) {
 		t.Run(name, func(t *testing.T) {
 			log := lines(readCorpus(t, name+".log"))
 			whole, parts := logparse.NewParser(), logparse.NewParser()

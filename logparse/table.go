@@ -10,7 +10,8 @@ import (
 // A table maps keys to values in bounded memory: where a key finds no room, the
 // entry that has been unused for longest makes it.
 type table[V any] struct {
-	sets  []*[ways]entry[V] // nil until used
+	size  int
+	sets  []*[ways]entry[V] // nil until used, and so is each of them
 	clock uint64
 }
 
@@ -24,16 +25,20 @@ type entry[V any] struct {
 
 // newTable returns a table of size entries, a power of two.
 func newTable[V any](size int) table[V] {
-	return table[V]{sets: make([]*[ways]entry[V], size/ways)}
+	return table[V]{size: size}
 }
 
-func (t *table[V]) set(key uint64) **[ways]entry[V] {
-	return &t.sets[key%uint64(len(t.sets))]
+// set returns the entries among which key is; nil before the first one.
+func (t *table[V]) set(key uint64) *[ways]entry[V] {
+	if t.sets == nil {
+		return nil
+	}
+	return t.sets[key%uint64(len(t.sets))]
 }
 
 // get returns the value of key, or nil.
 func (t *table[V]) get(key uint64) *V {
-	set := *t.set(key)
+	set := t.set(key)
 	if set == nil {
 		return nil
 	}
@@ -52,7 +57,10 @@ func (t *table[V]) put(key uint64) *V {
 	if v := t.get(key); v != nil {
 		return v
 	}
-	place := t.set(key)
+	if t.sets == nil {
+		t.sets = make([]*[ways]entry[V], t.size/ways)
+	}
+	place := &t.sets[key%uint64(len(t.sets))]
 	if *place == nil {
 		*place = new([ways]entry[V])
 	}
@@ -70,7 +78,7 @@ func (t *table[V]) put(key uint64) *V {
 
 // remove forgets a key.
 func (t *table[V]) remove(key uint64) {
-	set := *t.set(key)
+	set := t.set(key)
 	if set == nil {
 		return
 	}

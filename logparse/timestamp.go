@@ -58,6 +58,10 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// separated tells whether a blank stands between date and time of day, as in
+// the logs of programs that write a file of their own.
+func (t Timestamp) separated() bool { return t.kind == timeZoned && t.text[10] == ' ' }
+
 // cutTime reads the time at the start of a line.
 func cutTime(b []byte) (Timestamp, []byte, bool) {
 	if len(b) > 0 && isDigit(b[0]) {

@@ -69,7 +69,7 @@ func run(ctx context.Context, file string) (err error) {
 	}
 	content := map[string][]byte{}
 	for source, name := range logs {
-		if content[source], err = unpack("../../logparse/testdata/corpus/" + name + ".log.gz"); err != nil {
+		if content[source], err = unpack("../../logparse/testdata/corpus/postfix/" + name + ".log.gz"); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "write testdata/metrics.txt anew")
 func readLog(t *testing.T) *pipeline.Pipeline {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "mail.log")
-	size := unzip(t, "../../logparse/testdata/corpus/hard-cases.log.gz", log)
+	size := unzip(t, "../../logparse/testdata/corpus/postfix/hard-cases.log.gz", log)
 	cfg, err := config.Parse("config.yaml", fmt.Appendf(nil,
 		"internal_networks: [192.0.2.0/24]\nsources:\n  - {name: mail, file: %s, start: beginning}\n", log))
 	if err != nil {

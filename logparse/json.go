@@ -1,0 +1,273 @@
+package logparse
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// maxJSONDepth bounds how deep objects may lie within one another.
+const maxJSONDepth = 8
+
+// A jsonObject reads the members of JSON objects that are asked for by name;
+// those of an object within are named "outer.inner". It exists beside
+// encoding/json because that allocates for each value.
+type jsonObject struct {
+	names   []string
+	values  [][]byte // by name; nil where missing or null
+	scratch []byte   // values with escapes, decoded
+	path    []byte   // the names of the objects around, with their dots
+	b       []byte   // what is still to be read
+}
+
+func newJSONObject(names ...string) jsonObject {
+	return jsonObject{names: names, values: make([][]byte, len(names))}
+}
+
+// parse reads a whole object and tells whether it is one. Its values are strings
+// without their quotes and escapes, numbers and literals as they stand, the first
+// string of a list, and the bytes that a list of numbers gives. They hold until
+// the next call.
+func (o *jsonObject) parse(b []byte) bool {
+	clear(o.values)
+	o.scratch, o.path = o.scratch[:0], o.path[:0]
+	// Decoded values are never longer than they were: the buffer must not move.
+	if cap(o.scratch) < len(b) {
+		o.scratch = make([]byte, 0, 2*len(b))
+	}
+	o.b = b
+	return o.object(0) && o.peek() == 0
+}
+
+// object reads an object from its brace on.
+func (o *jsonObject) object(depth int) bool {
+	if depth == maxJSONDepth || !o.token('{') {
+		return false
+	}
+	if o.token('}') {
+		return true
+	}
+	outer := len(o.path)
+	for {
+		name, ok := o.text()
+		if !ok || !o.token(':') {
+			return false
+		}
+		o.path = append(o.path, name...)
+		if o.peek() == '{' {
+			o.path = append(o.path, '.')
+			ok = o.object(depth + 1)
+		} else {
+			ok = o.member()
+		}
+		if !ok {
+			return false
+		}
+		o.path = o.path[:outer]
+		if o.token('}') {
+			return true
+		}
+		if !o.token(',') {
+			return false
+		}
+	}
+}
+
+// member reads a value that is no object; path is its name.
+func (o *jsonObject) member() bool {
+	i := 0
+	for i < len(o.names) && o.names[i] != string(o.path) {
+		i++
+	}
+	if i == len(o.names) {
+		return o.skip()
+	}
+	value, ok := o.value()
+	if ok && string(value) != "null" {
+		o.values[i] = value
+	}
+	return ok
+}
+
+func (o *jsonObject) value() (value []byte, ok bool) {
+	switch o.peek() {
+	case '"':
+		return o.text()
+	case '[':
+		return o.list()
+	}
+	b := o.b
+	ok = o.skip()
+	return bytes.TrimRight(b[:len(b)-len(o.b)], " \t"), ok
+}
+
+func (o *jsonObject) peek() byte {
+	o.b = bytes.TrimLeft(o.b, " \t")
+	if len(o.b) == 0 {
+		return 0
+	}
+	return o.b[0]
+}
+
+func (o *jsonObject) token(c byte) bool {
+	if o.peek() != c {
+		return false
+	}
+	o.b = o.b[1:]
+	return true
+}
+
+// text reads a string; the value is never nil.
+func (o *jsonObject) text() ([]byte, bool) {
+	if !o.token('"') {
+		return nil, false
+	}
+	start := len(o.scratch)
+	for i, c := range o.b {
+		switch c {
+		case '"':
+			value := o.b[:i]
+			o.b = o.b[i+1:]
+			return value, true
+		case '\\':
+			o.scratch = append(o.scratch, o.b[:i]...)
+			o.b = o.b[i:]
+			return o.escaped(start)
+		}
+	}
+	return nil, false
+}
+
+// escaped reads the rest of a string that holds escapes into scratch.
+func (o *jsonObject) escaped(start int) ([]byte, bool) {
+	b := o.b
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; c {
+		case '"':
+			o.b = b[i+1:]
+			return o.scratch[start:len(o.scratch):len(o.scratch)], true
+		case '\\':
+			if i++; i == len(b) {
+				return nil, false
+			}
+			switch b[i] {
+			case 'n':
+				o.scratch = append(o.scratch, '\n')
+			case 't':
+				o.scratch = append(o.scratch, '\t')
+			case 'r':
+				o.scratch = append(o.scratch, '\r')
+			case 'b':
+				o.scratch = append(o.scratch, '\b')
+			case 'f':
+				o.scratch = append(o.scratch, '\f')
+			case 'u':
+				r, ok := hex4(b[i+1:])
+				if !ok {
+					return nil, false
+				}
+				i += 4
+				if 0xd800 <= r && r < 0xdc00 && i+2 < len(b) && b[i+1] == '\\' && b[i+2] == 'u' {
+					if low, ok := hex4(b[i+3:]); ok && 0xdc00 <= low && low < 0xe000 {
+						r = 0x10000 + (r-0xd800)<<10 + (low - 0xdc00)
+						i += 6
+					}
+				}
+				o.scratch = utf8.AppendRune(o.scratch, r)
+			default: // quote, backslash, slash
+				o.scratch = append(o.scratch, b[i])
+			}
+		default:
+			o.scratch = append(o.scratch, c)
+		}
+	}
+	return nil, false
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	for _, c := range b[:4] {
+		switch {
+		case isDigit(c):
+			r = r<<4 + rune(c-'0')
+		case 'a' <= c && c <= 'f':
+			r = r<<4 + rune(c-'a'+10)
+		case 'A' <= c && c <= 'F':
+			r = r<<4 + rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// list reads a list: of numbers as bytes, as journalctl writes a message that is
+// not UTF-8; of anything else the first string.
+func (o *jsonObject) list() (value []byte, ok bool) {
+	b := o.b
+	start := len(o.scratch)
+	for o.token('['); !o.token(']'); {
+		c := o.peek()
+		if !isDigit(c) {
+			o.b, o.scratch = b, o.scratch[:start]
+			return o.firstText()
+		}
+		n, rest := cutNumber(o.b)
+		if n < 0 || n > 255 {
+			return nil, false
+		}
+		o.scratch = append(o.scratch, byte(n))
+		o.b = rest
+		if !o.token(',') && o.peek() != ']' {
+			return nil, false
+		}
+	}
+	return o.scratch[start:len(o.scratch):len(o.scratch)], true
+}
+
+func (o *jsonObject) firstText() (value []byte, ok bool) {
+	rest := *o
+	rest.token('[')
+	if rest.peek() == '"' {
+		if value, ok = rest.text(); !ok {
+			return nil, false
+		}
+		o.scratch = rest.scratch
+	}
+	return value, o.skip()
+}
+
+// skip passes over a number, literal, list or object.
+func (o *jsonObject) skip() bool {
+	depth := 0
+	for {
+		switch o.peek() {
+		case 0:
+			return false
+		case '"':
+			if _, ok := o.text(); !ok {
+				return false
+			}
+		case '[', '{':
+			depth++
+			o.b = o.b[1:]
+		case ']', '}':
+			if depth == 0 {
+				return true
+			}
+			depth--
+			o.b = o.b[1:]
+		case ',':
+			if depth == 0 {
+				return true
+			}
+			o.b = o.b[1:]
+		default:
+			o.b = o.b[1:]
+		}
+		if depth == 0 && (o.peek() == ',' || o.peek() == '}') {
+			return true
+		}
+	}
+}

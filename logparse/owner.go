@@ -1,0 +1,47 @@
+package logparse
+
+import "bytes"
+
+// ownerOf returns the MTA that logged a message: by its program or, in logs that
+// name none, by the form of its message. Nobody but who writes the log chooses
+// either of them.
+func ownerOf(env *Envelope) mta {
+	if env.Program == nil {
+		return ownerOfBare(env)
+	}
+	program := env.Program
+	if _, ok := postfixService(program); ok {
+		return mtaPostfix
+	}
+	switch string(program) {
+	case "sendmail", "sm-mta", "sm-msp-queue", "sm-msp", "sm-que", "sm-acceptingconnections":
+		return mtaSendmail
+	case "exim", "exim4":
+		return mtaExim
+	case "smtpd":
+		return mtaOpenSMTPD
+	case "haraka":
+		return mtaHaraka
+	case "maddy":
+		return mtaMaddy
+	case "msmtp":
+		return mtaMsmtp
+	case "dma":
+		return mtaDMA
+	case "qmail":
+		return mtaQmail
+	}
+	switch {
+	case bytes.HasPrefix(program, []byte("courier")):
+		return mtaCourier
+	}
+	return noMTA
+}
+
+// ownerOfBare knows the logs that MTAs write themselves.
+func ownerOfBare(env *Envelope) mta {
+	if id, _ := cutQueueID(env.Message); id != nil {
+		return mtaPostfix
+	}
+	return noMTA
+}
