@@ -10,6 +10,7 @@ type Envelope struct {
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
+	logged  []byte // all of the line, but for what a container runtime adds
 }
 
 // maxJoined bounds a message that a container runtime logged in parts.
@@ -39,7 +40,9 @@ func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 			return u.unwrapPart(at, stream, final, message)
 		}
 	}
-	return parseSyslog(line), true
+	env = parseSyslog(line)
+	env.logged = line
+	return env, true
 }
 
 // cutCRI reads what follows the time in a Kubernetes container log; P marks a
@@ -72,6 +75,7 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 	}
 	*part = (*part)[:0]
 	env := parseSyslog(message)
+	env.logged = message
 	if env.Time.kind == timeNone {
 		env.Time = at
 	}

@@ -42,7 +42,8 @@ type Result struct {
 type Parser struct {
 	unwrapper unwrapper
 	grammars  [numMTAs]grammar
-	only      mta // the one whose lines are read; noMTA for all
+	only      mta         // the one whose lines are read; noMTA for all
+	format    *formatLine // what reads all lines; nil for the grammars
 	line      *line
 }
 
@@ -51,6 +52,7 @@ type Parser struct {
 func NewParser() *Parser {
 	p := &Parser{
 		unwrapper: unwrapper{json: newEnvelopeObject()},
+		only:      noMTA,
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 	}
 	for m := range mtas {
@@ -86,13 +88,21 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 		l.emit(Event{Kind: LostLines, Count: lost, Logger: logger})
 		return Result{Outcome: Told, Envelope: env, Events: l.events}
 	}
-	m := ownerOf(&env)
-	if m == noMTA || p.only != noMTA && m != p.only {
-		return Result{Outcome: Foreign, Envelope: env}
+	var result Result
+	var shape string
+	if p.format != nil {
+		result.MTA, l.message = p.format.mta, env.Message
+		shape = p.format.parse()
+	} else {
+		m := ownerOf(&env)
+		if m == noMTA || p.only != noMTA && m != p.only {
+			return Result{Outcome: Foreign, Envelope: env}
+		}
+		result.MTA = mtas[m].name
+		l.message, l.count = repeatedMessage(env.Message)
+		shape = p.grammars[m].parse()
 	}
-	l.message, l.count = repeatedMessage(env.Message)
-	shape := p.grammars[m].parse()
-	result := Result{MTA: mtas[m].name, Envelope: l.env, Events: l.events}
+	result.Envelope, result.Events = l.env, l.events
 	switch {
 	case len(l.events) > 0:
 		result.Outcome = Told

@@ -62,8 +62,10 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 	if len(b) > 0 {
 		return errState
 	}
-	fresh.unwrapper.partial, fresh.only = parts, p.only
-	*p = *fresh
+	p.unwrapper.partial, p.grammars, p.line = parts, fresh.grammars, fresh.line
+	if p.format != nil {
+		p.format.line = p.line
+	}
 	return nil
 }
 

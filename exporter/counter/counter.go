@@ -81,7 +81,7 @@ const (
 // A Source counts what one source told. It is not safe for concurrent use.
 type Source struct {
 	created  time.Time
-	mtas     []string
+	mtas     map[string]time.Time // since when each is known
 	programs map[string]string // interned
 
 	sent, received                 map[Detail]*Count
@@ -95,17 +95,18 @@ type Source struct {
 	lastLine                       time.Time
 }
 
-// NewSource returns the counts of a source whose lines are of the given MTAs.
-// Series that are known beforehand are 0 from now on.
+// NewSource returns the counts of a source. The series of an MTA that are known
+// beforehand are 0 from now on for the given ones, for others from their first
+// line on.
 func NewSource(mtas []string, now time.Time) *Source {
 	s := &Source{
-		created: now, mtas: mtas, programs: map[string]string{},
+		created: now, mtas: map[string]time.Time{}, programs: map[string]string{},
 		sent: map[Detail]*Count{}, received: map[Detail]*Count{}, deliveries: map[Delivery]*Count{},
 		dialogueSent: map[Dialogue]*Count{}, dialogueReceived: map[Dialogue]*Count{}, refusals: map[Refusal]*Count{},
 		lines: map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
 		lost: map[string]*Count{}, folded: map[Family]*Count{},
 	}
-	s.zero(now)
+	s.zero(mtas, now)
 	return s
 }
 
@@ -117,6 +118,9 @@ func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Tim
 		outcome = logparse.Foreign // the logger's own line
 	}
 	add(s.lines, outcome, 1, now)
+	if r.MTA != "" {
+		s.zeroMTA(r.MTA, now)
+	}
 	if r.Outcome == logparse.NotUnderstood {
 		add(s.notUnderstood, Shape{r.MTA, r.Shape}, 1, now)
 	}

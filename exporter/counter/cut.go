@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"maps"
 	"time"
 
 	"smtp_reply_exporter/logparse"
@@ -34,7 +35,8 @@ type Cut struct {
 	NotUnderstood                  map[Shape]Count
 	Lost                           map[string]Count // by logger
 	Folded                         map[Family]Count
-	LastLine                       time.Time // zero before the first one
+	MTAs                           map[string]time.Time // since when each is known
+	LastLine                       time.Time            // zero before the first one
 }
 
 // Cut returns the counts as they are now.
@@ -43,7 +45,7 @@ func (s *Source) Cut() *Cut {
 		Created: s.created, SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
 		DialogueSent: clone(s.dialogueSent), DialogueReceived: clone(s.dialogueReceived), Refusals: clone(s.refusals),
 		Lines: clone(s.lines), NotUnderstood: clone(s.notUnderstood), Lost: clone(s.lost), Folded: clone(s.folded),
-		LastLine: s.lastLine,
+		MTAs: maps.Clone(s.mtas), LastLine: s.lastLine,
 	}
 	c.Sent, c.SentByReason = s.sums(c.SentDetail, sentPeers, sentAlerts)
 	c.Received, c.ReceivedByReason = s.sums(c.ReceivedDetail, receivedPeers, receivedAlerts)
@@ -54,7 +56,7 @@ func (s *Source) Cut() *Cut {
 // not know yet are 0 from now on.
 func Restore(c *Cut, mtas []string, now time.Time) *Source {
 	s := &Source{
-		created: c.Created, mtas: mtas, programs: map[string]string{},
+		created: c.Created, mtas: map[string]time.Time{}, programs: map[string]string{},
 		sent: counts(c.SentDetail), received: counts(c.ReceivedDetail), deliveries: counts(c.Deliveries),
 		dialogueSent: counts(c.DialogueSent), dialogueReceived: counts(c.DialogueReceived), refusals: counts(c.Refusals),
 		lines: counts(c.Lines), notUnderstood: counts(c.NotUnderstood), lost: counts(c.Lost), folded: counts(c.Folded),
@@ -67,7 +69,11 @@ func Restore(c *Cut, mtas []string, now time.Time) *Source {
 			}
 		}
 	}
-	s.zero(now)
+	for mta, since := range c.MTAs {
+		s.zeroMTA(mta, now)
+		s.mtas[mta] = since
+	}
+	s.zero(mtas, now)
 	return s
 }
 
@@ -80,18 +86,18 @@ func counts[K comparable](cut map[K]Count) map[K]*Count {
 }
 
 // sums returns the narrower families of detail: with them the sums agree in
-// every cut. Their known series are 0 from the source's start.
+// every cut. Their known series are 0 since their MTA is known.
 func (s *Source) sums(detail map[Detail]Count, peers []string, alerts []CodeReason) (map[Reply]Count, map[ByReason]Count) {
 	replies, byReason := map[Reply]Count{}, map[ByReason]Count{}
-	for _, mta := range s.mtas {
+	for mta, since := range s.mtas {
 		for _, p := range peers {
 			for _, info := range logparse.Codes() {
 				if info.Status == "standard" {
-					replies[Reply{mta, p, info.Code}] = Count{Created: s.created}
+					replies[Reply{mta, p, info.Code}] = Count{Created: since}
 				}
 			}
 			for _, pair := range alerts {
-				byReason[ByReason{mta, p, pair}] = Count{Created: s.created}
+				byReason[ByReason{mta, p, pair}] = Count{Created: since}
 			}
 		}
 	}

@@ -68,7 +68,7 @@ var (
 )
 
 // zero makes the series that are known beforehand and that are not sums.
-func (s *Source) zero(now time.Time) {
+func (s *Source) zero(mtas []string, now time.Time) {
 	for _, outcome := range logparse.Outcomes() {
 		add(s.lines, outcome, 0, now)
 	}
@@ -78,19 +78,28 @@ func (s *Source) zero(now time.Time) {
 	for _, family := range []Family{SentDetail, ReceivedDetail, Deliveries} {
 		add(s.folded, family, 0, now)
 	}
-	for _, mta := range s.mtas {
-		for _, d := range dialogue {
-			d.MTA = mta
-			add(s.dialogueSent, d, 0, now)
-			add(s.dialogueReceived, d, 0, now)
+	for _, mta := range mtas {
+		s.zeroMTA(mta, now)
+	}
+}
+
+// zeroMTA makes those of an MTA, the first time that it is known of.
+func (s *Source) zeroMTA(mta string, now time.Time) {
+	if _, known := s.mtas[mta]; known {
+		return
+	}
+	s.mtas[mta] = now
+	for _, d := range dialogue {
+		d.MTA = mta
+		add(s.dialogueSent, d, 0, now)
+		add(s.dialogueReceived, d, 0, now)
+	}
+	for _, p := range sentPeers {
+		for _, c := range refused {
+			add(s.refusals, Refusal{mta, p, c}, 0, now)
 		}
-		for _, p := range sentPeers {
-			for _, c := range refused {
-				add(s.refusals, Refusal{mta, p, c}, 0, now)
-			}
-		}
-		for _, shape := range logparse.Shapes(mta) {
-			add(s.notUnderstood, Shape{mta, shape}, 0, now)
-		}
+	}
+	for _, shape := range logparse.Shapes(mta) {
+		add(s.notUnderstood, Shape{mta, shape}, 0, now)
 	}
 }
