@@ -34,14 +34,14 @@ type position struct {
 func addParse(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	cmd := app.Command("parse", "Read log files once and print what they tell.")
 	files := cmd.Arg("file", "Log file, maybe compressed (.gz, .zst); - for standard input. Parts of one log: the oldest first.").Required().Strings()
-	mtas := append([]string{"auto"}, logparse.MTAs()...)
-	// With a single known MTA all values mean the same.
-	cmd.Flag("mta", "The MTA that wrote the logs: "+strings.Join(mtas, ", ")+".").Default("auto").Enum(mtas...)
+	mtas := append([]string{config.Auto}, logparse.MTAs()...)
+	mta := cmd.Flag("mta", "The MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or one that the configuration has a format for.").
+		Default(config.Auto).String()
 	year := cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String()
 	zone := cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String()
 	output := cmd.Flag("output", "summary for people, json for programs: an object for each reply that a line shows.").
 		Default("summary").Enum("summary", "json")
-	configFile := cmd.Flag("config.file", "Configuration file with own networks, providers and reasons.").String()
+	configFile := cmd.Flag("config.file", "Configuration file with own networks, providers, reasons and formats.").String()
 	commands[cmd.FullCommand()] = func() error {
 		location, err := time.LoadLocation(*zone)
 		if err != nil {
@@ -57,12 +57,15 @@ func addParse(app *kingpin.Application, commands map[string]func() error, stdout
 				return err
 			}
 		}
+		if err := cfg.CheckMTA(*mta); err != nil {
+			return fmt.Errorf("--mta: %w", err)
+		}
 		classifier, err := classify.New(cfg)
 		if err != nil {
 			return err
 		}
 		out := bufio.NewWriterSize(stdout, 1<<16)
-		in := logReader{parser: logparse.NewParser(), classifier: classifier, watched: isTerminal(os.Stderr)}
+		in := logReader{parser: cfg.NewParser(*mta), classifier: classifier, watched: isTerminal(os.Stderr)}
 		if *output == "json" {
 			in.watched = in.watched && !isTerminal(os.Stdout) // where the bar would be among the objects
 			in.report = newJSONWriter(out, inYear.Year(), location)

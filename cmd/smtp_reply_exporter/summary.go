@@ -224,12 +224,14 @@ func (s *summary) printLines(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, `
-No line of an MTA was found (known: %s). Check that
+No line of an MTA was found. Check that
   - this is the mail log, often /var/log/mail.log or /var/log/maillog; a host
     that logs to the journal alone has none:
     journalctl --facility=mail | %s parse -
   - it is plain text, or compressed and called .gz or .zst
-  - the lines name the program, such as postfix/smtpd[123], before the message
+  - the lines name the program, such as postfix/smtpd[123], where the MTA logs by syslog
   - the MTA has logged since the log was rotated
-`, strings.Join(logparse.MTAs(), ", "), name)
+  - it is one of %s,
+    or --mta names a format of the configuration (--config.file)
+`, name, strings.Join(logparse.MTAs(), ", "))
 }

@@ -27,9 +27,12 @@ const (
 	Beginning = "beginning"
 )
 
+// Auto is the MTA of sources in which each line says by itself whose it is.
+const Auto = "auto"
+
 var (
 	starts = []string{End, Beginning}
-	mtas   = append([]string{"auto"}, logparse.MTAs()...)
+	mtas   = append([]string{Auto}, logparse.MTAs()...)
 )
 
 // validName is what keeps a source's name readable as a label value.
@@ -51,9 +54,11 @@ type Config struct {
 	Providers map[string][]string
 	// Reasons are in the order in which they are tried.
 	Reasons []Reason
+	Formats []Format
 
-	name  string
-	lines map[string]int // of each field that the file gives, by its path
+	name    string
+	lines   map[string]int              // of each field that the file gives, by its path
+	formats map[string]*logparse.Format // by MTA
 }
 
 // A Source is where lines come from: one of a file, the journal, syslog messages
@@ -65,7 +70,7 @@ type Source struct {
 	Syslog  string   `yaml:"syslog"`  // as written: package listen says what is valid
 	Allow   []string `yaml:"allow"`   // networks that may send Syslog messages
 	Stdin   bool     `yaml:"stdin"`
-	MTA     string   `yaml:"mta"`   // auto or the name of a parser
+	MTA     string   `yaml:"mta"`   // Auto or the name of a parser or Format
 	Start   string   `yaml:"start"` // End or Beginning; of files and the journal
 
 	// LossNotices are other logs, paths or globs, in which the logger of this
@@ -107,6 +112,7 @@ type document struct {
 	Sources          []Source            `yaml:"sources"`
 	Providers        map[string][]string `yaml:"providers"`
 	Reasons          []Reason            `yaml:"reasons"`
+	Formats          []Format            `yaml:"formats"`
 }
 
 // Load reads and checks the file at path. Errors begin with path and, where one
@@ -128,17 +134,20 @@ func Load(path string) (*Config, error) {
 //
 //	config.yaml:7: sources[1].mta: "exmi" is not one of auto, postfix
 func Parse(name string, data []byte) (*Config, error) {
-	c := &Config{name: name, lines: make(map[string]int)}
+	c := &Config{name: name, lines: make(map[string]int), formats: make(map[string]*logparse.Format)}
 	doc, err := c.decode(data)
 	if err != nil {
 		return nil, err
 	}
-	c.Sources, c.Providers, c.Reasons = doc.Sources, doc.Providers, doc.Reasons
+	c.Sources, c.Providers, c.Reasons, c.Formats = doc.Sources, doc.Providers, doc.Reasons, doc.Formats
 	c.State = DefaultState
 	if _, c.StateNamed = c.lines["state"]; c.StateNamed {
 		c.State = doc.State
 	}
 	if err := c.parseNetworks(doc.InternalNetworks); err != nil {
+		return nil, err
+	}
+	if err := c.compileFormats(); err != nil {
 		return nil, err
 	}
 	if err := c.checkSources(); err != nil {
@@ -241,10 +250,10 @@ func (c *Config) checkSource(i int) error {
 		return err
 	}
 	if s.MTA == "" {
-		s.MTA = mtas[0]
+		s.MTA = Auto
 	}
-	if !slices.Contains(mtas, s.MTA) {
-		return c.Errorf(field("mta"), "%q is not one of %s", s.MTA, strings.Join(mtas, ", "))
+	if err := c.CheckMTA(s.MTA); err != nil {
+		return c.Errorf(field("mta"), "%w", err)
 	}
 	if s.Start == "" {
 		s.Start = End
@@ -346,11 +355,16 @@ func (c *Config) checkReasons() error {
 			return c.Errorf(field+".pattern", "missing; write the regular expression that the reply's text matches")
 		}
 		if _, err := regexp.Compile(r.Pattern); err != nil {
-			if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
-				err = fmt.Errorf("%s at %q", syntaxErr.Code, syntaxErr.Expr)
-			}
-			return c.Errorf(field+".pattern", "%q is not a regular expression: %w", r.Pattern, err)
+			return c.Errorf(field+".pattern", "%w", patternError(r.Pattern, err))
 		}
 	}
 	return nil
+}
+
+// patternError says what is wrong with a regular expression.
+func patternError(pattern string, err error) error {
+	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
+		return fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)
+	}
+	return fmt.Errorf("%#q: %w", pattern, err)
 }

@@ -12,6 +12,7 @@ import (
 func TestDefault(t *testing.T) {
 	for name, tc := range map[string]struct {
 		logs, dirs []string
+		lines      map[string]string // of some of the logs
 		want       string
 	}{
 		"debian":                    {logs: []string{"/var/log/mail.log"}, want: "/var/log/mail.log"},
@@ -22,6 +23,22 @@ func TestDefault(t *testing.T) {
 		"file where a directory is": {logs: []string{"/var/log/exim4", "/var/log/exim_mainlog"}, want: "/var/log/exim_mainlog"},
 		"directory where a file is": {dirs: []string{"/var/log/mail.log"}, logs: []string{"/var/log/maillog"}, want: "/var/log/maillog"},
 		"the first of several":      {logs: []string{"/var/log/exim4/mainlog", "/var/log/mail.log", "/var/log/maillog"}, want: "/var/log/mail.log"},
+		"exim beside a mail.log of dovecot": {
+			logs: []string{"/var/log/mail.log", "/var/log/exim4/mainlog"},
+			lines: map[string]string{
+				"/var/log/mail.log":      "Nov 23 14:16:23 mx1 dovecot: imap-login: Login: user=<ann>\n",
+				"/var/log/exim4/mainlog": "2026-11-23 14:26:53 1xVUxo-0001BI-1d Completed\n",
+			},
+			want: "/var/log/exim4/mainlog",
+		},
+		"postfix beside an old log of exim": {
+			logs: []string{"/var/log/mail.log", "/var/log/exim4/mainlog"},
+			lines: map[string]string{
+				"/var/log/mail.log":      "Nov 23 14:16:23 mx1 postfix/qmgr[77]: 5C65B9A5D67: removed\n",
+				"/var/log/exim4/mainlog": "2026-11-23 14:26:53 1xVUxo-0001BI-1d Completed\n",
+			},
+			want: "/var/log/mail.log",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -35,7 +52,7 @@ func TestDefault(t *testing.T) {
 				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(path, nil, 0o600); err != nil {
+				if err := os.WriteFile(path, []byte(tc.lines[log]), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

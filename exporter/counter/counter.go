@@ -82,7 +82,7 @@ const (
 type Source struct {
 	created  time.Time
 	mtas     map[string]time.Time // since when each is known
-	programs map[string]string // interned
+	programs map[string]string    // interned
 
 	sent, received                 map[Detail]*Count
 	deliveries                     map[Delivery]*Count

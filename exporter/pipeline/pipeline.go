@@ -86,17 +86,21 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 	for i := range cfg.Sources {
 		sc := &cfg.Sources[i]
 		s := former[sc.Name]
-		mtas := logparse.MTAs()
-		if sc.MTA != "auto" {
-			mtas = []string{sc.MTA}
+		newParser := func() *logparse.Parser { return cfg.NewParser(sc.MTA) }
+		mtas := []string{sc.MTA}
+		if sc.MTA == config.Auto {
+			mtas = config.MTAsIn(sc.File, newParser())
 		}
 		switch {
 		case s == nil:
-			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now), parsers: map[string]*parser{}}
+			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now)}
 		case s.saved != nil:
 			s.counts, s.saved = counter.Restore(s.saved, mtas, now), nil
 		}
 		s.config = sc
+		if err := s.parseAs(newParser); err != nil {
+			p.logger.Warn("what a parser remembered is lost", "err", err)
+		}
 		if s.feed == nil {
 			s.restart()
 			var err error

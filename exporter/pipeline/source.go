@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -14,17 +16,21 @@ import (
 // A source is one source of the configuration, with what goes on when the
 // configuration is read again.
 type source struct {
-	name     string
-	config   *config.Source
-	feed     feed // nil for files
-	file     int  // index of the Follower's source, for files
-	counts   *counter.Source
-	parsers  map[string]*parser // by path: each file has its own sessions
-	stats    Stats              // of the present Follower or feed
-	before   Stats              // of those before it
-	caughtUp time.Time
+	name      string
+	config    *config.Source
+	feed      feed // nil for files
+	file      int  // index of the Follower's source, for files
+	counts    *counter.Source
+	newParser func() *logparse.Parser // for the configured MTA
+	parsers   map[string]*parser      // by path: each file has its own sessions
+	stats     Stats                   // of the present Follower or feed
+	before    Stats                   // of those before it
+	caughtUp  time.Time
 
-	saved   *counter.Cut     // of the state that the source goes on from, until it is configured
+	// Of the state that the source goes on from, until it is configured.
+	saved        *counter.Cut
+	savedParsers map[string]savedParser
+
 	journal journal.Position // where the last feed left off
 }
 
@@ -81,11 +87,42 @@ func (s *source) update(stats Stats, now time.Time) {
 func (s *source) parser(path string, now time.Time) *logparse.Parser {
 	p := s.parsers[path]
 	if p == nil {
-		p = &parser{Parser: logparse.NewParser()}
+		p = &parser{Parser: s.newParser()}
 		s.parsers[path] = p
 	}
 	p.used = now
 	return p.Parser
+}
+
+// remember returns what the parsers remember.
+func (s *source) remember() map[string]savedParser {
+	if s.savedParsers != nil {
+		return s.savedParsers
+	}
+	saved := map[string]savedParser{}
+	for path, p := range s.parsers {
+		// Of a Parser that could not be saved the next one remembers nothing.
+		if state, err := p.MarshalBinary(); err == nil {
+			saved[path] = savedParser{state, p.used}
+		}
+	}
+	return saved
+}
+
+// parseAs makes the parsers those of another configuration, which go on from
+// what the ones before them remember. The error says of which files that is lost:
+// it only recognises repeats.
+func (s *source) parseAs(newParser func() *logparse.Parser) (err error) {
+	remembered := s.remember()
+	s.newParser, s.parsers, s.savedParsers = newParser, map[string]*parser{}, nil
+	for path, saved := range remembered {
+		p := &parser{Parser: newParser(), used: saved.Used}
+		if parserErr := p.UnmarshalBinary(saved.State); parserErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", path, parserErr))
+		}
+		s.parsers[path] = p
+	}
+	return err
 }
 
 // prune lets go of the parsers that have been idle.

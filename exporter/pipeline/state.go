@@ -9,7 +9,6 @@ import (
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/follow"
 	"smtp_reply_exporter/exporter/journal"
-	"smtp_reply_exporter/logparse"
 )
 
 // saved is what the state file holds, as gob: fields may be added. It is one
@@ -41,14 +40,7 @@ func (p *Pipeline) save(cut *Cut) *saved {
 		c := &cut.Sources[i]
 		counts := *c.Cut // the sums can be made again
 		counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
-		parsers := map[string]savedParser{}
-		for path, parser := range source.parsers {
-			// Of a Parser that could not be saved the next one remembers nothing.
-			if state, err := parser.MarshalBinary(); err == nil {
-				parsers[path] = savedParser{state, parser.used}
-			}
-		}
-		s.Sources = append(s.Sources, savedSource{source.name, &counts, c.Stats, c.CaughtUp, parsers, source.position()})
+		s.Sources = append(s.Sources, savedSource{source.name, &counts, c.Stats, c.CaughtUp, source.remember(), source.position()})
 	}
 	return s
 }
@@ -68,20 +60,11 @@ func (p *Pipeline) restore(payload []byte) ([]follow.Position, error) {
 		return nil, fmt.Errorf("the state was written by another version and cannot be read: move its file away to begin anew: %w", err)
 	}
 	for _, saved := range s.Sources {
-		parsers := map[string]*parser{}
-		for path, remembered := range saved.Parsers {
-			parsing := &parser{Parser: logparse.NewParser(), used: remembered.Used}
-			if err := parsing.UnmarshalBinary(remembered.State); err != nil {
-				// Only recognises repeats across the restart.
-				p.logger.Warn("what a parser remembered is lost", "file", path, "err", err)
-			}
-			parsers[path] = parsing
-		}
 		before := saved.Stats
 		before.Up, before.CaughtUp, before.Files, before.BehindBytes = false, false, 0, 0
 		p.sources = append(p.sources, &source{
-			name: saved.Name, before: before, caughtUp: saved.CaughtUp, parsers: parsers,
-			saved: saved.Cut, journal: saved.Journal,
+			name: saved.Name, before: before, caughtUp: saved.CaughtUp,
+			saved: saved.Cut, savedParsers: saved.Parsers, journal: saved.Journal,
 		})
 	}
 	p.resumed = time.Now()
