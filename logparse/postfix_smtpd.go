@@ -84,7 +84,7 @@ func (l *postfix) serverMessage(id, rest []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		// "bare <LF> received": the code is smtpd_forbid_bare_newline_reject_code.
 		e.Kind = Refusal
-		l.explain(s, e.Command)
+		l.refuse(s, e.Command)
 		if !s.shown() {
 			l.emit(e)
 		}
