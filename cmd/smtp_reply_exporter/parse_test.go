@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+
+	"smtp_reply_exporter/logparse"
 )
 
 func TestParseJSON(t *testing.T) {
@@ -99,6 +101,37 @@ func TestParseGoesOnOverFiles(t *testing.T) {
 	}
 }
 
+func TestParseMTA(t *testing.T) {
+	log := write(t, "mixed.log", "in 451 4.7.1 later\nNov 23 14:16:24 mx1 postfix/smtpd[698]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: "+
+		"554 5.7.1 no; from=<a@src.example> to=<bob@dest.example> proto=ESMTP helo=<pc>\n")
+	cfg := write(t, "config.yaml", `
+sources: [{name: mail, file: /var/log/mail.log}]
+formats:
+  - {mta: house_mta, direction: sent, pattern: '^in (?P<code>\d+) (?P<text>.*)', samples: [{line: in 451 later, code: 451}]}
+`)
+	for mta, want := range map[string][]string{
+		"auto": {"postfix"}, "postfix": {"postfix"}, "sendmail": nil, "house_mta": {"house_mta"},
+	} {
+		t.Run(mta, func(t *testing.T) {
+			out, err := run(t, "parse", "--output=json", "--config.file="+cfg, "--mta="+mta, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for in := json.NewDecoder(strings.NewReader(out)); in.More(); {
+				var r struct{ MTA string }
+				if err := in.Decode(&r); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, r.MTA)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -116,6 +149,10 @@ func TestParseErrors(t *testing.T) {
 		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: not readable from line 1 on: invalid input: magic number mismatch"},
 		{"unknown time zone", "mail.log", "", "--timezone=Berlin", "--timezone: unknown time zone Berlin; use Local, UTC or a name such as Europe/Berlin"},
 		{"no year", "mail.log", "", "--year=26", `--year: "26" is no year; use four digits`},
+		{
+			"unknown MTA", "mail.log", "", "--mta=eximm", `--mta: "eximm" is not one of ` + strings.Join(append([]string{"auto"}, logparse.MTAs()...), ", ") +
+				", or the mta of an item of formats",
+		},
 		{"bad configuration", "mail.log", "", "--config.file=testdata/bad.yaml", `testdata/bad.yaml:2: sources[0].name: missing; it is the label source of the metrics, such as name: mail`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -195,6 +195,14 @@ func TestLoad(t *testing.T) {
 			}},
 			Providers: map[string][]string{"mycorp": {".mail.mycorp.example"}},
 			Reasons:   []Reason{{Reason: "policy", Pattern: "my (house|local) rule"}},
+			Formats: []Format{{
+				MTA: "house_mta", Direction: "sent",
+				Pattern: `^\S+ \S+ \[SMTP\] to (?P<remote>\S+) (?P<command>[A-Z]+): (?P<code>\d{3}) (?P<text>.*)`,
+				Samples: []Sample{{
+					Line: "2026-11-23 14:16:23 [SMTP] to 192.0.2.7 RCPT: 451 4.7.1 Come back later",
+					Code: "451", EnhancedCode: "4.7.1", Command: "rcpt",
+				}, {Line: "2026-11-23 14:16:23 [SMTP] 192.0.2.7 closed"}},
+			}},
 		},
 	} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
