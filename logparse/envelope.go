@@ -107,6 +107,8 @@ func parseSyslog(b []byte) (env Envelope) {
 	rest = bytes.TrimLeft(rest, " ")
 	host, tagged, _ := bytes.Cut(rest, []byte(" "))
 	switch {
+	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
+		env.Message = rest
 	case parseTag(rest, &env): // some formats leave out the host
 	case parseTag(bytes.TrimLeft(tagged, " "), &env):
 		env.Host = host

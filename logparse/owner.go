@@ -43,5 +43,8 @@ func ownerOfBare(env *Envelope) mta {
 	if id, _ := cutQueueID(env.Message); id != nil {
 		return mtaPostfix
 	}
+	if isHaraka(env.Message) {
+		return mtaHaraka
+	}
 	return noMTA
 }

@@ -1,0 +1,289 @@
+package logparse
+
+import "bytes"
+
+// A harakaTransaction knows the domains of a message's recipients in their
+// order, which numbers the message's queue items (outbound/index.js).
+type harakaTransaction struct {
+	Domains [16]uint32 // hashes
+	N       uint8
+}
+
+func (t *harakaTransaction) valid() bool { return int(t.N) <= len(t.Domains) }
+
+// A harakaItem is a message to the recipients of one domain.
+type harakaItem struct {
+	harakaDialogue
+	Recipients uint16 // of the item; 0 where the log does not tell
+	Refused    uint16 // of them in the present attempt, each by a line
+	Deferred   uint16 // of the refused
+	Trouble    Cause  // the last of the present attempt
+}
+
+func (i *harakaItem) valid() bool { return i.harakaDialogue.valid() && i.Trouble < numCauses }
+
+// item returns what is remembered of the line's queue item.
+func (l *haraka) item() *harakaItem { return l.items.put(l.key(l.uuid)) }
+
+const tempFail = "Temp fail for: "
+
+// delivery reads the lines of outbound/hmail.js.
+func (l *haraka) delivery() (shape string) {
+	text := trimLineEnd(l.text)
+	if rest, ok := bytes.CutPrefix(text, []byte(tempFail)); ok {
+		return l.tempFailed(rest)
+	}
+	if string(l.uuid) == "-" {
+		return ""
+	}
+	if len(text) == 0 {
+		return l.delivered()
+	}
+	if rest, ok := bytes.CutPrefix(text, []byte("recipient <")); ok {
+		return l.recipient(rest)
+	}
+	if rest, ok := bytes.CutPrefix(text, []byte("bouncing mail: ")); ok {
+		if reason, ok := bytes.CutPrefix(rest, []byte("Too many failures (")); ok {
+			rest = bytes.TrimSuffix(reason, []byte(")"))
+		}
+		shape = l.failed(rest)
+		if !bytes.HasPrefix(rest, []byte(someRecipients)) {
+			l.items.remove(l.key(l.uuid))
+		}
+		return shape
+	}
+	// Temp failing FILE for 64 seconds: REASON
+	if rest, ok := bytes.CutPrefix(text, []byte("Temp failing ")); ok {
+		_, reason, ok := bytes.Cut(rest, []byte(" seconds: "))
+		if !ok {
+			return shapeHarakaUpstream
+		}
+		return l.failed(reason)
+	}
+	// After the delivery, to RSET, where version 2 keeps the connection.
+	if rest, ok := bytes.CutPrefix(text, []byte("Error - but not processing mail: ")); ok {
+		e := Event{Direction: Received, Command: Rset, Count: 1, QueueID: l.uuid, Text: rest, Repeat: l.item().Logged}
+		if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
+			return shapeHarakaUpstream
+		}
+		l.emit(e)
+		return ""
+	}
+	if cause := harakaTrouble(text); cause != NoCause {
+		i := l.item()
+		i.Trouble, i.Refused, i.Deferred = cause, 0, 0
+		i.Asked, i.Last, i.Open = NoCommand, 0, 0
+	}
+	return ""
+}
+
+// tempFailed reads, at the level DEBUG, the reply that the next line tells.
+func (l *haraka) tempFailed(reason []byte) (shape string) {
+	reply, ok := bytes.CutPrefix(reason, []byte(upstreamError))
+	if !ok {
+		return ""
+	}
+	e := Event{Direction: Received, Count: 1, Repeat: true, QueueID: l.uuid, Text: reply}
+	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
+		return shapeHarakaUpstream
+	}
+	l.emit(e)
+	return ""
+}
+
+// accepted notes a recipient of the transaction in the order of the domains:
+//
+//	recipient <a@dest.example> code=OK msg="" sender=b@src.example
+func (l *haraka) accepted() {
+	at := bytes.LastIndexByte(l.text, '@')
+	domain := uint32(l.seed.add(l.text[at+1:]))
+	t := l.transactions.put(l.key(l.uuid))
+	n := 0
+	for n < int(t.N) && t.Domains[n] != domain {
+		n++
+	}
+	if n == len(t.Domains) {
+		return
+	}
+	if n == int(t.N) {
+		t.Domains[n] = domain
+		t.N++
+	}
+	l.decoded = append(append(l.decoded, l.uuid...), '.')
+	if n++; n >= 10 {
+		l.decoded = append(l.decoded, '0'+byte(n/10))
+	}
+	l.decoded = append(l.decoded, '0'+byte(n%10))
+	// The length of the UUID is of the key of "UUID.1.2" too.
+	start := len(l.decoded) - len(l.uuid) - 2
+	if n >= 10 {
+		start--
+	}
+	l.items.put(l.key(l.decoded[start:])).Recipients++
+}
+
+// recipient reads a reply to one recipient, to RCPT or, in LMTP, after the
+// message:
+//
+//	recipient <a@dest.example> deferred: 451 4.7.1 Try again later
+//	recipient <a@dest.example> rejected: 550 5.1.1 No such user
+func (l *haraka) recipient(b []byte) (shape string) {
+	b, ok := skipAddress(b)
+	if !ok {
+		return shapeHarakaRecipient
+	}
+	i := l.item()
+	reply, deferred := bytes.CutPrefix(b, []byte(" deferred: "))
+	if !deferred {
+		if reply, ok = bytes.CutPrefix(b, []byte(" rejected: ")); !ok {
+			return shapeHarakaRecipient
+		}
+	}
+	e := Event{Direction: Received, Command: Rcpt, Count: 1, Deliveries: 1, Repeat: i.Logged, QueueID: l.uuid, Text: reply}
+	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
+		return shapeHarakaRecipient
+	}
+	if i.Logged && i.Answers == EndOfData {
+		e.Command = EndOfData
+	}
+	i.Refused++
+	if deferred {
+		i.Deferred++
+	}
+	l.emit(e)
+	return ""
+}
+
+// delivered reads a success; rcpts counts those accepted, deferred and rejected.
+// In LMTP each of the former had a reply of its own.
+//
+//	delivered file=... domain=dest.example host=mx.dest.example ip=192.0.2.1 port=25 mode=SMTP ... response="Ok" ... rcpts=1/0/0
+func (l *haraka) delivered() (shape string) {
+	response := l.attribute("response")
+	if response == nil {
+		return ""
+	}
+	rcpts := l.attribute("rcpts")
+	ok, _, counted := cutHarakaCounts(rcpts)
+	if !counted {
+		return shapeHarakaDelivered
+	}
+	i := l.item()
+	e := Event{
+		Direction: Received, Code: 250, Command: EndOfData, Count: 1, Deliveries: ok, Implied: true, Repeat: i.Logged,
+		Remote: l.attribute("host"), Addr: l.attribute("ip"), QueueID: l.uuid, Text: response,
+	}
+	if string(l.attribute("mode")) == "LMTP" {
+		e.Count = ok
+	}
+	l.emit(e)
+	if i.Recipients = i.Deferred; i.Deferred == 0 {
+		l.items.remove(l.key(l.uuid))
+	}
+	return ""
+}
+
+const (
+	upstreamError  = "Upstream error: "
+	unrecognized   = "Unrecognized response from upstream server: "
+	someRecipients = "Some recipients "
+)
+
+// failed reads why an attempt ended for all recipients that no line of their own
+// has told of:
+//
+//	Upstream error: 451 4.3.0 Try again later
+//	550 5.7.1 Rejected
+//	Tried all MXs
+//	Some recipients temp failed: <a@dest.example>, <b@dest.example>
+func (l *haraka) failed(reason []byte) (shape string) {
+	i := l.item()
+	left := max(1, int(i.Recipients)-int(i.Refused))
+	deferred, trouble := i.Deferred, i.Trouble
+	i.Refused, i.Deferred, i.Trouble = 0, 0, NoCause
+	if bytes.HasPrefix(reason, []byte(someRecipients)) {
+		if deferred > 0 {
+			i.Recipients = deferred
+		}
+		return ""
+	}
+	e := Event{Direction: Received, Count: 1, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid, Text: reason}
+	upstream := false
+	if e.Text, upstream = bytes.CutPrefix(reason, []byte(upstreamError)); !upstream {
+		e.Text = bytes.TrimPrefix(reason, []byte(unrecognized))
+	}
+	var ok bool
+	if e.Code, e.Enhanced, ok = ParseReply(e.Text); ok {
+		if i.Logged {
+			e.Command = i.Answers
+		}
+		l.emit(e)
+		return ""
+	}
+	if upstream {
+		return shapeHarakaUpstream
+	}
+	e.Kind, e.Repeat, e.Text, e.Cause = Delivery, false, reason, harakaCause(reason)
+	if e.Cause == CauseUnreachable && trouble != NoCause {
+		e.Cause = trouble
+	}
+	l.emit(e)
+	return ""
+}
+
+// harakaCause reads why nobody answered from the server's own words.
+func harakaCause(reason []byte) Cause {
+	for i := range harakaCauses {
+		if bytes.HasPrefix(reason, []byte(harakaCauses[i].before)) {
+			return harakaCauses[i].cause
+		}
+	}
+	return CauseOther
+}
+
+var harakaCauses = []struct {
+	before string
+	cause  Cause
+}{
+	{"Tried all MXs", CauseUnreachable}, // or what a line before says
+	{"DNS lookup failure", CauseDNS},
+	{"Temporary MX lookup error", CauseDNS},
+	{"No MX for ", CauseDNS},
+	{"No Such Domain: ", CauseDNS},
+	{"Nowhere to deliver mail to", CauseDNS},
+	{"Domain ", CauseDNS}, // of RFC 7505
+	{"No TLS available", CauseTLS},
+	{"Host failed TLS verification", CauseTLS},
+	{"Error ", CauseSystem},
+}
+
+// harakaTrouble reads why the next server is tried.
+func harakaTrouble(text []byte) Cause {
+	switch {
+	case bytes.HasPrefix(text, []byte("Remote end ")), bytes.HasPrefix(text, []byte("Socket writability went away")):
+		return CauseLostConnection
+	case !bytes.HasPrefix(text, []byte("Failed to get socket: ")) && !bytes.HasPrefix(text, []byte("Ongoing connection failed to ")):
+		return NoCause
+	}
+	for i := range harakaTroubles {
+		if bytes.Contains(text, []byte(harakaTroubles[i].within)) {
+			return harakaTroubles[i].cause
+		}
+	}
+	return CauseLostConnection
+}
+
+var harakaTroubles = []struct {
+	within string
+	cause  Cause
+}{
+	{"timed out", CauseTimeout},
+	{"socket timeout", CauseTimeout},
+	{"ETIMEDOUT", CauseTimeout},
+	{"ECONNREFUSED", CauseRefused},
+	{"ENETUNREACH", CauseUnreachable},
+	{"EHOSTUNREACH", CauseUnreachable},
+	{"ENOTFOUND", CauseDNS},
+	{"EAI_AGAIN", CauseDNS},
+	{"SSL routines", CauseTLS},
+}

@@ -1,0 +1,313 @@
+package logparse
+
+import "bytes"
+
+// A harakaSession is what is remembered of the session with a client.
+type harakaSession struct {
+	harakaDialogue
+	Connected     bool // its first line was read
+	Authenticated bool
+	Client        [46]byte // address, as logged
+	ClientLen     uint8
+	Rejected      uint32 // recipients of whose refusal for good a line told
+	Refused       harakaRefusal
+}
+
+// A harakaRefusal is a refusal of which a line told without its code. The latest
+// of a session is not counted yet, since the last line of the session may show
+// it with its code.
+type harakaRefusal struct {
+	Held    bool
+	Code    Code // 0 where the source leaves more than one
+	Command Command
+	Words   hash // of its text; 0 where the line does not show it
+}
+
+func (s *harakaSession) valid() bool {
+	return int(s.ClientLen) <= len(s.Client) && s.harakaDialogue.valid() && s.Refused.Command < numCommands
+}
+
+func (s *harakaSession) client() []byte { return s.Client[:s.ClientLen] }
+
+// session returns what is remembered of the line's session.
+func (l *haraka) session() *harakaSession {
+	return l.sessions.put(l.key(l.uuid[:min(len(l.uuid), lenUUID)]))
+}
+
+// server reads the lines of connection.js and of the plugins' results there
+// (plugins.js, log_run_item).
+func (l *haraka) server() (shape string) {
+	if rest, ok := bytes.CutPrefix(l.text, []byte(tempFail)); ok { // of version 2
+		return l.tempFailed(rest)
+	}
+	if string(l.uuid) == "-" {
+		return ""
+	}
+	switch text := l.text; {
+	case len(text) == 0:
+		if hook := l.attribute("hook"); hook != nil {
+			l.hook(hook, l.attribute("retval"))
+		}
+	case string(text) == "connect":
+		s := l.session()
+		*s = harakaSession{Connected: true}
+		s.ClientLen = uint8(copy(s.Client[:], l.attribute("ip")))
+	case string(text) == "disconnect":
+		return l.disconnect()
+	case string(text) == "queue":
+		l.queue()
+	case string(text) == "message", bytes.HasPrefix(text, []byte("sender <")), bytes.HasPrefix(text, []byte("recipient <")):
+		code := l.attribute("code")
+		if text[0] == 'r' && string(code) == "OK" {
+			l.accepted()
+		}
+		l.hook(text, code)
+	case bytes.HasPrefix(text, []byte("deny(soft?) overridden")):
+		l.session().Refused = harakaRefusal{}
+	}
+	return ""
+}
+
+// harakaHooks are the hooks whose refusal is a reply (connection.js, the
+// functions whose names end in _respond): the codes of DENY and DENYSOFT where
+// the plugin gives no code of its own, and the words where it gives none. A
+// refusal in four of them has a line of the server's own, at the level NOTICE;
+// the others are told of at INFO.
+var harakaHooks = []struct {
+	hook            string
+	command         Command
+	deny, soft      Code // 0 is no refusal
+	words, softWord string
+}{
+	{"sender", Mail, 550, 450, "", ""}, // "sender <...> denied"
+	{"recipient", Rcpt, 550, 450, "", ""},
+	{"message", EndOfData, 550, 450, "Message denied", "Message denied temporarily"},
+	{"queue", EndOfData, 550, 450, "", ""}, // always with words
+	{"lookup_rdns", Connect, 554, 421, "rDNS Lookup Failed", "rDNS Temporary Failure"},
+	{"connect", Connect, 554, 421, "Your mail is not welcome here", "Come back later"},
+	{"helo", Ehlo, 550, 450, "HELO denied", "HELO denied"},
+	{"ehlo", Ehlo, 550, 450, "EHLO denied", "EHLO denied"},
+	{"vrfy", Vrfy, 550, 450, "Access Denied", "Lookup Failed"},
+	{"noop", OtherCommand, 500, 0, "Stop wasting my time", ""},
+	{"data", Data, 554, 451, "Message denied", "Message denied"},
+	{"unrecognized_command", OtherCommand, 500, 500, "Unrecognized command", "Unrecognized command"},
+	{"max_data_exceeded", EndOfData, 550, 450, "Message too big!", "Message too big!"},
+}
+
+// hook reads the verdict of a hook, or the server's line on it.
+func (l *haraka) hook(name, verdict []byte) {
+	var soft, disconnect bool
+	switch string(verdict) {
+	case "DENY":
+	case "DENYDISCONNECT":
+		disconnect = true
+	case "DENYSOFT":
+		soft = true
+	case "DENYSOFTDISCONNECT":
+		soft, disconnect = true, true
+	default:
+		return
+	}
+	own := len(l.text) > 0
+	word, _, _ := bytes.Cut(name, []byte(" "))
+	for i := range harakaHooks {
+		h := &harakaHooks[i]
+		if h.hook != string(word) || own != (i < 4) {
+			continue
+		}
+		r := harakaRefusal{Code: h.deny, Command: h.command}
+		fallback := h.words
+		if soft {
+			r.Code, fallback = h.soft, h.softWord
+		}
+		words := l.attribute("msg")
+		if words == nil {
+			if words = l.attribute("msg.reply"); words == nil {
+				return // cut
+			}
+		}
+		switch h.hook {
+		case "unrecognized_command":
+			if c := commandOf(l.attribute("params")); c != NoCommand {
+				r.Command = c
+			}
+			if disconnect {
+				r.Code = 521
+				if soft {
+					r.Code = 421
+				}
+			}
+		case "recipient":
+			if !soft {
+				l.session().Rejected++
+			}
+		}
+		if r.Code == 0 {
+			return
+		}
+		// A plugin sets another code by an object, whose text begins with an
+		// enhanced code (haraka-dsn).
+		if _, n := ParseEnhanced(words); n > 0 {
+			r.Code = 0
+		}
+		switch {
+		case len(words) > 0:
+			r.Words = l.words(words)
+		case fallback != "":
+			r.Words = l.words([]byte(fallback))
+		default:
+			l.decoded = append(append(l.decoded, name...), " denied"...)
+			r.Words = l.words(l.decoded[len(l.decoded)-len(name)-len(" denied"):])
+		}
+		l.refuse(r)
+		return
+	}
+}
+
+// words returns the hash of a reply's text as the end of the session shows it:
+// its lines joined with blanks.
+func (l *haraka) words(text []byte) hash {
+	for i, c := range text {
+		if c == '\n' { // only ever in what was decoded
+			text[i] = ' '
+		}
+	}
+	return l.seed.add(text)
+}
+
+// refuse holds a refusal and counts the one held until now.
+func (l *haraka) refuse(r harakaRefusal) {
+	s := l.session()
+	if s.Logged {
+		return // the dialogue tells it
+	}
+	if held := s.Refused; held.Held {
+		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Count: 1, Addr: s.client(), QueueID: l.uuid}
+		if held.Code != 0 {
+			e.Kind, e.Code, e.Implied = Reply, held.Code, true
+		}
+		l.emit(e)
+	}
+	r.Held = true
+	s.Refused = r
+}
+
+// queue reads the end of a message's reception (queue_respond,
+// queue_outbound_respond, queue_ok_respond):
+//
+//	queue code=OK msg="Message Queued (UUID.1)"
+//	queue code=DENY msg="no room (UUID.1)"
+func (l *haraka) queue() {
+	code := l.attribute("code")
+	if string(code) != "OK" {
+		l.hook(l.text, code)
+		return
+	}
+	s := l.session()
+	l.emit(Event{
+		Direction: Sent, Code: 250, Command: EndOfData, Count: 1, Implied: true, Repeat: s.Logged,
+		Addr: s.client(), Authenticated: s.Authenticated, QueueID: l.uuid,
+	})
+}
+
+// disconnect reads the end of a session (disconnect_respond); lr is the last
+// negative reply:
+//
+//	disconnect ip=192.0.2.7 rdns=mail.src.example helo=... relay=N ... rcpts=1/0/2 msgs=1/0/0 bytes=9 lr="550 no" time=0.1
+func (l *haraka) disconnect() (shape string) {
+	s := l.session()
+	defer l.sessions.remove(l.key(l.uuid[:lenUUID]))
+	ip, rdns, rcpts := l.attribute("ip"), l.attribute("rdns"), l.attribute("rcpts")
+	text := l.attribute("lr")
+	if text == nil {
+		return shapeHarakaDisconnect
+	}
+	switch string(rdns) {
+	case "NXDOMAIN", "DNSERROR", "Unknown":
+		rdns = nil
+	}
+	e := Event{
+		Direction: Sent, Count: 1, Repeat: s.Logged, Authenticated: s.Authenticated,
+		Remote: rdns, Addr: ip, QueueID: l.uuid, Text: text,
+	}
+	if len(text) > 0 {
+		var ok bool
+		if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 || len(text) < 4 {
+			return shapeHarakaDisconnect
+		}
+		if r := &s.Refused; r.Held && (r.Words == l.words(text[4:]) || r.Words == 0 && r.Code == 0 && e.Code == 535) {
+			e.Command = r.Command
+			*r = harakaRefusal{}
+		} else {
+			e.Command = harakaCommand(text[4:])
+		}
+		l.emit(e)
+	}
+	e = Event{Kind: Refusal, Direction: Sent, Command: s.Refused.Command, Count: 1, Remote: rdns, Addr: ip, QueueID: l.uuid}
+	if s.Refused.Held {
+		// Another reply overtook it, or it is lr in other words: its code is no
+		// longer certain.
+		l.emit(e)
+	}
+	// A recipient for whom no plugin spoke is logged as if it were accepted.
+	_, rejected, ok := cutHarakaCounts(rcpts)
+	if bytes.HasPrefix(text, []byte("550 "+cannotDeliver)) {
+		rejected--
+	}
+	if n := rejected - int(s.Rejected); ok && s.Connected && !s.Logged && n > 0 {
+		e.Command, e.Count = Rcpt, n
+		l.emit(e)
+	}
+	return ""
+}
+
+// cutHarakaCounts reads the first and the last of three numbers: "2/0/1".
+func cutHarakaCounts(b []byte) (first, last int, ok bool) {
+	first, b = cutNumber(b)
+	for range 2 {
+		if len(b) == 0 || b[0] != '/' {
+			return 0, 0, false
+		}
+		last, b = cutNumber(b[1:])
+		ok = last >= 0
+	}
+	return first, last, ok && first >= 0 && len(b) == 0
+}
+
+const cannotDeliver = "I cannot deliver mail for "
+
+// harakaCommand returns the command that a refusal in Haraka's own words answers.
+func harakaCommand(words []byte) Command {
+	for i := range harakaWords {
+		if bytes.HasPrefix(words, []byte(harakaWords[i].words)) {
+			return harakaWords[i].command
+		}
+	}
+	return NoCommand
+}
+
+// harakaWords are those of connection.js and auth_base.js that answer but one
+// command.
+var harakaWords = []struct {
+	words   string
+	command Command
+}{
+	{"EHLO requires domain/address", Ehlo},
+	{"HELO requires domain/address", Ehlo},
+	{"EHLO syntax error", Ehlo},
+	{"HELO syntax error", Ehlo},
+	{"Use EHLO/HELO before MAIL", Mail},
+	{"Authentication required", Mail},
+	{"Invalid MAIL FROM address ", Mail},
+	{"Use MAIL before RCPT", Rcpt},
+	{"Invalid RCPT TO address ", Rcpt},
+	{cannotDeliver, Rcpt},
+	{"MAIL required first", Data},
+	{"RCPT required first", Data},
+	{"No valid recipients", Data},
+	{"Too many received headers", EndOfData},
+	{"Bare line-feed", EndOfData},
+	{"Transaction failed due to too many MIME parts", EndOfData},
+	{"5.7.8 Authentication failed", Auth},
+	{"Invalid AUTH string", Auth},
+}

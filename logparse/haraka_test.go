@@ -1,0 +1,95 @@
+package logparse_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// TestHarakaDialogue tests that each reply of a logged dialogue is counted once,
+// whatever other lines tell of it: as often as its last line stands there.
+func TestHarakaDialogue(t *testing.T) {
+	log := readCorpus(t, "haraka/coverage-protocol-default.log")
+	want, got := map[wire]int{}, map[wire]int{}
+	for _, line := range lines(log) {
+		_, message, _ := bytes.Cut(line, []byte(" "))
+		if !bytes.HasPrefix(message, []byte("[PROTOCOL] ")) {
+			continue
+		}
+		for origin, direction := range map[string]string{"[core] S: ": "sent", "[outbound] S: ": "received"} {
+			_, text, ok := bytes.Cut(message, []byte(origin))
+			if code, _, isReply := logparse.ParseReply(text); ok && isReply && text[3] == ' ' {
+				want[wire{direction, code}]++
+			}
+		}
+	}
+	parseLog(log, func(_ int, e *logparse.Event) {
+		if e.Kind == logparse.Reply && !e.Repeat {
+			got[wire{e.Direction.String(), e.Code}] += e.Count
+		}
+	})
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(wire{})); diff != "" {
+		t.Errorf("(-logged +counted):\n%s", diff)
+	}
+}
+
+// TestHarakaForms tests that a log tells the same in each form of config/log.ini.
+func TestHarakaForms(t *testing.T) {
+	attribute := regexp.MustCompile(`([^=]+)=("(?:[^"\\\\]|\\\\.)*"|[^ ]*) ?`)
+	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r", `\n`, "\n")
+	log := readCorpus(t, "haraka/coverage-notice-logfmt.log")
+	parsers := []*logparse.Parser{logparse.NewParser(), logparse.NewParser(), logparse.NewParser()}
+	told := 0
+	for _, line := range lines(log) {
+		stamp, rest, ok := strings.Cut(string(line), " ")
+		if !ok || !strings.HasPrefix(rest, "level=") {
+			continue
+		}
+		var header [4]string
+		var attributes, object strings.Builder
+		for i, m := range attribute.FindAllStringSubmatch(rest, -1) {
+			value := m[2]
+			if strings.HasPrefix(value, `"`) {
+				value = unescape.Replace(value[1 : len(value)-1])
+			}
+			if i < len(header) {
+				header[i] = value
+			} else {
+				attributes.WriteString(strings.TrimSuffix(m[0], " ") + " ")
+			}
+			member, err := json.Marshal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			object.WriteString(`,"` + m[1] + `":` + string(member))
+		}
+		message := strings.NewReplacer("\r", " ", "\n", " ").Replace(header[3])
+		if attributes.Len() > 0 {
+			message += " " + strings.TrimSuffix(attributes.String(), " ")
+		}
+		forms := []string{
+			string(line),
+			stamp + " [" + header[0] + "] [" + header[1] + "] [" + header[2] + "] " + message,
+			stamp + " {" + object.String()[1:] + "}",
+		}
+		var tells [3]string
+		for i, p := range parsers {
+			tells[i] = showResult(p.Parse([]byte(forms[i])))
+		}
+		if tells[0] != tells[1] || tells[0] != tells[2] {
+			t.Fatalf("%s\n%s%s\n%s%s\n%s", forms[0], tells[0], forms[1], tells[1], forms[2], tells[2])
+		}
+		if strings.HasPrefix(tells[0], "reply") {
+			told++
+		}
+	}
+	if told < 300 {
+		t.Errorf("%d lines told replies", told)
+	}
+}
