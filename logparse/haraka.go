@@ -98,8 +98,8 @@ func (l *haraka) parse() (shape string) {
 		return l.server()
 	case string(l.origin) == "outbound":
 		return l.delivery()
-	case bytes.HasPrefix(l.origin, []byte("auth/")) && bytes.HasPrefix(l.text, []byte("delaying for ")):
-		l.refuse(harakaRefusal{Command: Auth}) // plugins/auth/auth_base.js
+	case string(l.uuid) != "-" && bytes.HasPrefix(l.origin, []byte("auth/")) && bytes.HasPrefix(l.text, []byte("delaying for ")):
+		l.refuse(harakaRefusal{Command: Auth}, nil) // plugins/auth/auth_base.js
 	}
 	return ""
 }
@@ -176,8 +176,8 @@ func cutBrackets(b []byte) (word, rest []byte, ok bool) {
 func (l *haraka) header() bool {
 	b := l.message
 	l.attributes, l.inJSON, l.decoded = nil, false, l.decoded[:0]
-	if cap(l.decoded) < len(b) { // what is decoded must not move
-		l.decoded = make([]byte, 0, 2*len(b))
+	if cap(l.decoded) < 2*len(b) {
+		l.decoded = make([]byte, 0, 4*len(b))
 	}
 	if !isHaraka(b) {
 		return false
@@ -187,7 +187,7 @@ func (l *haraka) header() bool {
 		l.inJSON = l.object.parse(b)
 		l.level, l.uuid = l.attribute("level"), l.attribute("uuid")
 		l.origin, l.text = l.attribute("origin"), l.attribute("message")
-		return l.inJSON
+		return l.inJSON && isHarakaUUID(l.uuid) // a plugin's object may have one too
 	case '[':
 		l.level, b, _ = cutBrackets(b)
 		l.uuid, b, _ = cutBrackets(b)

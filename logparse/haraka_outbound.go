@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 // A harakaTransaction knows the domains of a message's recipients in their
 // order, which numbers the message's queue items (outbound/index.js).
@@ -83,7 +86,10 @@ func (l *haraka) tempFailed(reason []byte) (shape string) {
 	if !ok {
 		return ""
 	}
-	e := Event{Direction: Received, Count: 1, Repeat: true, QueueID: l.uuid, Text: reply}
+	e := Event{Direction: Received, Count: 1, Repeat: true, Text: reply}
+	if string(l.uuid) != "-" {
+		e.QueueID = l.uuid
+	}
 	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
 		return shapeHarakaUpstream
 	}
@@ -109,16 +115,9 @@ func (l *haraka) accepted() {
 		t.Domains[n] = domain
 		t.N++
 	}
+	start := len(l.decoded)
 	l.decoded = append(append(l.decoded, l.uuid...), '.')
-	if n++; n >= 10 {
-		l.decoded = append(l.decoded, '0'+byte(n/10))
-	}
-	l.decoded = append(l.decoded, '0'+byte(n%10))
-	// The length of the UUID is of the key of "UUID.1.2" too.
-	start := len(l.decoded) - len(l.uuid) - 2
-	if n >= 10 {
-		start--
-	}
+	l.decoded = strconv.AppendInt(l.decoded, int64(n+1), 10)
 	l.items.put(l.key(l.decoded[start:])).Recipients++
 }
 
@@ -177,9 +176,11 @@ func (l *haraka) delivered() (shape string) {
 		e.Count = ok
 	}
 	l.emit(e)
-	if i.Recipients = i.Deferred; i.Deferred == 0 {
+	if i.Deferred == 0 {
 		l.items.remove(l.key(l.uuid))
+		return ""
 	}
+	i.Recipients, i.Refused, i.Deferred, i.Logged = i.Deferred, 0, 0, false
 	return ""
 }
 
@@ -207,14 +208,15 @@ func (l *haraka) failed(reason []byte) (shape string) {
 		}
 		return ""
 	}
-	e := Event{Direction: Received, Count: 1, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid, Text: reason}
+	e := Event{Direction: Received, Count: 1, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid}
+	i.Logged = false // the next attempt may be after a restart at another level
 	upstream := false
 	if e.Text, upstream = bytes.CutPrefix(reason, []byte(upstreamError)); !upstream {
 		e.Text = bytes.TrimPrefix(reason, []byte(unrecognized))
 	}
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); ok {
-		if i.Logged {
+		if e.Repeat {
 			e.Command = i.Answers
 		}
 		l.emit(e)

@@ -124,15 +124,13 @@ func (d *harakaDialogue) reply(text []byte, direction Direction) (e Event, ok bo
 // answered returns the command that a new reply answers.
 func (d *harakaDialogue) answered(code Code, direction Direction) Command {
 	switch {
-	case d.Last == 0:
-		return Connect
 	case d.Asked == NoCommand && d.Last == 354: // the client's dot is not logged
 		return EndOfData
-	case direction == Sent:
-		return d.Asked
-	case d.Asked == Quit && code != 221, code == 220 && d.Asked != StartTLS:
-		// A new connection; the reply to QUIT is not logged.
+	case d.Last == 0 && d.Asked == NoCommand && (code == 220 || code.Class() > 3),
+		d.Last == 0 && d.Asked == OtherCommand && code == 220: // after HAProxy's PROXY
 		return Connect
+	case direction == Received && (d.Asked == Quit && code != 221 || d.Asked != StartTLS && code == 220):
+		return Connect // a new one: what follows QUIT is not logged
 	}
 	return d.Asked
 }

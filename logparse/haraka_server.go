@@ -150,16 +150,15 @@ func (l *haraka) hook(name, verdict []byte) {
 		if _, n := ParseEnhanced(words); n > 0 {
 			r.Code = 0
 		}
-		switch {
-		case len(words) > 0:
-			r.Words = l.words(words)
-		case fallback != "":
-			r.Words = l.words([]byte(fallback))
-		default:
-			l.decoded = append(append(l.decoded, name...), " denied"...)
-			r.Words = l.words(l.decoded[len(l.decoded)-len(name)-len(" denied"):])
+		if len(words) == 0 {
+			start := len(l.decoded)
+			if l.decoded = append(l.decoded, fallback...); fallback == "" {
+				l.decoded = append(append(l.decoded, name...), " denied"...)
+			}
+			words = l.decoded[start:]
 		}
-		l.refuse(r)
+		r.Words = l.words(words)
+		l.refuse(r, words)
 		return
 	}
 }
@@ -175,14 +174,18 @@ func (l *haraka) words(text []byte) hash {
 	return l.seed.add(text)
 }
 
-// refuse holds a refusal and counts the one held until now.
-func (l *haraka) refuse(r harakaRefusal) {
+// refuse holds a refusal and counts the one held until now, of whose text no
+// more is known than that it was the same.
+func (l *haraka) refuse(r harakaRefusal, words []byte) {
 	s := l.session()
 	if s.Logged {
 		return // the dialogue tells it
 	}
 	if held := s.Refused; held.Held {
-		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Count: 1, Addr: s.client(), QueueID: l.uuid}
+		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Count: 1, Addr: s.client(), QueueID: l.uuid[:lenUUID]}
+		if held.Words == r.Words {
+			e.Text = words
+		}
 		if held.Code != 0 {
 			e.Kind, e.Code, e.Implied = Reply, held.Code, true
 		}
@@ -197,10 +200,16 @@ func (l *haraka) refuse(r harakaRefusal) {
 //
 //	queue code=OK msg="Message Queued (UUID.1)"
 //	queue code=DENY msg="no room (UUID.1)"
+//	queue code=CONT msg=" (UUID.1)"
 func (l *haraka) queue() {
 	code := l.attribute("code")
 	if string(code) != "OK" {
 		l.hook(l.text, code)
+		// No plugin took the message: the words are but the id. To be sent on by
+		// the server itself, it would be "Message Queued (UUID.1)".
+		if words := l.attribute("msg"); string(code) == "CONT" && bytes.HasPrefix(words, []byte(" (")) {
+			l.refuse(harakaRefusal{Code: 451, Command: EndOfData, Words: l.words(words)}, words)
+		}
 		return
 	}
 	s := l.session()

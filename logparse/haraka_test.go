@@ -41,7 +41,7 @@ func TestHarakaDialogue(t *testing.T) {
 
 // TestHarakaForms tests that a log tells the same in each form of config/log.ini.
 func TestHarakaForms(t *testing.T) {
-	attribute := regexp.MustCompile(`([^=]+)=("(?:[^"\\\\]|\\\\.)*"|[^ ]*) ?`)
+	attribute := regexp.MustCompile(`([^=]+)=("(?:[^"\\]|\\.)*"|[^ ]*) ?`)
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r", `\n`, "\n")
 	log := readCorpus(t, "haraka/coverage-notice-logfmt.log")
 	parsers := []*logparse.Parser{logparse.NewParser(), logparse.NewParser(), logparse.NewParser()}
@@ -91,5 +91,43 @@ func TestHarakaForms(t *testing.T) {
 	}
 	if told < 300 {
 		t.Errorf("%d lines told replies", told)
+	}
+}
+
+// TestHarakaDeliveries tests that each recipient whom a server was told of ends
+// one delivery, if the connection was not lost.
+func TestHarakaDeliveries(t *testing.T) {
+	p := logparse.NewParser()
+	open, ended := map[string]int{}, 0
+	for i, line := range lines(readCorpus(t, "haraka/coverage-protocol-default.log")) {
+		r := p.Parse(line)
+		_, rest, _ := bytes.Cut(r.Envelope.Message, []byte("] ["))
+		id, text, ok := strings.Cut(string(rest), "] [outbound] ")
+		if !ok {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(text, "C: MAIL"):
+			if open[id] > 0 {
+				t.Errorf("line %d: %d recipients without an end", i+1, open[id])
+			}
+		case strings.HasPrefix(text, "C: RCPT"):
+			open[id]++
+		case strings.HasPrefix(text, "Remote end"), strings.HasPrefix(text, "Ongoing connection"):
+			open[id] = 0
+		}
+		for j := range r.Events {
+			e := &r.Events[j]
+			if e.Command == logparse.Rcpt || e.Command == logparse.Data || e.Command == logparse.EndOfData {
+				open[id] -= e.Deliveries
+				ended += e.Deliveries
+			}
+			if open[id] < 0 {
+				t.Errorf("line %d: a recipient's second end", i+1)
+			}
+		}
+	}
+	if ended < 400 {
+		t.Errorf("%d deliveries", ended)
 	}
 }

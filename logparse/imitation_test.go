@@ -22,6 +22,8 @@ import (
 //	%w  so, as one word: also with question marks for blanks
 //	%j  within a string of JSON
 //	%c  within a quoted field of CSV (RFC 4180)
+//	%l  so, as a value of logfmt, in quotes where it must be
+//	%e  so, within a value in quotes
 //
 // Lines that belong together stand together, with an empty line after them.
 func imitable(t testing.TB) (groups []string) {
@@ -59,7 +61,11 @@ func imitate(t testing.TB, lines, words string) string {
 	}
 	printable := without(words, "")
 	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable) + `"`
-	return strings.NewReplacer("%s", printable, "%q", quoted, "%h", without(words, ` <>()\";@`), "%w", without(words, " "),
+	value := printable
+	if value == "" || strings.ContainsAny(value, ` ="\`) {
+		value = quoted
+	}
+	return strings.NewReplacer("%l", value, "%e", quoted[1:len(quoted)-1], "%s", printable, "%q", quoted, "%h", without(words, ` <>()\";@`), "%w", without(words, " "),
 		"%j", string(inJSON[1:len(inJSON)-1]), "%c", strings.ReplaceAll(printable, `"`, `""`)).Replace(lines)
 }
 
@@ -93,6 +99,11 @@ func FuzzImitation(f *testing.F) {
 		"warning: x[192.0.2.66]: SASL LOGIN authentication failed: ", "message repeated 9 times: [ timeout after RCPT from x[192.0.2.66]]",
 		"Nov 23 14:16:23 mx1 postfix/smtpd[1]: timeout after RCPT from x[192.0.2.66]", "> unknown[192.0.2.7]: 250 2.0.0 Ok", "EHLO x", "QUIT",
 		" in RCPT command: ", "proxy-accept: END-OF-MESSAGE: 250 ok;", "queue file size limit exceeded", "Recipient address rejected: x",
+		`" lr="250 no" time=1`, `x" code=DENY msg="no`, ` code=DENY msg="no" sender=x`, "> deferred: 451 no", "x@dest.example> rejected: 550 no",
+		"550 I cannot deliver mail for <x>", "S: 250 2.0.0 Ok", "C: QUIT state=1", "Upstream error: 421 no", "Some recipients temp failed: ",
+		"[NOTICE] [0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1] [core] queue code=OK msg=x", ` retval=DENY msg="no"`, `\", "lr":"550 no`,
+		"level=NOTICE uuid=0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1 origin=core message=queue code=OK msg=x",
+		`{"level":"NOTICE","uuid":"0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1","origin":"core","message":"queue","code":"OK"}`,
 	} {
 		f.Add(words)
 	}
