@@ -21,11 +21,18 @@ import "bytes"
 // the dialogue, with all of them. The name of a remote server stands on the lines
 // of successful deliveries alone.
 //
+// A line that tells of a refusal (code=DENY, retval=DENY) leaves out its code,
+// which "disconnect ... lr=" shows of a session's last one. Each before it is
+// counted when the next one comes, with the code that harakaHooks implies or, if
+// the plugin may have set another, without. Without a code count, too, one that
+// lr does not show, and the recipients that disconnect says were rejected and no
+// line explains.
+//
 // Implied codes:
 //
 //	delivered file=... response="..."      250 at end of data; hmail.js cuts the code off a 2xx
 //	queue code=OK                          250 at end of data (connection.js, queue_ok_respond)
-//	... code=DENY, hook=... retval=DENY    see harakaHooks
+//	... code=DENY, hook=... retval=DENY    harakaHooks
 //
 // Repeats: what other lines tell of a reply whose dialogue was logged under the
 // same UUID; the further lines of a reply there; and "Temp fail for:" (level

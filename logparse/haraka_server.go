@@ -70,28 +70,29 @@ func (l *haraka) server() (shape string) {
 
 // harakaHooks are the hooks whose refusal is a reply (connection.js, the
 // functions whose names end in _respond): the codes of DENY and DENYSOFT where
-// the plugin gives no code of its own, and the words where it gives none. A
-// refusal in four of them has a line of the server's own, at the level NOTICE;
-// the others are told of at INFO.
+// the plugin gives no code of its own, and the words where it gives none. Some
+// have a line of the server's own, at the level NOTICE, and go by another name
+// there; the others are told of at INFO.
 var harakaHooks = []struct {
-	hook            string
-	command         Command
-	deny, soft      Code // 0 is no refusal
-	words, softWord string
+	hook             string
+	command          Command
+	deny, soft       Code // 0 is no refusal
+	words, softWords string
+	own              bool // has a line of the server's own
 }{
-	{"sender", Mail, 550, 450, "", ""}, // "sender <...> denied"
-	{"recipient", Rcpt, 550, 450, "", ""},
-	{"message", EndOfData, 550, 450, "Message denied", "Message denied temporarily"},
-	{"queue", EndOfData, 550, 450, "", ""}, // always with words
-	{"lookup_rdns", Connect, 554, 421, "rDNS Lookup Failed", "rDNS Temporary Failure"},
-	{"connect", Connect, 554, 421, "Your mail is not welcome here", "Come back later"},
-	{"helo", Ehlo, 550, 450, "HELO denied", "HELO denied"},
-	{"ehlo", Ehlo, 550, 450, "EHLO denied", "EHLO denied"},
-	{"vrfy", Vrfy, 550, 450, "Access Denied", "Lookup Failed"},
-	{"noop", OtherCommand, 500, 0, "Stop wasting my time", ""},
-	{"data", Data, 554, 451, "Message denied", "Message denied"},
-	{"unrecognized_command", OtherCommand, 500, 500, "Unrecognized command", "Unrecognized command"},
-	{"max_data_exceeded", EndOfData, 550, 450, "Message too big!", "Message too big!"},
+	{"sender", Mail, 550, 450, "", "", true}, // "sender <...> denied"
+	{"recipient", Rcpt, 550, 450, "", "", true},
+	{"message", EndOfData, 550, 450, "Message denied", "Message denied temporarily", true},
+	{"queue", EndOfData, 550, 450, "", "", true}, // always with words
+	{"lookup_rdns", Connect, 554, 421, "rDNS Lookup Failed", "rDNS Temporary Failure", false},
+	{"connect", Connect, 554, 421, "Your mail is not welcome here", "Come back later", false},
+	{"helo", Ehlo, 550, 450, "HELO denied", "HELO denied", false},
+	{"ehlo", Ehlo, 550, 450, "EHLO denied", "EHLO denied", false},
+	{"vrfy", Vrfy, 550, 450, "Access Denied", "Lookup Failed", false},
+	{"noop", OtherCommand, 500, 0, "Stop wasting my time", "", false},
+	{"data", Data, 554, 451, "Message denied", "Message denied", false},
+	{"unrecognized_command", OtherCommand, 500, 500, "Unrecognized command", "Unrecognized command", false},
+	{"max_data_exceeded", EndOfData, 550, 450, "Message too big!", "Message too big!", false},
 }
 
 // hook reads the verdict of a hook, or the server's line on it.
@@ -108,17 +109,16 @@ func (l *haraka) hook(name, verdict []byte) {
 	default:
 		return
 	}
-	own := len(l.text) > 0
 	word, _, _ := bytes.Cut(name, []byte(" "))
 	for i := range harakaHooks {
 		h := &harakaHooks[i]
-		if h.hook != string(word) || own != (i < 4) {
+		if h.hook != string(word) || h.own != (len(l.text) > 0) {
 			continue
 		}
 		r := harakaRefusal{Code: h.deny, Command: h.command}
 		fallback := h.words
 		if soft {
-			r.Code, fallback = h.soft, h.softWord
+			r.Code, fallback = h.soft, h.softWords
 		}
 		words := l.attribute("msg")
 		if words == nil {
@@ -128,14 +128,11 @@ func (l *haraka) hook(name, verdict []byte) {
 		}
 		switch h.hook {
 		case "unrecognized_command":
-			if c := commandOf(l.attribute("params")); c != NoCommand {
-				r.Command = c
-			}
-			if disconnect {
+			r.Command = commandOf(l.attribute("params"))
+			if disconnect && soft {
+				r.Code = 421
+			} else if disconnect {
 				r.Code = 521
-				if soft {
-					r.Code = 421
-				}
 			}
 		case "recipient":
 			if !soft {
@@ -166,9 +163,14 @@ func (l *haraka) hook(name, verdict []byte) {
 // words returns the hash of a reply's text as the end of the session shows it:
 // its lines joined with blanks.
 func (l *haraka) words(text []byte) hash {
-	for i, c := range text {
-		if c == '\n' { // only ever in what was decoded
-			text[i] = ' '
+	if bytes.IndexByte(text, '\n') >= 0 {
+		start := len(l.decoded)
+		l.decoded = append(l.decoded, text...)
+		text = l.decoded[start:]
+		for i, c := range text {
+			if c == '\n' {
+				text[i] = ' '
+			}
 		}
 	}
 	return l.seed.add(text)
