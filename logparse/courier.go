@@ -1,13 +1,212 @@
 package logparse
 
-var courierShapes []string
+import "bytes"
 
+// Courier logs by syslog, without process ids. What is known here was read in
+// real logs and in the strings of Courier 1.0.16's programs (the source was not
+// at hand).
+//
+// courieresmtp logs the replies of other servers that end a delivery, each line
+// of them on a line of its own, but neither the command that they answer, nor
+// the server's name if it refuses. courieresmtpd logs what it refuses, and not
+// whether the client had logged in. Programs that deliver to mailboxes log
+// three digits too ("550 User <ann> unknown"), which are no replies.
+//
+// Repeats: a line for the same message and recipient as the one before it, if
+// that one ended in a hyphen after the same code; and the same words for another
+// recipient of the same message and host (of "courierd: started") before Courier
+// has logged the first one's status, as it does with the answer to the end of
+// data. What is logged after that status is a reply of its own: the answers to
+// RCPT. For courieresmtpd, lines with the same client, port and addresses.
+//
+// Implied: "courierd: newmsg" of a message that came by ESMTP: submit answers
+// the end of data with "250 Ok. ID" when it has queued a message.
+
+// The forms of Courier's lines that look as if they told a reply.
+const (
+	shapeCourierClient = "courieresmtp"  // id=...,from=<...>,addr=<...>
+	shapeCourierServer = "courieresmtpd" // error,relay=...
+)
+
+var courierShapes = []string{shapeCourierClient, shapeCourierServer}
+
+// courier is a line of Courier, and what is remembered between its lines.
 type courier struct {
 	*line
+	messages table[courierMessage]
+	attempts table[courierAttempt] // by message and recipient; of courieresmtpd by client
+	shared   table[bool]           // by message, host and words, until the first recipient's status
 }
 
-func newCourier(l *line) grammar { return &courier{line: l} }
+func newCourier(l *line) grammar {
+	return &courier{
+		line:     l,
+		messages: newTable[courierMessage](4096),
+		attempts: newTable[courierAttempt](8192),
+		shared:   newTable[bool](4096),
+	}
+}
 
-func (l *courier) tables() []remembered { return nil }
+func (l *courier) tables() []remembered { return []remembered{&l.messages, &l.attempts, &l.shared} }
 
-func (l *courier) parse() (shape string) { return "" }
+// maxRecipients bounds what is believed of one message.
+const maxRecipients = 100_000
+
+// A courierMessage is a message in the queue. Its fields are exported for
+// encoding/binary.
+type courierMessage struct {
+	Pending uint32 // recipients that are being tried
+	Batches uint32 // processes that try them, each for a host
+	Batch   hash   // the last one begun
+	Cause   Cause  // of a failure of which no status line tells
+}
+
+func (m *courierMessage) valid() bool { return m.Cause < numCauses }
+
+// A courierAttempt is the attempt to deliver to one recipient.
+type courierAttempt struct {
+	Batch hash
+	Reply hash // under which its reply is shared
+	Code  Code // of its last line
+	Open  bool // after which the reply goes on
+	Ended bool // by a reply
+	Cause Cause
+}
+
+func (a *courierAttempt) valid() bool { return a.Code < 600 && a.Cause < numCauses }
+
+func (l *courier) parse() (shape string) {
+	switch string(l.env.Program) {
+	case "courierd":
+		return l.queue(l.message)
+	case "courieresmtp", "courierlocal", "courierfax", "courieruucp":
+		return l.module(l.message)
+	case "courieresmtpd":
+		if rest, ok := bytes.CutPrefix(l.message, []byte("error,relay=")); ok {
+			return l.server(rest)
+		}
+	}
+	return ""
+}
+
+// queue reads what courierd(8) does with a message:
+//
+//	newmsg,id=ID: dns; HELO (NAME [IP])
+//	started,id=ID,from=<SENDER>,module=esmtp,host=HOST,addr=<RECIPIENT>
+//	completed,id=ID
+func (l *courier) queue(m []byte) (shape string) {
+	if rest, ok := bytes.CutPrefix(m, []byte("newmsg,id=")); ok {
+		l.accepted(rest)
+	} else if rest, ok := bytes.CutPrefix(m, []byte("started,id=")); ok {
+		l.started(rest)
+	} else if id, ok := bytes.CutPrefix(m, []byte("completed,id=")); ok {
+		l.completed(id)
+	} else {
+		return l.module(m)
+	}
+	return ""
+}
+
+// accepted reads what came after "newmsg,id=". The HELO name may hold anything;
+// name and address stand behind it.
+func (l *courier) accepted(b []byte) {
+	id, source, ok := bytes.Cut(b, []byte(": dns; "))
+	if !ok || string(source) == "localhost (localhost [127.0.0.1])" { // sendmail(1), and bounces
+		return
+	}
+	source, ok = bytes.CutSuffix(source, []byte("])"))
+	i := bytes.LastIndex(source, []byte("["))
+	if !ok || i < 0 {
+		return
+	}
+	client := unmapped(source[i+1:])
+	l.emit(Event{
+		Kind: Reply, Direction: Sent, Code: 250, Implied: true, Command: EndOfData, Count: 1,
+		Remote: client, Addr: client, QueueID: id,
+	})
+}
+
+// started notes an attempt. Those of one process are logged one after another.
+func (l *courier) started(b []byte) {
+	id, b, ok := cutCourierID(b)
+	_, b, found := cutCourierAddress(b, ",from=<")
+	if !ok || !found {
+		return
+	}
+	module, addr, ok := bytes.Cut(b, []byte(",addr=<"))
+	if !ok {
+		return
+	}
+	batch := l.messageKey(id).add(module)
+	m := l.messages.put(uint64(l.messageKey(id)))
+	if m.Batches == 0 {
+		*m = courierMessage{}
+	}
+	if m.Batches == 0 || m.Batch != batch {
+		m.Batches++
+	}
+	m.Batch = batch
+	if bytes.HasPrefix(module, []byte(",module=dsn,")) { // a report about others
+		return
+	}
+	m.Pending++
+	*l.attempts.put(l.attemptKey(id, bytes.TrimSuffix(addr, []byte(">")))) = courierAttempt{Batch: batch}
+}
+
+// completed ends the attempts of which no line told how they ended.
+func (l *courier) completed(id []byte) {
+	m := l.messages.get(uint64(l.messageKey(id)))
+	if m == nil || m.Batches == 0 {
+		return
+	}
+	if m.Batches--; m.Batches > 0 || m.Pending == 0 {
+		return
+	}
+	l.emit(Event{
+		Kind: Delivery, Direction: Received, Cause: max(m.Cause, CauseOther), Count: 1,
+		Deliveries: int(min(m.Pending, maxRecipients)), QueueID: id,
+	})
+	m.Pending = 0
+}
+
+func (l *courier) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }
+
+func (l *courier) attemptKey(id, addr []byte) uint64 { return uint64(l.messageKey(id).add(addr)) }
+
+// cutCourierID reads "ID,": numbers of the inode, the time and the process.
+func cutCourierID(b []byte) (id, rest []byte, ok bool) {
+	n := 0
+	for n < len(b) && (isAlphanumeric(b[n]) || b[n] == '.') {
+		n++
+	}
+	return b[:n], b[n:], n > 0 && n < len(b) && b[n] == ','
+}
+
+// cutCourierAddress reads the key and the address up to its ">"; quotes, which
+// a local part may have, hold any.
+func cutCourierAddress(b []byte, key string) (addr, rest []byte, ok bool) {
+	b, ok = bytes.CutPrefix(b, []byte(key))
+	if !ok {
+		return nil, b, false
+	}
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] == '"':
+			quoted = !quoted
+		case b[i] == '\\':
+			i++
+		case b[i] == '>' && !quoted:
+			return b[:i], b[i+1:], true
+		}
+	}
+	return nil, nil, false
+}
+
+// unmapped returns the IPv4 address that an IPv6 one holds.
+func unmapped(addr []byte) []byte {
+	if v4, ok := bytes.CutPrefix(addr, []byte("::ffff:")); ok && bytes.IndexByte(v4, '.') > 0 {
+		return v4
+	}
+	return addr
+}

@@ -1,6 +1,23 @@
 package logparse
 
-var msmtpShapes []string
+import "bytes"
+
+// msmtp logs one line a mail, to a file of its own or by syslog (--syslog). What
+// is known here was read in the strings, the manual page and real logs of msmtp
+// 1.8.23. The log shows the reply that ended the session and no other: neither
+// the dialogue, nor more than one refused recipient. A mail that is not accepted
+// for one recipient goes to none, so its line ends the attempts to all of them.
+// No line shows a reply again.
+//
+// Implied: where older versions log a mail as sent (exitcode=EX_OK) without
+// smtpstatus, the end of data was answered 250, which is the only code that
+// smtp_end_mail() takes for success.
+
+const shapeMsmtp = "msmtp" // host=..., but not whole
+
+var msmtpShapes = []string{shapeMsmtp}
+
+var programMsmtp = []byte("msmtp")
 
 type msmtp struct {
 	*line
@@ -10,4 +27,235 @@ func newMsmtp(l *line) grammar { return &msmtp{line: l} }
 
 func (l *msmtp) tables() []remembered { return nil }
 
-func (l *msmtp) parse() (shape string) { return "" }
+// parse reads, after the time that logfile_time_format gives:
+//
+//	host=H tls=on auth=off [user=U ]from=F recipients=A,B [mailsize=N ][smtpstatus=451 smtpmsg='451 4.7.1 no' ][errormsg='...' ]exitcode=EX_...
+//
+// Quotes and control characters in smtpmsg are question marks, so no server can
+// end its own words.
+func (l *msmtp) parse() (shape string) {
+	m := l.message
+	if l.env.Program == nil {
+		l.env.Program = programMsmtp
+		m = m[max(msmtpStart(&l.env, m), 0):]
+	}
+	host, rest, ok := cutMsmtpHost(m)
+	if !ok {
+		return ""
+	}
+	_, rest, ok = bytes.Cut(rest, []byte(" from="))
+	_, rest, sender := cutAddressWord(rest)
+	rest, list := bytes.CutPrefix(rest, []byte("recipients="))
+	to, rest, recipients := cutAddressWord(rest)
+	if !ok || !sender || !list || !recipients {
+		return shapeMsmtp
+	}
+	if size, ok := bytes.CutPrefix(rest, []byte("mailsize=")); ok {
+		_, rest = cutNumber(size)
+		rest = bytes.TrimPrefix(rest, []byte(" "))
+	}
+	status, told := bytes.CutPrefix(rest, []byte("smtpstatus="))
+	var text, reason []byte
+	if told {
+		var quoted, whole bool
+		status, rest, quoted = bytes.Cut(status, []byte(" smtpmsg='"))
+		text, rest, whole = bytes.Cut(rest, []byte("' "))
+		if !quoted || !whole {
+			return shapeMsmtp
+		}
+	}
+	// A quote here can be of an address.
+	rest, exit, ok := cutLast(rest, "exitcode=")
+	if !ok || bytes.IndexByte(bytes.TrimRight(exit, " "), ' ') >= 0 {
+		return shapeMsmtp
+	}
+	if quoted, ok := bytes.CutPrefix(rest, []byte("errormsg='")); ok {
+		reason = bytes.TrimSuffix(quoted, []byte("' "))
+	}
+
+	sent := string(bytes.TrimRight(exit, " ")) == "EX_OK"
+	e := Event{Kind: Delivery, Direction: Received, Count: 1, Deliveries: addresses(to), Remote: host, Text: reason}
+	switch {
+	case told:
+		e.Kind, e.Text = Reply, text
+		e.Code, e.Enhanced, ok = ParseReply(text)
+		if !ok || !bytes.HasPrefix(text, status) {
+			return shapeMsmtp
+		}
+		if last, ok := lastLineEnhanced(text); ok {
+			e.Enhanced = last
+		}
+		if e.Command = EndOfData; !sent {
+			e.Command = commandOfReason(reason)
+			e.Dialogue = e.Code.Class() < 4
+		}
+	case sent:
+		e.Kind, e.Code, e.Implied, e.Command = Reply, 250, true, EndOfData
+	default:
+		e.Cause = causeOfReason(reason)
+	}
+	l.emit(e)
+	return ""
+}
+
+// msmtpStart returns where "host=H tls=..." begins in a line of the log file; -1
+// where it doesn't. Before it may stand a time that the envelope does not know, in
+// any form of strftime(3): numbers, and names of days, months and zones.
+func msmtpStart(env *Envelope, b []byte) int {
+	const longestTime = 64
+	for i, word := 0, 0; i < len(b) && i < longestTime; i++ {
+		switch {
+		case i == word && (bytes.HasPrefix(b[i:], []byte("host=")) || bytes.HasPrefix(b[i:], []byte("socket="))):
+			if _, _, ok := cutMsmtpHost(b[i:]); ok {
+				return i
+			}
+			return -1
+		case env.Time.kind != timeNone:
+			return -1
+		case b[i] == ' ':
+			if i-word > len("September") && !bytes.ContainsAny(b[word:i], "0123456789") {
+				return -1
+			}
+			word = i + 1
+		case !isAlphanumeric(b[i]) && bytes.IndexByte([]byte(":.,/+-[]"), b[i]) < 0:
+			return -1
+		}
+	}
+	return -1
+}
+
+// cutMsmtpHost reads "host=H tls=on auth=off ", or socket=.
+func cutMsmtpHost(b []byte) (host, rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(b, []byte("host="))
+	if !ok {
+		if rest, ok = bytes.CutPrefix(b, []byte("socket=")); !ok {
+			return nil, nil, false
+		}
+	}
+	host, rest, ok = bytes.Cut(rest, []byte(" tls="))
+	if !ok || bytes.IndexByte(host, ' ') >= 0 {
+		return nil, nil, false
+	}
+	_, auth, ok := bytes.Cut(rest, []byte(" "))
+	return host, rest, ok && bytes.HasPrefix(auth, []byte("auth="))
+}
+
+// cutLast cuts around the last key in b.
+func cutLast(b []byte, key string) (before, after []byte, ok bool) {
+	i := bytes.LastIndex(b, []byte(key))
+	if i < 0 {
+		return b, nil, false
+	}
+	return b[:i], b[i+len(key):], true
+}
+
+// cutAddressWord reads addresses up to a blank. Quotes in a local part may hold any.
+func cutAddressWord(b []byte) (word, rest []byte, ok bool) {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] == '"':
+			quoted = !quoted
+		case b[i] == '\\':
+			i++
+		case b[i] == ' ' && !quoted:
+			return b[:i], b[i+1:], true
+		}
+	}
+	return nil, nil, false
+}
+
+// addresses counts the addresses of a list with commas, in whose local parts
+// quotes may hold any.
+func addresses(b []byte) (n int) {
+	quoted := false
+	n = 1
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case ',':
+			if !quoted {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// lastLineEnhanced returns the enhanced code of the last line of a reply whose
+// lines are joined by a backslash and an n.
+func lastLineEnhanced(text []byte) (EnhancedCode, bool) {
+	i := bytes.LastIndex(text, []byte(`\n`))
+	if i < 0 || len(text) < i+len(`\n250 `) || !bytes.HasPrefix(text[i+len(`\n`):], text[:3]) {
+		return EnhancedCode{}, false
+	}
+	e, n := ParseEnhanced(text[i+len(`\n250 `):])
+	return e, n > 0
+}
+
+// commandOfReason returns the command that failed (smtp.c).
+func commandOfReason(reason []byte) Command {
+	if command, ok := bytes.CutPrefix(reason, []byte("command ")); ok {
+		return commandOf(command)
+	}
+	for i := range msmtpCommands {
+		if bytes.HasPrefix(reason, []byte(msmtpCommands[i].before)) {
+			return msmtpCommands[i].command
+		}
+	}
+	return NoCommand
+}
+
+var msmtpCommands = []struct {
+	before  string
+	command Command
+}{
+	{"cannot get initial OK message from server", Connect},
+	{"SMTP server does not accept EHLO or HELO", Ehlo},
+	{"authentication failed (method ", Auth},
+	{"envelope from address ", Mail},
+	{"recipient address ", Rcpt},
+	{"the server does not accept mail data", Data},
+	{"the server did not accept the mail", EndOfData},
+}
+
+// causeOfReason reads why no reply ended a mail (net.c, tls.c, smtp.c).
+func causeOfReason(reason []byte) Cause {
+	for i := range msmtpCauses {
+		c := &msmtpCauses[i]
+		if bytes.HasPrefix(reason, []byte(c.before)) && bytes.HasSuffix(reason, []byte(c.after)) {
+			return c.cause
+		}
+	}
+	return CauseOther
+}
+
+// msmtpCauses are tried in order.
+var msmtpCauses = []struct {
+	before, after string
+	cause         Cause
+}{
+	{"network ", "the operation timed out", CauseTimeout},
+	{"network ", "", CauseLostConnection},
+	{"the server sent an empty reply", "", CauseLostConnection},
+	{"cannot connect to ", "timed out", CauseTimeout},
+	{"cannot connect to ", ": Connection refused", CauseRefused},
+	{"cannot connect to ", "", CauseUnreachable},
+	{"proxy failure: ", "", CauseUnreachable},
+	{"cannot locate host ", "", CauseDNS},
+	{"TLS ", "", CauseTLS},
+	{"cannot read from TLS connection", "", CauseTLS},
+	{"cannot write to TLS connection", "", CauseTLS},
+	{"cannot initialize TLS ", "", CauseTLS},
+	{"cannot set ", "", CauseTLS},
+	{"the server does not support TLS", "", CauseTLS},
+	{"authentication ", "", CauseAuth},
+	{"cannot use a secure authentication method", "", CauseAuth},
+	{"cannot find a usable authentication method", "", CauseAuth},
+	{"the server does not support authentication", "", CauseAuth},
+	{"cannot open", "", CauseSystem},
+	{"cannot create temporary file", "", CauseSystem},
+}

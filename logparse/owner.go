@@ -34,6 +34,8 @@ func ownerOf(env *Envelope) mta {
 	switch {
 	case bytes.HasPrefix(program, []byte("courier")):
 		return mtaCourier
+	case ownsMaddy(env):
+		return mtaMaddy
 	}
 	return noMTA
 }
@@ -43,8 +45,13 @@ func ownerOfBare(env *Envelope) mta {
 	if id, _ := cutQueueID(env.Message); id != nil {
 		return mtaPostfix
 	}
-	if isHaraka(env.Message) {
+	switch {
+	case isHaraka(env.Message):
 		return mtaHaraka
+	case ownsMaddy(env):
+		return mtaMaddy
+	case msmtpStart(env, env.Message) >= 0:
+		return mtaMsmtp
 	}
 	return noMTA
 }

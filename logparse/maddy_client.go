@@ -1,0 +1,153 @@
+package logparse
+
+import "bytes"
+
+// received returns the reply of another server that an error is about. maddy's
+// own verdicts have a code too ("No usable MXs", "Network I/O error"), but go-smtp
+// alone calls its errors so (SMTPError.Error):
+//
+//	"reason":"SMTP error 451: words"
+func (l *maddy) received() (e Event, ok bool) {
+	reply, ok := bytes.CutPrefix(l.field(maddyReason), []byte("SMTP error "))
+	if !ok || len(reply) < 3 {
+		return Event{}, false
+	}
+	digits, words := reply[:3], reply[3:]
+	code, _, ok := ParseReply(digits)
+	if len(words) > 0 {
+		var colon bool
+		words, colon = bytes.CutPrefix(words, []byte(": "))
+		ok = ok && colon
+	}
+	if !ok {
+		return Event{}, false
+	}
+	e = Event{
+		Kind: Reply, Direction: Received, Code: code, Count: 1, Dialogue: code.Class() < 4,
+		Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
+	}
+	if bytes.Equal(l.field(maddyCode), digits) {
+		e.Enhanced = l.enhanced()
+	}
+	l.setText(&e, words)
+	return e, true
+}
+
+// replyKey is the key of a reply that further lines may show: that of its
+// message, server and words in the present attempt.
+func (l *maddy) replyKey(kind string) uint64 {
+	h := l.seed.add([]byte(kind)).add(l.env.Host).add(l.messageID()).fold(uint64(l.mail().Attempt))
+	return uint64(h.add(l.field(maddyServer)).add(l.field(maddyReason)))
+}
+
+// unusable reads what kept a host from being used: the greeting, or the answer
+// to EHLO. That to STARTTLS has no code of its own (remote.connect).
+func (l *maddy) unusable() {
+	e, ok := l.received()
+	if !ok {
+		return
+	}
+	if l.field(maddyCode) == nil {
+		e.Command = StartTLS
+	}
+	*l.told.put(l.replyKey("mx")) = maddyReply(e.Enhanced)
+	l.emit(e)
+}
+
+// refusedTLS reads the answer to the EHLO after STARTTLS (remote.connect).
+func (l *maddy) refusedTLS() { l.emitReceived(Ehlo) }
+
+func (l *maddy) refusedQuit() { l.emitReceived(Quit) }
+
+func (l *maddy) emitReceived(command Command) {
+	if e, ok := l.received(); ok {
+		e.Command = command
+		l.emit(e)
+	}
+}
+
+func (l *maddy) putOff() { l.mail().Attempt++ }
+
+// failed reads the end of an attempt to one recipient (queue.tryDelivery).
+func (l *maddy) failed() {
+	target := l.field(maddyTarget)
+	e, ok := l.received()
+	switch {
+	case !ok:
+		e = Event{
+			Kind: Delivery, Direction: Received, Count: 1, Cause: l.cause(), Text: l.field(maddyReason),
+			Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
+		}
+	case l.field(maddyDomain) != nil && string(target) == "remote": // "No usable MXs"
+		e.Repeat, e.Enhanced = true, EnhancedCode{}
+		if told := l.told.get(l.replyKey("mx")); told != nil {
+			e.Enhanced = EnhancedCode(*told)
+		}
+	case target == nil:
+		key := l.replyKey("message")
+		if told := l.told.get(key); told != nil {
+			e.Repeat, e.Enhanced = true, EnhancedCode(*told)
+		} else {
+			*l.told.put(key) = maddyReply(e.Enhanced)
+		}
+	case string(target) == "remote":
+		e.Command = Rcpt
+	}
+	e.Deliveries = 1
+	l.emit(e)
+}
+
+// delivered reads that a recipient's server took the message.
+func (l *maddy) delivered() {
+	rcpt := l.field(maddyRcpt)
+	domain := rcpt[bytes.LastIndexByte(rcpt, '@')+1:]
+	key := uint64(l.seed.add([]byte("delivered")).add(l.env.Host).add(l.messageID()).add(l.field(maddyAttempt)).add(domain))
+	repeat := l.told.get(key) != nil
+	l.told.put(key)
+	l.emit(Event{
+		Kind: Reply, Direction: Received, Code: 250, Implied: true, Repeat: repeat, Command: EndOfData,
+		Count: 1, Deliveries: 1, QueueID: l.messageID(),
+	})
+}
+
+// cause reads why nobody answered.
+func (l *maddy) cause() Cause {
+	for i := range maddyCauses {
+		c := &maddyCauses[i]
+		if bytes.HasPrefix(l.field(maddyMessage), []byte(c.message)) && bytes.HasPrefix(l.field(maddyReason), []byte(c.before)) &&
+			bytes.HasSuffix(l.field(maddyReason), []byte(c.after)) {
+			return c.cause
+		}
+	}
+	return CauseOther
+}
+
+// maddyCauses are tried in order: the errors of package net and of package tls,
+// and what target/remote says itself.
+var maddyCauses = []struct {
+	message, before, after string
+	cause                  Cause
+}{
+	{"MX lookup error", "", "", CauseDNS},
+	{"DNS error", "", "", CauseDNS},
+	{"Domain does not accept email (null MX)", "", "", CauseDNS},
+	{"TLS it not available", "", "", CauseTLS},
+	{"Failed to establish the MX record authenticity", "", "", CauseTLS},
+	{"Failed to establish the module", "", "", CauseTLS},
+	{"Authentication is required", "", "", CauseAuth},
+	{"High load, ", "", "", CauseSystem},
+	{"", "dial ", "timeout", CauseTimeout},
+	{"", "dial ", ": connection refused", CauseRefused},
+	{"", "dial ", ": connection reset by peer", CauseLostConnection},
+	{"", "dial ", "", CauseUnreachable},
+	{"", "read ", "timeout", CauseTimeout},
+	{"", "", "deadline exceeded", CauseTimeout},
+	{"", "read ", "", CauseLostConnection},
+	{"", "write ", "", CauseLostConnection},
+	{"", "", "EOF", CauseLostConnection},
+	{"", "tls: ", "", CauseTLS},
+	{"", "smtpconn: ", "", CauseTLS},
+	{"", "TLS required but unsupported", "", CauseTLS},
+	{"", "remote error: tls: ", "", CauseTLS},
+	{"", "open ", "", CauseSystem},
+}
