@@ -16,21 +16,23 @@ import "bytes"
 //
 // Repeats: "queue: delivery attempt failed" of a domain none of whose hosts could
 // be used, after "remote: cannot use MX" has shown the reply; and that of a
-// further recipient with the same message, attempt, server, code and words where
-// the error has no "target", which it lacks in answer to MAIL, DATA and the end
-// of data, not to RCPT (remote.AddRcpt). MAIL is answered anew for each recipient
+// further recipient with the same message, attempt, server and words where the
+// error has no "target", which it lacks in answer to MAIL, DATA and the end of
+// data, not to RCPT (remote.AddRcpt). MAIL is answered anew for each recipient
 // then, which the log can't tell from the others. "queue: delivered" repeats that
 // of another recipient in the same domain, message and attempt, since a domain
-// has one connection.
+// has one connection. Through target.smtp a message has one for all domains, and
+// a refused connection is logged like a RCPT to each recipient: the log does not
+// name the target of a delivery, and each is counted.
 //
 // Implied codes:
 //
-//	smtp: RCPT ok                  250      go-smtp, conn.handleRcpt
-//	smtp: accepted                 250      endpoint/smtp, Session.Data; conn.dataErrorToStatus
-//	smtp: ...error, deadline       451 4.4.5  endpoint/smtp, wrapErr
-//	smtp: DATA error, size         554      the 552 is wrapped where wrapErr does not find it
-//	smtp/sasl: authentication failed  454 4.7.0  auth.CreateSASL, conn.handleAuth
-//	queue: delivered               250      go-smtp, dataCloser.Close takes no other
+//	smtp: RCPT ok                     250        go-smtp, conn.handleRcpt
+//	smtp: accepted                    250        go-smtp, conn.dataErrorToStatus
+//	smtp: ... error, by a deadline    451 4.4.5  endpoint/smtp, wrapErr
+//	smtp: DATA error, by size         554 5.0.0  wrapErr does not find the wrapped 552
+//	smtp/sasl: authentication failed  454 4.7.0  auth.CreateSASL; go-smtp, conn.handleAuth
+//	queue: delivered                  250        go-smtp, dataCloser.Close takes no other
 
 const shapeMaddyFields = "event_fields" // an error's JSON is not whole
 

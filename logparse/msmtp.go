@@ -220,6 +220,7 @@ var msmtpCommands = []struct {
 	{"recipient address ", Rcpt},
 	{"the server does not accept mail data", Data},
 	{"the server did not accept the mail", EndOfData},
+	{"delivery to one or more recipients failed", EndOfData}, // LMTP
 }
 
 // causeOfReason reads why no reply ended a mail (net.c, tls.c, smtp.c).
