@@ -13,9 +13,10 @@ func ownerOf(env *Envelope) mta {
 	if _, ok := postfixService(program); ok {
 		return mtaPostfix
 	}
-	switch string(program) {
-	case "sendmail", "sm-mta", "sm-msp-queue", "sm-msp", "sm-que", "sm-acceptingconnections":
+	if sendmailProgram(program) {
 		return mtaSendmail
+	}
+	switch string(program) {
 	case "exim", "exim4":
 		return mtaExim
 	case "smtpd":

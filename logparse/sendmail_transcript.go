@@ -1,0 +1,56 @@
+package logparse
+
+import "bytes"
+
+// From LogLevel 15 on, Sendmail logs the dialogue with its clients (err.c,
+// putoutmsg(); srvrsmtp.c). Each reply of it is counted from there, and what
+// other lines tell of it repeats it, or is repeated.
+//
+//	QID: <-- MAIL FROM:<a@src.example>
+//	QID: --- 250 2.1.0 <a@src.example>... Sender ok
+//	QID: --- 050 <ann@dest.example>... queued                for VERB
+//	QID: --- 550 5.7.1 No thanks (hold)                      not yet sent
+//	QID: --- 550 5.7.1 No thanks (held)                      sent now
+
+// dialogue reads what follows "--- ".
+func (l *sendmail) dialogue(id, text []byte) {
+	s := l.session()
+	s.Logged = true
+	if bytes.HasSuffix(text, []byte(" (hold)")) || unsent(text) {
+		return
+	}
+	text = bytes.TrimSuffix(text, []byte(" (held)"))
+	if s.Waiting.N == 0 && s.Last == 334 {
+		s.Waiting.push(Auth) // answers to challenges are not logged
+	}
+	e, ok := s.reply(text, false)
+	if !ok {
+		return
+	}
+	s.Client.Authenticated = s.Client.Authenticated || e.Code == 235
+	if e.Code == s.Told || e.Code == s.Verdict {
+		e.Repeat = true
+	}
+	if s.Open == 0 {
+		s.Told = 0
+		if e.Code == s.Verdict {
+			s.Verdict = 0
+		}
+	}
+	s.Shown = l.seed.add(text)
+	e.Direction, e.QueueID, e.Addr, e.Authenticated = Sent, id, s.Client.address(), s.Client.Authenticated
+	l.emit(e)
+}
+
+// unsent tells whether a reply went nowhere: the connection was gone, or the
+// code was 851, which is logged as 451 and told to no one (err.c).
+func unsent(text []byte) bool {
+	if lost, ok := bytes.CutPrefix(text, []byte("421 4.4.1 ")); ok {
+		_, lost, _ = bytes.Cut(lost, []byte(" "))
+		return bytes.HasPrefix(lost, []byte("Lost input channel from ")) ||
+			bytes.HasPrefix(lost, []byte("unexpected close on ")) || bytes.HasPrefix(lost, []byte("I/O error on ")) ||
+			bytes.HasSuffix(lost, []byte(", info=unexpected close (held)")) || bytes.HasSuffix(lost, []byte(", info=I/O error (held)"))
+	}
+	_, enhanced, ok := ParseReply(text)
+	return ok && text[0] == '4' && enhanced.Class == 0 && bytes.HasSuffix(text, []byte(": Name server timeout"))
+}
