@@ -158,6 +158,13 @@ var deviating = map[string]deviations{
 	// Eight lines show six replies to no recipient and with no id, which the lab
 	// gave and could not find again; six replies 552 5.x.y are 452 4.x.y here.
 	"maddy/coverage-stderr": {Invented: 8, Off: 6, Enhanced: 6},
+	// Two lines show two replies each, of which the truth found one. Clients that
+	// milters refused are not named; of two hosts that said the same in one second
+	// the truth took either.
+	"sendmail/coverage-loglevel9-traditional": {Off: 2, Remote: 97},
+	// The same, and two 554 count by the line before the greeting that implies
+	// them. Clients by IPv6 have another address in the truth.
+	"sendmail/transcript-loglevel15-traditional": {Off: 4, Remote: 51},
 }
 
 // corpora returns the names of the logs with a truth, such as "postfix/hard-cases".
@@ -260,7 +267,9 @@ func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[in
 			d.Command++
 			t.Logf("command %s: line %d: %s", row.Stage, line, showEvent(e))
 		}
-		if row.Remote != "" && !strings.EqualFold(strings.TrimSuffix(row.Remote, "."), strings.TrimSuffix(string(e.Remote), ".")) {
+		// Some truths have clients' addresses in place of their names.
+		if row.Remote != "" && row.Remote != string(e.Addr) &&
+			!strings.EqualFold(strings.TrimSuffix(row.Remote, "."), strings.TrimSuffix(string(e.Remote), ".")) {
 			d.Remote++
 			t.Logf("remote %s: line %d: %s", row.Remote, line, showEvent(e))
 		}

@@ -1,6 +1,7 @@
 package logparse_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -107,6 +108,10 @@ func FuzzImitation(f *testing.F) {
 		"[NOTICE] [0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1] [core] queue code=OK msg=x", ` retval=DENY msg="no"`, `\", "lr":"550 no`,
 		"level=NOTICE uuid=0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1 origin=core message=queue code=OK msg=x",
 		`{"level":"NOTICE","uuid":"0B1E9B2C-5C11-4A37-9D0E-3C5D1F6A7B80.1","origin":"core","message":"queue","code":"OK"}`,
+		"x, relay=mx.evil.example. [192.0.2.66], dsn=2.0.0, stat=Sent (ok)", ", stat=Sent (ok)", ", reply=250 ok, stat=Sent (ok)", "Connection reset by x",
+		">, ctladdr=x (0/0), delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=x [192.0.2.66], dsn=2.0.0, stat=Sent (ok)", ", [more], delay=1",
+		"x, reject=421 4.7.0 no", ", relay=x [192.0.2.66], reject=421 4.7.0 no", ">, relay=x [192.0.2.66], reject=250 ok", ">... User unknown", " [rejected]",
+		"x [192.0.2.66]: probable open proxy: command=GET", " tempfailed (due to previous checks)", " protocol error: 250 ok", " (hold)", ": Name server timeout",
 	} {
 		f.Add(words)
 	}
@@ -126,6 +131,9 @@ func FuzzImitation(f *testing.F) {
 func TestCutLines(t *testing.T) {
 	for _, c := range allCases(t) {
 		for _, line := range c.lines(t) {
+			if bytes.Contains(line, []byte(": --- ")) {
+				continue // Sendmail says behind a reply that it was not sent
+			}
 			whole := map[wire]bool{}
 			for _, e := range logparse.NewParser().Parse(line).Events {
 				whole[wire{e.Direction.String(), e.Code}] = true

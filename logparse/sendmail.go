@@ -82,10 +82,10 @@ type sendmailSession struct {
 	Told   Code // of a refusal that a line told and the dialogue shows next
 	// Verdict is the code of what later commands will be told.
 	Verdict Code
-	Shown  hash // of the text of the dialogue's last reply
-	Header hash // of the message that a header's ruleset refused
-	More   hash // of a delivery whose recipients go on in the next line
-	Client sendmailClient
+	Shown   hash // of the text of the dialogue's last reply
+	Header  hash // of the message that a header's ruleset refused
+	More    hash // of a delivery whose recipients go on in the next line
+	Client  sendmailClient
 }
 
 // A sendmailClient is the client of a session.

@@ -53,13 +53,12 @@ func (l *sendmail) delivery(id, b []byte) (shape string) {
 	if !d.fields(b) {
 		return shapeSendmailDelivery
 	}
+	if d.mailer != nil || string(d.stat) == "discarded" {
+		l.accept(id)
+	}
 	if d.mailer == nil || string(d.stat) == "queued" || string(d.stat) == "quarantined" {
-		if d.mailer != nil {
-			l.accept(id)
-		}
 		return "" // no attempt; a refused message has no mailer (srvrsmtp.c, logundelrcpts())
 	}
-	l.accept(id)
 	before := len(l.events)
 	l.attempt(&d)
 	for i := before; i < len(l.events) && again; i++ {
@@ -93,6 +92,13 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 		if !ok || len(key) == 0 || bytes.IndexAny(key, " ,") >= 0 {
 			return false
 		}
+		if d.local() && string(key) == "relay" {
+			i := bytes.LastIndex(value, []byte(", stat="))
+			if i >= 0 {
+				d.stat = value[i+len(", stat="):]
+			}
+			return i >= 0
+		}
 		switch string(key) {
 		case "reply":
 			d.reply, d.stat, ok = bytes.Cut(value, []byte(", stat="))
@@ -120,6 +126,9 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 			if connected {
 				d.addr, _, _ = cutAddress(address)
 			}
+			if bytes.HasPrefix(name, []byte("[")) && d.addr != nil {
+				d.name = d.addr // it has none
+			}
 		case "quarantine": // the last field but stat=, and not Sendmail's words
 			d.stat = []byte("quarantined")
 			return true
@@ -127,28 +136,37 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 	}
 }
 
-// network tells whether a mailer speaks SMTP or LMTP to another host or a socket.
-// The relay of others is part of an address (deliver.c: macro h).
+// local tells whether a mailer is one of those that do not speak SMTP or LMTP to
+// a host or socket. Their relay is part of an address, and nothing of note is
+// behind it (deliver.c: macro h).
+func (d *sendmailDelivery) local() bool {
+	switch string(d.mailer) {
+	case "local", "prog", "*file*", "*include*", "procmail", "cyrus", "error", "discard", "usenet", "fax":
+		return true
+	}
+	return false
+}
+
+// network tells whether a mailer speaks SMTP or LMTP to a host or socket.
 func (d *sendmailDelivery) network() bool {
 	switch string(d.mailer) {
 	case "smtp", "esmtp", "smtp8", "dsmtp", "relay": // cf/mailer/smtp.m4
 		return true
-	case "local", "prog", "*file*", "*include*", "procmail", "cyrus", "error", "discard", "usenet", "fax":
-		return false
 	}
-	return d.addr != nil
+	return d.addr != nil && !d.local()
 }
 
 // attempt adds the events of a delivery attempt.
 func (l *sendmail) attempt(d *sendmailDelivery) {
 	e := Event{
 		Kind: Delivery, Direction: Received, QueueID: d.id, Count: 1, Deliveries: d.recipients,
-		Remote: d.name, Addr: d.addr, Text: d.stat, Cause: CauseLocal,
+		Text: d.stat, Cause: CauseLocal,
 	}
 	if !d.network() {
 		l.emit(e)
 		return
 	}
+	e.Remote, e.Addr = d.name, d.addr
 	if words, sent := bytes.CutPrefix(d.stat, []byte("Sent")); sent && d.reply == nil {
 		e.Kind, e.Cause, e.Code, e.Command, e.Implied, e.Text = Reply, NoCause, 250, EndOfData, true, words
 		if words, ok := bytes.CutPrefix(words, []byte(" (")); ok {
@@ -250,7 +268,9 @@ func (d *sendmailDelivery) command() Command {
 
 // madeUp tells whether Sendmail wrote a reply itself, since the connection broke
 // off (usersmtp.c, reply()). What a server says with a 421 is in stat= too.
-func madeUp(reply []byte) bool { return bytes.HasPrefix(reply, []byte("421 4.4.1 Connection reset by ")) }
+func madeUp(reply []byte) bool {
+	return bytes.HasPrefix(reply, []byte("421 4.4.1 Connection reset by "))
+}
 
 // tell notes a reply and returns whether the process has told it before.
 func (l *sendmail) tell(e *Event) (before bool) {

@@ -76,6 +76,7 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 		e.Implied, s.Verdict = true, e.Code
 	case command == EndOfData:
 		e.Repeat, s.Header, s.Told = s.Header == message, message, e.Code
+		l.messages.remove(l.messageKey(id))
 	}
 	s.Shown = 0
 	l.emit(e)
@@ -168,7 +169,7 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 		}
 		return ""
 	}
-	l.refusal(id, b)
+	l.imply(id, nil, b, impliedByMilter)
 	return ""
 }
 
@@ -200,6 +201,9 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 	if e.Enhanced.Class == 0 {
 		e.Enhanced.Class = uint8(e.Code.Class())
 	}
+	if e.Command == EndOfData {
+		l.messages.remove(l.messageKey(id))
+	}
 	s := l.session()
 	if e.Implied && e.Code != 421 { // said at once
 		s.Verdict = e.Code
@@ -216,15 +220,19 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 // name of a client stands.
 func (l *sendmail) filteredConnection(id, b []byte) {
 	name, rest, ok := bytes.Cut(b, []byte(", addr="))
-	if !ok || bytes.IndexByte(name, ' ') >= 0 {
+	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
 		return
 	}
 	addr, what, ok := bytes.Cut(rest, []byte(", "))
 	if !ok {
 		return
 	}
-	l.session().is(bytes.TrimPrefix(addr, []byte("IPv6:")))
-	l.imply(id, name, what, impliedByConnection)
+	addr = bytes.TrimPrefix(addr, []byte("IPv6:"))
+	if name[0] == '[' {
+		name = addr
+	}
+	l.session().is(addr)
+	l.imply(id, name, what, impliedByMilter)
 }
 
 // refusal reads a line whose words tell a reply, though not its code.
@@ -233,14 +241,24 @@ func (l *sendmail) refusal(id, text []byte) {
 		l.userError(id, text)
 		return
 	}
-	name, addr, rest, ok := cutClient(text)
-	what, said := bytes.CutPrefix(rest, []byte(": "))
-	if ok && said {
-		l.session().is(addr)
-		l.imply(id, name, what, impliedOfClient)
+	if name, addr, rest, ok := cutClient(text); ok {
+		if what, ok := bytes.CutPrefix(rest, []byte(": ")); ok {
+			l.session().is(addr)
+			l.imply(id, name, what, impliedOfClient)
+		}
 		return
 	}
-	l.imply(id, nil, text, impliedBySendmail)
+	// The client stands behind these words, or after all that it could write.
+	client, ok := bytes.CutPrefix(text, []byte("rejecting commands from "))
+	if !ok && bytes.HasPrefix(text, []byte("AUTH failure (")) {
+		client = text[max(bytes.LastIndex(text, []byte(", relay=")), 0):]
+		client = bytes.TrimPrefix(client, []byte(", relay="))
+	}
+	name, addr, _, ok := cutClient(client)
+	if ok {
+		l.session().is(addr)
+	}
+	l.imply(id, name, text, impliedBySendmail)
 }
 
 // A sendmailImplied is a reply that a line's first words imply.
@@ -252,11 +270,10 @@ type sendmailImplied struct {
 }
 
 // impliedBySendmail are the replies that lines of constant words imply. Each has
-// one in the source: srvrsmtp.c but for the space, which only MAIL asks for
-// (conf.c, enoughdiskspace()).
+// one in the source, srvrsmtp.c. "low on space" has none: it is also logged when
+// a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
-	{"low on space (", "", 452, EnhancedCode{4, 4, 5}, Mail},
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
 	{"AUTH failure (", "", 535, EnhancedCode{5, 7, 0}, Auth},
 	{"SMTP MAIL command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Mail},
@@ -264,13 +281,13 @@ var impliedBySendmail = []sendmailImplied{
 	{"SMTP AUTH command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 3, 0}, Auth},
 	{"SMTP STARTTLS command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 7, 0}, StartTLS},
 	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
-	{"Milter: initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
-	{"Milter: initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
-	{"Milter: initialization failed, closing connection", "", 421, EnhancedCode{4, 7, 0}, Connect},
 }
 
-// impliedByConnection are those of "Milter: connect: host=NAME, addr=IP, ".
-var impliedByConnection = []sendmailImplied{
+// impliedByMilter are those of "Milter: " and "Milter: connect: host=NAME, addr=IP, ".
+var impliedByMilter = []sendmailImplied{
+	{"initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
+	{"initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
+	{"initialization failed, closing connection", "", 421, EnhancedCode{4, 7, 0}, Connect},
 	{"rejecting commands", "", 554, EnhancedCode{}, Connect},
 	{"temp failing commands", "commands", 451, EnhancedCode{4, 3, 2}, NoCommand},
 	{"shutdown", "shutdown", 421, EnhancedCode{4, 7, 0}, Connect},
@@ -287,8 +304,7 @@ var impliedOfClient = []sendmailImplied{
 func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
 	for i := range table {
 		t := &table[i]
-		if !bytes.HasPrefix(text, []byte(t.before)) || !bytes.HasSuffix(text, []byte(t.after)) ||
-			bytes.HasPrefix(text, []byte("low on space (SMTP-DAEMON ")) { // no client yet
+		if !bytes.HasPrefix(text, []byte(t.before)) || !bytes.HasSuffix(text, []byte(t.after)) {
 			continue
 		}
 		s := l.session()
