@@ -9,26 +9,26 @@ import "bytes"
 //
 // What the log shows depends on LogLevel: the refusals of rulesets and milters,
 // and the deliveries, at the default 9; the whole dialogue with clients, but
-// none with servers, from 15 on. It never shows the replies of the hosts that
-// were tried before the last one, nor, below 15, the refusals of commands that
+// none with servers, from 15 on. It does not show the replies of the hosts
+// that were tried before the last one (but with _FFR_LOG_FAILOVER), nor, below 15, the refusals of commands that
 // are unknown or out of order (500 to 503), too large a SIZE (552), and what a
 // client whose connection was refused by check_relay or a milter was told to its
 // second command and those after it.
 //
 // # Repeats
 //
-// In this order, each with its key, are told twice:
-//   - a milter's refusal, by milter=..., reject= and then Milter: ..., reject=
-//     (MilterLogLevel 11): the same process, one after the other;
-//   - a refusal that the dialogue (LogLevel 15) shows too, before a ruleset's
-//     line (the same process and text) or after a milter's or check_relay's (the
-//     same process, the next refusal of that code);
-//   - the lines of a reply's dialogue after its first one;
-//   - a delivery to so many recipients that they take several lines with
-//     [more]: the same process and queue id, and all else of the line;
-//   - a header's refusal of a message that another header has had refused;
-//   - a reply= that is not what stat= says: one that was left from an earlier
-//     command or an earlier mail of the connection (sendmail_delivery.go).
+// What repeats a reply, and by which key:
+//   - "Milter: ..., reject=" after "milter=..., reject=" (MilterLogLevel 11): the
+//     same process, with nothing of a milter between them.
+//   - In the dialogue (LogLevel 15), a further line of the same reply; and the next
+//     reply of the process after a milter's or check_relay's line, or the next one
+//     of its code where that line is about later commands. A ruleset's line comes
+//     after the dialogue's: the same process and text.
+//   - A line with the recipients for which the one before had no room ([more]): the
+//     same process, queue id and all that follows the recipients.
+//   - Another header's refusal of the same message.
+//   - A reply= that is not what stat= says: it was left from an earlier command or
+//     an earlier mail of the connection (sendmail_delivery.go has the key).
 //
 // The same reply to two recipients stands on two lines where each of them was
 // answered, and on one line where one reply was for both.
@@ -151,6 +151,8 @@ func (l *sendmail) parse() (shape string) {
 		if id != nil {
 			return l.delivery(id, text[len("to="):])
 		}
+	case bytes.HasPrefix(text, []byte("deliver: mailer=")):
+		return l.failover(id, text[len("deliver: "):])
 	case bytes.HasPrefix(text, []byte("from=")):
 		if id != nil {
 			l.sender(id, text[len("from="):])
@@ -341,7 +343,7 @@ func (l *sendmail) sender(id, b []byte) {
 	if _, b, ok = cutAddresses(b[:relay]); !ok || !bytes.HasPrefix(b, []byte("size=")) {
 		return
 	}
-	b = b[bytes.Index(b, []byte(", nrcpts="))+len(", nrcpts="):]
+	_, b, _ = bytes.Cut(b, []byte(", nrcpts="))
 	if n, _ := cutNumber(b); n > 0 && !s.Logged {
 		*l.messages.put(l.messageKey(id)) = sendmailMessage{Client: s.Client}
 	}

@@ -69,6 +69,25 @@ func (l *sendmail) delivery(id, b []byte) (shape string) {
 	return ""
 }
 
+// failover reads what follows "deliver: ", where Sendmail logs that it tries
+// another host (_FFR_LOG_FAILOVER). The reply may be that to a recipient, which
+// was told before.
+//
+//	mailer=esmtp, relay=HOST [IP], state=S, reply=REPLY, stat=tempfail: trying next host
+func (l *sendmail) failover(id, b []byte) (shape string) {
+	d := sendmailDelivery{id: id}
+	if !d.fields(b) {
+		return shapeSendmailDelivery
+	}
+	e := d.parse(d.reply)
+	if e.Code.Class() < 4 || madeUp(d.reply) {
+		return ""
+	}
+	e.Repeat = l.tell(&e)
+	l.emit(e)
+	return ""
+}
+
 // goesOn tells whether a line has further recipients of the line before it.
 func (l *sendmail) goesOn(more bool, id, b []byte) bool {
 	s := l.sessions.get(uint64(l.process()))
@@ -100,7 +119,7 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 			return i >= 0
 		}
 		switch string(key) {
-		case "reply":
+		case "reply", "q_rstatus":
 			d.reply, d.stat, ok = bytes.Cut(value, []byte(", stat="))
 			if bytes.Contains(d.stat, []byte(", stat=")) {
 				d.stat = nil

@@ -14,7 +14,7 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 	if !ok || !bytes.Contains(rest, []byte(", reject=")) {
 		return "" // discard, quarantine
 	}
-	command, verdict := NoCommand, false
+	command, verdict, unstructured := NoCommand, false, false
 	switch string(name) {
 	case "check_relay", "tls_client":
 		verdict = true // said to later commands, but for a 421
@@ -25,36 +25,22 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 	case "check_data":
 		command = Data
 	case "check_eom", "check_eoh":
-		command = EndOfData
+		command, unstructured = EndOfData, true
+	case "check_other":
+		command, unstructured = OtherCommand, true
 	case "check_etrn":
 		command = Etrn
 	case "check_vrfy":
 		command = Vrfy
 	case "check_expn":
 		command = OtherCommand
-	case "check_compat", "tls_server", "tls_rcpt", "try_tls", "authinfo", "trust_auth", "check_eai":
+	case "check_compat", "tls_server", "tls_rcpt", "try_tls", "authinfo", "trust_auth", "oc_rate", "oc_conc", "bcc":
 		return "" // no answer to a client
 	default:
-		command = EndOfData // a header's
+		command, unstructured = EndOfData, true // a header's
 	}
-	var text []byte
-	if command == EndOfData {
-		relay := bytes.LastIndex(rest, []byte(", relay="))
-		if relay < 0 {
-			return shapeRuleset
-		}
-		rest = rest[relay+len(", "):]
-	} else if _, rest, ok = cutAddresses(rest); !ok {
-		return shapeRuleset
-	}
-	if arg2, ok := bytes.CutPrefix(rest, []byte("arg2=")); ok {
-		if _, rest, ok = cutAddresses(arg2); !ok {
-			return shapeRuleset
-		}
-	}
-	rest, ok = bytes.CutPrefix(rest, []byte("relay="))
-	client, text, found := bytes.Cut(rest, []byte(", reject="))
-	if !ok || !found {
+	client, text, ok := cutRuleset(rest, unstructured)
+	if !ok {
 		return shapeRuleset
 	}
 	e := Event{Direction: Sent, Count: 1, QueueID: id, Command: command, Text: text}
@@ -83,6 +69,29 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 	return ""
 }
 
+// cutRuleset reads what follows ", arg1=". An unstructured argument may hold
+// anything, so that the last client in the line is the one.
+func cutRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
+	if unstructured {
+		relay := bytes.LastIndex(b, []byte(", relay="))
+		if relay < 0 {
+			return nil, nil, false
+		}
+		b = b[relay+len(", "):]
+	} else if _, b, ok = cutAddresses(b); !ok {
+		return nil, nil, false
+	}
+	if arg2, found := bytes.CutPrefix(b, []byte("arg2=")); found {
+		if _, b, ok = cutAddresses(arg2); !ok {
+			return nil, nil, false
+		}
+	}
+	if b, ok = bytes.CutPrefix(b, []byte("relay=")); !ok {
+		return nil, nil, false
+	}
+	return bytes.Cut(b, []byte(", reject="))
+}
+
 // filter reads what follows "milter=": a milter's answer, which "Milter: " tells
 // again (milter.c, milter_send_command() and milter_data()).
 //
@@ -97,7 +106,9 @@ func (l *sendmail) filter(id, b []byte) (shape string) {
 	if action, ok := bytes.CutPrefix(rest, []byte("action=")); ok {
 		action, rest, _ = bytes.Cut(action, []byte(", "))
 		switch string(action) {
-		case "connect", "helo":
+		case "connect":
+			return "" // its code is not used (srvrsmtp.c, _FFR_MILTER_CONNECT_REPLYCODE)
+		case "helo":
 			e.Command, e.Implied = NoCommand, true
 		case "mail":
 			e.Command = Mail
@@ -145,7 +156,7 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 			if l.session().Logged {
 				return "" // the dialogue shows it
 			}
-			text = []byte("550 5.0.0 Command rejected") // srvrsmtp.c, nullserver
+			text = commandRejected
 		}
 		return l.filterSaid(id, text, Event{Implied: true})
 	}
@@ -163,7 +174,7 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 		}
 		if text, ok := bytes.CutPrefix(rest, []byte("reject=")); ok {
 			if string(text) == "421, errormode=4" {
-				text = []byte("421 4.3.0 closing connection")
+				text = closingConnection
 			}
 			return l.filterSaid(id, text, Event{Command: filteredCommands[i].command})
 		}
@@ -172,6 +183,12 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 	l.imply(id, nil, b, impliedByMilter)
 	return ""
 }
+
+// What Sendmail says for a milter that names no reply (srvrsmtp.c).
+var (
+	commandRejected   = []byte("550 5.0.0 Command rejected")
+	closingConnection = []byte("421 4.3.0 closing connection")
+)
 
 var filteredCommands = []struct {
 	before  string
