@@ -53,6 +53,8 @@ func ownerOfBare(env *Envelope) mta {
 		return mtaMaddy
 	case msmtpStart(env, env.Message) >= 0:
 		return mtaMsmtp
+	if env.Time.separated() && isEximMessage(env.Message) {
+		return mtaExim
 	}
 	return noMTA
 }

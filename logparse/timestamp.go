@@ -26,6 +26,7 @@ type Timestamp struct {
 var zonedLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
+	"2006-01-02 15:04:05 Z0700",
 }
 
 var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006"}
@@ -97,7 +98,15 @@ func cutRFC3339(b []byte) (Timestamp, []byte, bool) {
 	if end < len(b) && b[end] != ' ' {
 		return Timestamp{}, b, false
 	}
+	if b[10] == ' ' && isZone(b[end:]) { // Exim's log_timezone
+		end += len(" +0100")
+	}
 	return Timestamp{timeZoned, b[:end]}, b[end:], true
+}
+
+// isZone tells whether b begins with a blank, +hhmm and another blank.
+func isZone(b []byte) bool {
+	return len(b) > 6 && (b[1] == '+' || b[1] == '-') && isDigit(b[2]) && isDigit(b[3]) && isDigit(b[4]) && isDigit(b[5]) && b[6] == ' '
 }
 
 // cutRFC3164 reads "Nov  3 14:16:23", also with a month in another language, a
