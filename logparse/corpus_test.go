@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -106,9 +107,16 @@ func commandName(stage string) string {
 	return stage
 }
 
-// attempts counts the deliveries of a log of Postfix by its words alone.
+// eximAttempt is a line of a recipient, or of one whose delivery was tried while
+// the message came in. With -N (*>) nothing is delivered.
+var eximAttempt = regexp.MustCompile(` \w{6}-\w{6}-\w{2} ((=>|->|>>|==|\*\*) |.* (rejected|tmp-reject from cutthrough) after DATA: R=)`)
+
+// attempts counts the deliveries of a log of Postfix or Exim by its words alone.
 func attempts(log []byte) (n int) {
 	for _, line := range lines(log) {
+		if eximAttempt.Match(line) && !bytes.Contains(line, []byte(`: [1\`)) {
+			n++
+		}
 		for _, status := range []string{" status=sent (", " status=deferred (", " status=bounced (", " status=SOFTBOUNCE ("} {
 			if bytes.Contains(line, []byte(status)) && bytes.Contains(line, []byte(": to=<")) {
 				n++
@@ -119,7 +127,10 @@ func attempts(log []byte) (n int) {
 }
 
 func TestCorpusDeliveries(t *testing.T) {
-	for _, name := range []string{"postfix/hard-cases", "postfix/syslog-traditional", "postfix/lmtp-unix", "postfix/transcript-verbose"} {
+	for _, name := range []string{
+		"postfix/hard-cases", "postfix/syslog-traditional", "postfix/lmtp-unix", "postfix/transcript-verbose",
+		"exim/default-selector", "exim/all-selector", "exim/syslog-traditional",
+	} {
 		t.Run(name, func(t *testing.T) {
 			log, n := readCorpus(t, name+".log"), 0
 			parseLog(log, func(_ int, e *logparse.Event) { n += e.Deliveries })
@@ -165,6 +176,12 @@ var deviating = map[string]deviations{
 	// The same, and two 554 count by the line before the greeting that implies
 	// them. Clients by IPv6 have another address in the truth.
 	"sendmail/transcript-loglevel15-traditional": {Off: 4, Remote: 51},
+	// The truth takes the next attempt's 451 to a message that was deferred while it
+	// came in for that one again, and two 535 for the 504 to another mechanism.
+	"exim/default-selector":   {Off: 4},
+	"exim/all-selector":       {Off: 3},
+	"exim/syslog-traditional": {Off: 1},
+	"exim/journal-json":       {Off: 1},
 }
 
 // corpora returns the names of the logs with a truth, such as "postfix/hard-cases".

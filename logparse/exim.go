@@ -86,7 +86,7 @@ func (l *exim) parse() (shape string) {
 	key := uint64(l.process())
 	record := l.seed.add(b)
 	if _, rest, ok := cutTime(b); ok {
-		b = bytes.TrimPrefix(rest, []byte(" "))
+		b = bytes.TrimLeft(rest, " ")
 	}
 	b = cutEximPID(b)
 	l.id, b = cutMessageID(b)
@@ -100,19 +100,18 @@ func (l *exim) parse() (shape string) {
 }
 
 // duplicate tells whether the line is the reject log's copy of the one that its
-// process logged before.
+// process logged before. Of lines that the logger counts, every second one is.
 func (l *exim) duplicate(process uint64, record hash) bool {
 	last := l.rejections.put(process)
-	copies := (l.count + 1) / 2
-	if last.Line != record {
-		copies = l.count / 2
+	lines := l.count
+	if last.Line == record {
+		lines++
 	}
-	if (l.count-copies > copies) || last.Line != record && l.count%2 == 1 {
+	copies := lines / 2
+	if last.Line = 0; lines%2 == 1 {
 		last.Line = record
-	} else if l.count%2 == 1 {
-		last.Line = 0
 	}
-	if l.count == copies {
+	if copies == l.count {
 		return true
 	}
 	l.count -= copies
@@ -123,7 +122,7 @@ func (l *exim) duplicate(process uint64, record hash) bool {
 // that have LOG_REJECT.
 func isRejection(b []byte) bool {
 	switch {
-	case bytes.HasPrefix(b, []byte("H=")), bytes.HasPrefix(b, []byte("U=")), bytes.HasPrefix(b, []byte(" DS")),
+	case bytes.HasPrefix(b, []byte("H=")), bytes.HasPrefix(b, []byte("U=")), bytes.HasPrefix(b, []byte("DSH=")),
 		bytes.HasPrefix(b, []byte("F=")):
 		return bytes.Contains(b, []byte("rejected ")) || bytes.Contains(b, []byte(" sender verify "))
 	case bytes.HasPrefix(b, []byte("SMTP protocol synchronization error")),
@@ -157,7 +156,7 @@ func (l *exim) text(b []byte) (shape string) {
 			return ""
 		}
 	}
-	b = bytes.TrimPrefix(b, []byte(" DS"))
+	b = bytes.TrimPrefix(bytes.TrimLeft(b, " "), []byte("DS")) // log_selector = +dnssec
 	if rest, ok := bytes.CutPrefix(b, []byte("H=")); ok {
 		return l.host(rest)
 	}
@@ -338,7 +337,7 @@ func isEximMessage(b []byte) bool {
 
 // eximStarts are the beginnings of lines that name no message.
 var eximStarts = []string{
-	"H=", " DSH=", "U=", "F=", "SMTP ", "Connection from [", "connection from ", "refused connection from ",
+	"H=", "DSH=", "U=", "F=", "SMTP ", "Connection from [", "connection from ", "refused connection from ",
 	"temporarily re", "rejected ", "unqualified ", "too many recipients: ", "no host name found for IP address ",
 	"no IP address found for host ", "no MAIL in ", "cwd=/", "Start queue run: ", "End queue run: ",
 	"exim ", "unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",

@@ -186,7 +186,7 @@ func (l *exim) deferral(b []byte) (shape string) {
 		}
 		rest = rest[i:]
 	}
-	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, true)
+	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, commandOfErrno(number), true)
 }
 
 // failure reads what follows "**" after the fields:
@@ -203,7 +203,7 @@ func (l *exim) failure(b []byte) (shape string) {
 		return shapeEximDelivery
 	}
 	text = cutDeliverTime(text)
-	return l.undelivered(d, text, NoCause, false)
+	return l.undelivered(d, text, NoCause, NoCommand, false)
 }
 
 // cutDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
@@ -241,14 +241,12 @@ func skipTLS(b []byte) []byte {
 	}
 }
 
-// undelivered adds the end of an attempt that failed or that comes again.
-func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, again bool) (shape string) {
+// undelivered adds the end of an attempt that failed or that comes again; command
+// is what its number says.
+func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Command, again bool) (shape string) {
 	l.setProgram(d.transport)
 	a := l.next(d.recipient, !again)
-	if isRemoteError(text) && ambiguous(text) {
-		return shapeEximDelivery
-	}
-	r, said, ok := remoteError(text)
+	r, said, ok := remoteError(text, d.addr != nil)
 	if !said {
 		e := Event{
 			Kind: Delivery, Direction: Received, QueueID: l.id, Count: 1, Deliveries: 1, Cause: cause,
@@ -263,11 +261,14 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, again bool)
 		l.emit(e)
 		return ""
 	}
-	if !ok {
+	if !ok || ambiguous(r.reply) {
 		return shapeEximDelivery
 	}
 	if r.addr == nil {
 		r.eximHost = d.eximHost
+	}
+	if r.command == NoCommand {
+		r.command = command
 	}
 	e := r.event(l.id)
 	e.Deliveries = 1
@@ -287,7 +288,7 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, again bool)
 // hostError reads the reply of a host after which another one may be tried
 // (transports/smtp.c, write_logs()).
 func (l *exim) hostError(h eximHost, text []byte) (shape string) {
-	r, _, ok := remoteError(text)
+	r, _, ok := remoteError(text, true)
 	if !ok || l.id == nil {
 		return shapeEximHost
 	}

@@ -346,6 +346,7 @@ func (l *exim) authentication(b []byte) (shape string) {
 	if e.Code, e.Enhanced, ok = parseEximReply(rest); !ok || e.Code.Class() < 4 {
 		return shapeEximAuth
 	}
+	e.Implied = e.Code == 435 && e.Direction == Sent // whose log has words of its own (smtp_in_auth())
 	l.emit(e)
 	return ""
 }

@@ -68,8 +68,9 @@ var aclRefusals = []struct {
 }
 
 // aclRefusal reads "[temporarily ]rejected WHAT[: TEXT]". TEXT is log_message or,
-// if there is none, the message for the client, with which a code of its own begins.
-// Without a code in TEXT the message for the client can still have one.
+// if there is none, the message for the client with the code that it begins with:
+// that reply is implied, since the line never shows it as such. Without a code in
+// TEXT the message for the client can still have one.
 func (l *exim) aclRefusal(e Event, b []byte) (shape string) {
 	b, temporarily := bytes.CutPrefix(b, []byte("temporarily "))
 	b = bytes.TrimPrefix(b, []byte("rejected "))
@@ -151,7 +152,7 @@ func (l *exim) aclRefusal(e Event, b []byte) (shape string) {
 		}
 		return ""
 	}
-	e.Code, e.Enhanced = c, enhanced
+	e.Code, e.Enhanced, e.Implied = c, enhanced, true
 	e.Dialogue = c.Class() < 4
 	l.emit(e)
 	return ""
@@ -246,7 +247,7 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 			}
 		} else if !ok || !isRemoteError(rest) {
 			return "", false
-		} else if r, _, ok = remoteError(rest); !ok {
+		} else if r, _, ok = remoteError(rest, true); !ok {
 			return shapeEximCallout, true
 		}
 		r.eximHost = h

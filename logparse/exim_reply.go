@@ -38,10 +38,11 @@ func isRemoteError(text []byte) bool {
 	return false
 }
 
-// remoteError reads a reply; said is true where one is announced.
+// remoteError reads a reply; said is true where one is announced. The lmtp
+// transport, which knows no host, tells apart the replies to DATA and to its end.
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
-func remoteError(text []byte) (r remoteReply, said, ok bool) {
+func remoteError(text []byte, host bool) (r remoteReply, said, ok bool) {
 	var rest []byte
 	for _, words := range remoteErrors {
 		if rest, said = bytes.CutPrefix(text, []byte(words)); said {
@@ -56,17 +57,19 @@ func remoteError(text []byte) (r remoteReply, said, ok bool) {
 	rest = bytes.TrimSuffix(rest, []byte(": retry timeout exceeded"))
 	r.text = text
 	rest, pipelined := bytes.CutPrefix(rest, []byte("pipelined "))
-	rest = bytes.TrimPrefix(rest, []byte("sending "))
 	r.command, rest, ok = cutEximCommand(rest)
 	if !ok {
 		return r, true, false
 	}
-	if pipelined && r.command == EndOfData {
-		r.command = NoCommand
+	switch {
+	case pipelined && r.command == EndOfData:
+		r.command = NoCommand // or the MAIL before a pipelined BDAT
+	case lmtp && r.command == Data && host:
+		r.command = EndOfData // transports/smtp.c says DATA
 	}
-	r.own = r.command == Rcpt || lmtp && (r.command == EndOfData || r.command == Data)
-	if host, found := bytes.CutPrefix(rest, []byte("host ")); found { // before 4.83
-		if h, after, ok := cutEximHost(host); ok {
+	r.own = r.command == Rcpt || lmtp && r.command == EndOfData
+	if named, found := bytes.CutPrefix(rest, []byte("host ")); found { // before 4.83
+		if h, after, ok := cutEximHost(named); ok {
 			if after, ok := bytes.CutPrefix(after, []byte(": ")); ok {
 				r.eximHost, rest = h, after
 			}
@@ -120,6 +123,19 @@ func parseEximReply(text []byte) (Code, EnhancedCode, bool) {
 		}
 	}
 	return code, enhanced, true
+}
+
+// commandOfErrno reads the numbers that name a command.
+func commandOfErrno(number []byte) Command {
+	switch string(number) {
+	case "-44":
+		return Rcpt
+	case "-45":
+		return Mail
+	case "-46":
+		return EndOfData
+	}
+	return NoCommand
 }
 
 // causeOfErrno reads the numbers of macros.h, ERRNO_*.

@@ -102,6 +102,9 @@ func FuzzImitation(f *testing.F) {
 		"' errormsg='x' exitcode=EX_OK", " smtpstatus=250 smtpmsg='250 ok' exitcode=EX_OK", `\n250 2.0.0 ok`, "host=x tls=off auth=off from=a recipients=b exitcode=EX_OK",
 		">,addr=<x>: 250 ok", ",status: success", "id=A1.6B04.1D2,from=<>,addr=<bob@dest.example>: 250 ok", ") (localhost [127.0.0.1])", `",cmd: QUIT`, `,msg="250 ok`,
 		`","smtp_code":250,"x":"`, "\tx: y\t{\"smtp_code\":250}", "#011{\"smtp_code\":250}", "SMTP error 250: ok", "No usable MXs, last err: SMTP error 250: ok", "unexpected EOF", "context deadline exceeded",
+		`x@evil.example R=d T=t H=mx.evil.example [192.0.2.66] C="250 Ok"`, `" C="550 no`, " rejected RCPT <x>: 550 5.7.1 no", "(x) [192.0.2.66]",
+		") [192.0.2.66] F=<> rejected RCPT <x>: 421 no", ">: 421 no", `" H=[192.0.2.66] unrecognized command`, " DT=0.1s", ": retry timeout exceeded",
+		"SMTP error from remote mail server after RCPT TO:<x>: 421 no", "2026-11-23 14:24:10 H=[192.0.2.66] rejected RCPT <x>: 421 no", `\n421 no`,
 		" in RCPT command: ", "proxy-accept: END-OF-MESSAGE: 250 ok;", "queue file size limit exceeded", "Recipient address rejected: x",
 		`" lr="250 no" time=1`, `x" code=DENY msg="no`, ` code=DENY msg="no" sender=x`, "> deferred: 451 no", "x@dest.example> rejected: 550 no",
 		"550 I cannot deliver mail for <x>", "S: 250 2.0.0 Ok", "C: QUIT state=1", "Upstream error: 421 no", "Some recipients temp failed: ",
@@ -143,6 +146,10 @@ func TestCutLines(t *testing.T) {
 				for i := range r.Events {
 					e := &r.Events[i]
 					if n := len(e.Text); n > 0 && n <= len("550") { // of a word such as "5500", or less
+						continue
+					}
+					// That Exim's ACLs gave no text is what a line without one tells.
+					if r.MTA == "exim" && e.Implied && e.Direction == logparse.Sent && len(e.Text) == 0 {
 						continue
 					}
 					if e.Code != 0 && !whole[wire{e.Direction.String(), e.Code}] {
