@@ -11,7 +11,8 @@ import "bytes"
 //
 // The main log never shows positive replies to commands, the reply to a recipient
 // that is refused after the first one too many, 452 for want of space, and most of
-// Exim's own refusals show no code.
+// Exim's own refusals show no code. The rejectlog repeats lines of the main log and
+// reads like it.
 //
 // Repeats:
 //   - -> and >> after a => or >> of the same message, host and confirmation: the
@@ -23,7 +24,9 @@ import "bytes"
 //     line in the same attempt. An attempt ends before a line of a recipient that it
 //     has deferred already.
 //   - a rejection that the process has just logged in the same words: through syslog
-//     the main log and the reject log both arrive (syslog_duplication).
+//     the main log and the reject log both arrive (syslog_duplication, on by default).
+//     Where it is off, a command that a client repeats is lost if it comes within the
+//     second that the line shows. A file that has the main log only has no repeats.
 //   - "dropped: too many ..." after the line of the error that was one too many.
 //
 // Implied codes: 250 for a delivery without C= and for a message that came in over
@@ -126,6 +129,7 @@ func isRejection(b []byte) bool {
 		bytes.HasPrefix(b, []byte("F=")):
 		return bytes.Contains(b, []byte("rejected ")) || bytes.Contains(b, []byte(" sender verify "))
 	case bytes.HasPrefix(b, []byte("SMTP protocol synchronization error")),
+		bytes.HasPrefix(b, []byte("SMTP protocol violation: ")),
 		bytes.HasPrefix(b, []byte("SMTP call from ")), bytes.HasPrefix(b, []byte("refused connection from ")),
 		bytes.HasPrefix(b, []byte("rejected ")), bytes.HasPrefix(b, []byte("temporarily rejected ")),
 		bytes.HasPrefix(b, []byte("temporarily refused connection from ")),

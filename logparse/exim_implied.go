@@ -107,13 +107,17 @@ func (l *exim) otherAnswer(b []byte) (shape string) {
 		return l.localScan(b[len("F="):])
 	case bytes.HasPrefix(b, []byte("Connection from [")):
 		return shapeEximClosed
+	case bytes.HasPrefix(b, []byte("ETRN ")): // and what the client wrote
+		return ""
 	}
 	if _, rest, ok := bytes.Cut(b, []byte(" ")); ok {
 		if rest, ok := bytes.CutPrefix(rest, []byte("authenticator failed ")); ok {
 			return l.authentication(rest)
 		}
 	}
-	// => blackhole (DATA ACL discarded recipients), => discarded (system filter)
+	if l.id != nil {
+		return l.localScan(b) // before 4.30 without "F="
+	}
 	return ""
 }
 
@@ -306,9 +310,9 @@ func (l *exim) verified(b []byte) (shape string) {
 
 // localScan reads "SENDER H=HOST P=PROTOCOL [temporarily ]rejected by local_scan(): TEXT".
 func (l *exim) localScan(b []byte) (shape string) {
-	_, host, ok := bytes.Cut(b, []byte(" H="))
+	sender, host, ok := bytes.Cut(b, []byte(" H="))
 	h, rest, isHost := cutEximHost(host)
-	if !ok || !isHost {
+	if !ok || !isHost || bytes.IndexByte(sender, ' ') >= 0 {
 		return ""
 	}
 	i := bytes.Index(rest, []byte("rejected by local_scan(): "))
