@@ -14,13 +14,14 @@ const maxJSONDepth = 8
 type jsonObject struct {
 	names   []string
 	values  [][]byte // by name; nil where missing or null
+	texts   []int    // by name: how many strings there are, one or those of a list
 	scratch []byte   // values with escapes, decoded
 	path    []byte   // the names of the objects around, with their dots
 	b       []byte   // what is still to be read
 }
 
 func newJSONObject(names ...string) jsonObject {
-	return jsonObject{names: names, values: make([][]byte, len(names))}
+	return jsonObject{names: names, values: make([][]byte, len(names)), texts: make([]int, len(names))}
 }
 
 // parse reads a whole object and tells whether it is one. Its values are strings
@@ -29,6 +30,7 @@ func newJSONObject(names ...string) jsonObject {
 // the next call.
 func (o *jsonObject) parse(b []byte) bool {
 	clear(o.values)
+	clear(o.texts)
 	o.scratch, o.path = o.scratch[:0], o.path[:0]
 	// Decoded values are never longer than they were: the buffer must not move.
 	if cap(o.scratch) < len(b) {
@@ -81,23 +83,25 @@ func (o *jsonObject) member() bool {
 	if i == len(o.names) {
 		return o.skip()
 	}
-	value, ok := o.value()
+	value, texts, ok := o.value()
 	if ok && string(value) != "null" {
-		o.values[i] = value
+		o.values[i], o.texts[i] = value, texts
 	}
 	return ok
 }
 
-func (o *jsonObject) value() (value []byte, ok bool) {
+// value reads a value that is no object and counts the strings in it.
+func (o *jsonObject) value() (value []byte, texts int, ok bool) {
 	switch o.peek() {
 	case '"':
-		return o.text()
+		value, ok = o.text()
+		return value, 1, ok
 	case '[':
 		return o.list()
 	}
 	b := o.b
 	ok = o.skip()
-	return bytes.TrimRight(b[:len(b)-len(o.b)], " \t"), ok
+	return bytes.TrimRight(b[:len(b)-len(o.b)], " \t"), 0, ok
 }
 
 func (o *jsonObject) peek() byte {
@@ -204,38 +208,45 @@ func hex4(b []byte) (r rune, ok bool) {
 
 // list reads a list: of numbers as bytes, as journalctl writes a message that is
 // not UTF-8; of anything else the first string.
-func (o *jsonObject) list() (value []byte, ok bool) {
+func (o *jsonObject) list() (value []byte, texts int, ok bool) {
 	b := o.b
 	start := len(o.scratch)
 	for o.token('['); !o.token(']'); {
 		c := o.peek()
 		if !isDigit(c) {
 			o.b, o.scratch = b, o.scratch[:start]
-			return o.firstText()
+			return o.listOfTexts()
 		}
 		n, rest := cutNumber(o.b)
 		if n < 0 || n > 255 {
-			return nil, false
+			return nil, 0, false
 		}
 		o.scratch = append(o.scratch, byte(n))
 		o.b = rest
 		if !o.token(',') && o.peek() != ']' {
-			return nil, false
+			return nil, 0, false
 		}
 	}
-	return o.scratch[start:len(o.scratch):len(o.scratch)], true
+	return o.scratch[start:len(o.scratch):len(o.scratch)], 1, true
 }
 
-func (o *jsonObject) firstText() (value []byte, ok bool) {
+// listOfTexts reads the strings that a list begins with, and returns the first.
+func (o *jsonObject) listOfTexts() (value []byte, texts int, ok bool) {
 	rest := *o
-	rest.token('[')
-	if rest.peek() == '"' {
-		if value, ok = rest.text(); !ok {
-			return nil, false
+	for rest.token('['); rest.peek() == '"'; texts++ {
+		text, ok := rest.text()
+		if !ok {
+			return nil, 0, false
 		}
-		o.scratch = rest.scratch
+		if texts == 0 {
+			value, o.scratch = text, rest.scratch
+		}
+		if !rest.token(',') {
+			texts++
+			break
+		}
 	}
-	return value, o.skip()
+	return value, texts, o.skip()
 }
 
 // skip passes over a number, literal, list or object.

@@ -29,20 +29,34 @@ func ownerOf(env *Envelope) mta {
 		return mtaMsmtp
 	case "dma":
 		return mtaDMA
-	case "qmail":
+	case "rblsmtpd", "spamdyke":
 		return mtaQmail
+	case "kumod":
+		return mtaKumoMTA
 	}
 	switch {
 	case bytes.HasPrefix(program, []byte("courier")):
 		return mtaCourier
 	case ownsMaddy(env):
 		return mtaMaddy
+	case bytes.HasPrefix(program, []byte("qmail")):
+		return mtaQmail
+	case bytes.HasPrefix(program, []byte("mail_logs")):
+		return mtaESA
 	}
 	return noMTA
 }
 
 // ownerOfBare knows the logs that MTAs write themselves.
 func ownerOfBare(env *Envelope) mta {
+	switch {
+	case isKumoMTA(env.Message):
+		return mtaKumoMTA
+	case isESA(env.Message):
+		return mtaESA
+	case isQmail(env): // before queue ids, which its "tcpserver: " looks like
+		return mtaQmail
+	}
 	if id, _ := cutQueueID(env.Message); id != nil {
 		return mtaPostfix
 	}

@@ -9,10 +9,12 @@ import (
 type timeKind uint8
 
 const (
-	timeNone   timeKind = iota
-	timeZoned           // RFC 3339 and its kin
-	timeSyslog          // RFC 3164: no year, no zone
-	timeEpoch           // microseconds since 1970
+	timeNone    timeKind = iota
+	timeZoned            // RFC 3339 and its kin
+	timeSyslog           // RFC 3164: no year, no zone
+	timeEpoch            // microseconds since 1970
+	timeSeconds          // since 1970
+	timeTAI64N           // of multilog
 )
 
 // A Timestamp is a line's time as logged. It refers into the line.
@@ -55,20 +57,53 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 		if µs, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return time.UnixMicro(µs).In(zone), true
 		}
+	case timeSeconds:
+		if s, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return time.Unix(s, 0).In(zone), true
+		}
+	case timeTAI64N:
+		s, err := strconv.ParseUint(text[1:17], 16, 64)
+		ns, errNano := strconv.ParseUint(text[17:], 16, 32)
+		if err == nil && errNano == nil {
+			return time.Unix(int64(s-tai64Epoch), int64(ns)).In(zone), true
+		}
 	}
 	return time.Time{}, false
 }
 
-// separated tells whether a blank stands between date and time of day, as in
-// the logs of programs that write a file of their own.
-func (t Timestamp) separated() bool { return t.kind == timeZoned && t.text[10] == ' ' }
+// tai64Epoch is the label of 1970-01-01 that multilog and tai64nlocal take, who
+// know no leap seconds (libtai; daemontools tai64nlocal.c).
+const tai64Epoch = 1<<62 + 10
+
+// separated tells whether the time is one of programs that write a file of their
+// own: multilog's, or with a blank between date and time of day.
+func (t Timestamp) separated() bool {
+	return t.kind == timeTAI64N || t.kind == timeZoned && t.text[10] == ' '
+}
 
 // cutTime reads the time at the start of a line.
 func cutTime(b []byte) (Timestamp, []byte, bool) {
 	if len(b) > 0 && isDigit(b[0]) {
 		return cutRFC3339(b)
 	}
+	if len(b) > 0 && b[0] == '@' {
+		return cutTAI64N(b)
+	}
 	return cutRFC3164(b)
+}
+
+// cutTAI64N reads "@4000000067421f3f1a2b3c4d", 24 hexadecimal digits.
+func cutTAI64N(b []byte) (Timestamp, []byte, bool) {
+	const end = len("@4000000067421f3f1a2b3c4d")
+	if len(b) <= end || b[end] != ' ' {
+		return Timestamp{}, b, false
+	}
+	for _, c := range b[1:end] {
+		if !isDigit(c) && (c < 'a' || 'f' < c) {
+			return Timestamp{}, b, false
+		}
+	}
+	return Timestamp{timeTAI64N, b[:end]}, b[end:], true
 }
 
 // cutRFC3339 reads RFC 3339 times, also with a blank for the T, a comma before

@@ -1,0 +1,237 @@
+package logparse
+
+import "bytes"
+
+// messageLine reads what follows "MID ": what a server said of a message that it
+// accepted, and recipients that were refused.
+//
+//	6 RID [0] Response '2.0.0 Ok'
+//	6 RID [0] Response 2.6.0 <37gva9@mail.example> Queued mail for delivery
+//	6 ICID 5 RID 0 To: <ann@dest.example> Rejected by RAT
+func (l *esa) messageLine(b []byte) (shape string) {
+	id := b
+	mid, b := cutNumber(b)
+	id = id[:len(id)-len(b)]
+	if rest, ok := bytes.CutPrefix(b, []byte(" RID ")); ok {
+		rids, n, rest := cutRIDs(rest)
+		rest, ok := bytes.CutPrefix(rest, []byte(" Response "))
+		if !ok {
+			return ""
+		}
+		return l.accepted(id, rest, l.deliveries.get(l.delivery(mid, rids)), n)
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(" ICID "))
+	if !ok {
+		return ""
+	}
+	icid, rest := cutNumber(rest)
+	if rid, ok := bytes.CutPrefix(rest, []byte(" RID ")); ok {
+		_, rest = cutNumber(rid)
+	}
+	switch {
+	case bytes.HasPrefix(rest, []byte(" To: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" Rejected by ")):
+		l.refused(icid, Rcpt)
+	case bytes.HasPrefix(rest, []byte(" From: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" sender rejected")):
+		l.refused(icid, Mail)
+	}
+	return ""
+}
+
+// accepted adds the reply to a message. Its text is quoted as Python does, or in
+// older versions not at all.
+func (l *esa) accepted(id, text []byte, p *esaPeer, recipients int) (shape string) {
+	if recipients == 0 || len(text) == 0 {
+		return shapeResponse
+	}
+	if text[0] == '\'' || text[0] == '"' {
+		l.text = l.text[:0]
+		if _, ok := l.unquote(text); !ok {
+			return shapeResponse
+		}
+		text = l.text
+	}
+	e := Event{
+		Direction: Received, Code: 250, Count: 1, Implied: true, Command: EndOfData, Deliveries: recipients,
+		QueueID: id, Text: text,
+	}
+	e.Enhanced, _ = ParseEnhanced(text)
+	if p != nil {
+		e.Remote, e.Addr = p.address(), p.address()
+	}
+	l.emit(e)
+	return ""
+}
+
+// cutRIDs reads the number of a recipient, or those of several, and returns how
+// many there are; 0 for anything else.
+//
+//	0
+//	[0, 1, 2]
+func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
+	list, ok := bytes.CutPrefix(b, []byte("["))
+	if !ok {
+		if id, rest := cutNumber(b); id >= 0 {
+			return b[:len(b)-len(rest)], 1, rest
+		}
+		return nil, 0, b
+	}
+	for {
+		id, rest := cutNumber(list)
+		if id < 0 {
+			return nil, 0, b
+		}
+		n++
+		if list, ok = bytes.CutPrefix(rest, []byte(", ")); ok {
+			continue
+		}
+		if rest, ok = bytes.CutPrefix(rest, []byte("]")); !ok {
+			return nil, 0, b
+		}
+		return b[:len(b)-len(rest)], n, rest
+	}
+}
+
+// failed reads what follows "Bounced: " or "Delayed: ":
+//
+//	DCID 8 MID 6 to RID 0 - 5.1.0 - Unknown address error ('550', ['5.1.1 <ann@dest.example>: no', ...]) []
+//	DCID 0 MID 6 to RID 0 - 5.1.2 - Bad destination host ('000', ['DNS Hard Error looking up dest.example (MX): NXDomain'])
+//
+// The words before the bracket are AsyncOS' own, the code there too. 000 is no
+// reply; without a connection (DCID 0) one is that of an earlier attempt.
+func (l *esa) failed(b []byte) (shape string) {
+	dcid := 0
+	if rest, ok := bytes.CutPrefix(b, []byte("DCID ")); ok {
+		dcid, b = cutNumber(rest)
+		b = bytes.TrimPrefix(b, []byte(" "))
+	}
+	b, ok := bytes.CutPrefix(b, []byte("MID "))
+	id := b
+	_, b = cutNumber(b)
+	id = id[:len(id)-len(b)]
+	b, to := bytes.CutPrefix(b, []byte(" to RID "))
+	_, recipients, b := cutRIDs(b)
+	b, why := bytes.CutPrefix(b, []byte(" - "))
+	if !ok || !to || !why || recipients == 0 {
+		return shapeDelivery
+	}
+	if dcid == 0 && bytes.HasPrefix(b, []byte("5.4.7 - Delivery expired")) {
+		return "" // no attempt
+	}
+	e := Event{Direction: Received, Count: 1, Deliveries: recipients, QueueID: id, Text: b}
+	if p := l.connections.get(l.connection("DCID", dcid)); p != nil {
+		e.Remote, e.Addr = p.address(), p.address()
+	}
+	code, lines := cutTuple(b)
+	if dcid == 0 || code == nil || string(code) == "000" {
+		e.Kind, e.Cause = Delivery, causeByWords(b, esaCauses)
+		l.emit(e)
+		return ""
+	}
+	if !l.join(code, lines) {
+		return shapeDelivery
+	}
+	e.Text = l.text
+	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
+		return shapeDelivery
+	}
+	l.emit(e)
+	return ""
+}
+
+// esaCauses are tried in order.
+var esaCauses = []wordedCause{
+	{"DNS", CauseDNS},
+	{"Bad destination host", CauseDNS},
+	{"Connection refused", CauseRefused},
+	{"onnection reset", CauseLostConnection},
+	{"lost", CauseLostConnection},
+	{"timeout", CauseTimeout},
+	{"timed out", CauseTimeout},
+	{"TLS", CauseTLS},
+	{"network error", CauseUnreachable},
+	{"network problem", CauseUnreachable},
+	{"nreachable", CauseUnreachable},
+}
+
+// cutTuple finds the first tuple of a code and a list, and returns both; the list
+// from after its bracket on.
+func cutTuple(b []byte) (code, lines []byte) {
+	for {
+		i := bytes.Index(b, []byte(" ('"))
+		if i < 0 {
+			return nil, nil
+		}
+		b = b[i+len(" ('"):]
+		if len(b) > 7 && isDigit(b[0]) && isDigit(b[1]) && isDigit(b[2]) && bytes.HasPrefix(b[3:], []byte("', [")) {
+			return b[:3], b[7:]
+		}
+	}
+}
+
+// join writes a reply of the lines in a list into text, each with the code.
+func (l *esa) join(code, lines []byte) bool {
+	l.text = append(l.text[:0], code...)
+	if bytes.HasPrefix(lines, []byte("]")) {
+		return true
+	}
+	for {
+		separator := len(l.text)
+		l.text = append(l.text, ' ')
+		var ok bool
+		if lines, ok = l.unquote(lines); !ok {
+			return false
+		}
+		if lines, ok = bytes.CutPrefix(lines, []byte(", ")); !ok {
+			return bytes.HasPrefix(lines, []byte("]"))
+		}
+		l.text[separator] = '-'
+		l.text = append(append(l.text, ' '), code...)
+	}
+}
+
+// unquote appends a string as Python's repr() writes it to text: in single
+// quotes, or in double ones where it holds single ones only.
+func (l *esa) unquote(b []byte) (rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '\'' && b[0] != '"' {
+		return nil, false
+	}
+	quote := b[0]
+	for i := 1; i < len(b); i++ {
+		c := b[i]
+		if c == quote {
+			return b[i+1:], true
+		}
+		if c == '\\' && i+1 < len(b) {
+			i++
+			switch c = b[i]; c {
+			case 'n', 'r', 't', 'x', 'u':
+				c = ' '
+			}
+		}
+		l.text = append(l.text, c)
+	}
+	return nil, false
+}
+
+// internalError reads why a message of AsyncOS' own, such as an alert, was not
+// delivered:
+//
+//	Failed to send message to host "mx.dest.example:25" for recipient "ann@dest.example":
+//	Unexpected SMTP response "553", expecting code starting with "2", response was ['#5.1.8 no such domain'].
+func (l *esa) internalError(b []byte) (shape string) {
+	_, b, ok := bytes.Cut(b, []byte(` Unexpected SMTP response "`))
+	if !ok {
+		return ""
+	}
+	code, b, ok := bytes.Cut(b, []byte(`", expecting code starting with "`))
+	_, lines, found := bytes.Cut(b, []byte(`", response was [`))
+	if !ok || !found || len(code) != 3 || !l.join(code, lines) {
+		return shapeInternal
+	}
+	e := Event{Direction: Received, Count: 1, Deliveries: 1, Text: l.text}
+	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
+		return shapeInternal
+	}
+	l.emit(e)
+	return ""
+}

@@ -1,0 +1,191 @@
+package logparse
+
+import "bytes"
+
+// server reads what the companions of qmail-smtpd log.
+func (l *qmail) server(message []byte) {
+	if rest, ok := bytes.CutPrefix(message, []byte("qmail-smtpd: ")); ok {
+		l.smtpd(rest)
+		return
+	}
+	if rest, ok := bytes.CutPrefix(message, []byte("CHKUSER rejected ")); ok {
+		// The patch's replies are what it was built with.
+		e := Event{Kind: Refusal, Direction: Sent, Count: 1, Command: Rcpt}
+		if bytes.HasPrefix(rest, []byte("sender:")) {
+			e.Command = Mail
+		}
+		l.emit(e)
+		return
+	}
+	if rest, ok := bytes.CutPrefix(message, []byte("tcpserver: ")); ok {
+		l.tcpserver(rest)
+		return
+	}
+	l.record(message)
+}
+
+// rblsmtpd reads the reply that rblsmtpd.c has for every recipient; how many it
+// then refuses is not logged, and it counts once.
+//
+//	192.0.2.7 pid 19597: 451 http://bl.example/?192.0.2.7
+//	192.0.2.7 pid 19597 bl.example: 451 http://bl.example/?192.0.2.7
+//	bl.example blocked 192.0.2.7 pc.evil.example -
+//
+// The last form is that of rblsmtpd 0.70, before ucspi-tcp.
+func (l *qmail) rblsmtpd(b []byte) (shape string) {
+	addr, rest, _ := bytes.Cut(b, []byte(" "))
+	e := Event{Direction: Sent, Count: 1, Remote: addr, Addr: addr}
+	if rest, ok := bytes.CutPrefix(rest, []byte("blocked ")); ok {
+		addr, _, _ := bytes.Cut(rest, []byte(" "))
+		e.Kind, e.Remote, e.Addr = Refusal, addr, addr
+		l.emit(e)
+		return ""
+	}
+	rest, ok := bytes.CutPrefix(rest, []byte("pid "))
+	if !ok {
+		return ""
+	}
+	_, rest = qmailDigits(rest)
+	if base, ok := bytes.CutPrefix(rest, []byte(" ")); ok {
+		if i := bytes.IndexAny(base, ": "); i >= 0 {
+			rest = base[i:]
+		}
+	}
+	e.Text, ok = bytes.CutPrefix(rest, []byte(": "))
+	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
+		return shapeRBL
+	}
+	l.emit(e)
+	return ""
+}
+
+// smtpd reads the replies that patches of qmail-smtpd.c log:
+//
+//	421 badiprbl: ip 192.0.2.7 rbl: bl.example
+func (l *qmail) smtpd(b []byte) {
+	e := Event{Direction: Sent, Count: 1, Text: b}
+	var ok bool
+	if e.Code, e.Enhanced, ok = ParseReply(b); !ok || e.Code.Class() < 4 {
+		return
+	}
+	if rest, ok := bytes.CutPrefix(b[len("421"):], []byte(" badiprbl: ip ")); ok {
+		e.Addr, _, _ = bytes.Cut(rest, []byte(" "))
+	}
+	l.emit(e)
+}
+
+// spamdyke speaks SMTP before qmail-smtpd; its reasons have names and no codes:
+//
+//	DENIED_GRAYLISTED from: a@src.example to: ann@dest.example origin_ip: 192.0.2.7 ...
+func (l *qmail) spamdyke(b []byte) {
+	if bytes.HasPrefix(b, []byte("DENIED_")) {
+		l.emit(Event{Kind: Refusal, Direction: Sent, Count: 1})
+	}
+}
+
+// A qmailRecording is what is remembered of a connection whose dialogue recordio
+// logs. Its fields are exported for encoding/binary.
+type qmailRecording struct {
+	Begun         bool
+	Server        bool // recordio runs a server, and not a client
+	Authenticated bool
+	Content       bool    // what comes is of a message, up to the line with a dot
+	Parted        [2]bool // client's, program's: the last record was a part of a line
+	transcript
+	Client    [46]byte // address, as logged
+	ClientLen uint8
+}
+
+func (r *qmailRecording) valid() bool {
+	return int(r.ClientLen) <= len(r.Client) && r.transcript.valid()
+}
+
+// tcpserver reads what tcpserver.c says of a connection's begin and end:
+//
+//	pid 4321 from 192.0.2.7
+//	end 4321 status 0
+func (l *qmail) tcpserver(b []byte) {
+	if rest, ok := bytes.CutPrefix(b, []byte("pid ")); ok {
+		pid, rest := qmailDigits(rest)
+		if addr, ok := bytes.CutPrefix(rest, []byte(" from ")); ok {
+			r := l.recordings.put(uint64(l.process().add(pid)))
+			*r = qmailRecording{}
+			r.ClientLen = uint8(copy(r.Client[:], addr))
+		}
+		return
+	}
+	if rest, ok := bytes.CutPrefix(b, []byte("end ")); ok {
+		pid, _ := qmailDigits(rest)
+		l.recordings.remove(uint64(l.process().add(pid)))
+	}
+}
+
+// cutQmailRecord reads a line of recordio.c (ucspi-tcp), which has "<" before what the
+// program read and ">" before what it wrote. At the end is a plus sign where the
+// line goes on in the next record, else a blank.
+//
+//	4321 > 220 mx1.dest.example ESMTP
+//	4321 < EHLO pc.src.example
+//	4321 > [EOF]
+func cutQmailRecord(b []byte) (pid []byte, wrote bool, text []byte, ok bool) {
+	pid, rest := qmailDigits(b)
+	if pid == nil || len(rest) < 3 || rest[0] != ' ' || rest[1] != '<' && rest[1] != '>' || rest[2] != ' ' {
+		return nil, false, nil, false
+	}
+	return pid, rest[1] == '>', rest[3:], true
+}
+
+// record reads the dialogue of a server. Only where the first thing that a
+// program did was to greet is it certain that it is one, and that what it writes
+// are replies; what is read may be a message that looks like some.
+func (l *qmail) record(message []byte) {
+	pid, wrote, text, ok := cutQmailRecord(message)
+	if !ok {
+		return
+	}
+	key := uint64(l.process().add(pid))
+	if wrote && string(text) == "[EOF]" {
+		l.recordings.remove(key)
+		return
+	}
+	r := l.recordings.put(key)
+	side := 0
+	if wrote {
+		side = 1
+	}
+	parted := r.Parted[side]
+	r.Parted[side] = bytes.HasSuffix(text, []byte("+"))
+	text = bytes.TrimRight(text, " +\r")
+	if !r.Begun {
+		_, _, ok := ParseReply(text)
+		r.Begun, r.Server = true, wrote && ok
+	}
+	switch {
+	case !r.Server || parted:
+	case wrote:
+		l.wrote(r, text)
+	case !r.Content:
+		r.command(text)
+	case string(text) == "." && !r.Parted[side]:
+		r.Content = false
+		r.command(text)
+	}
+}
+
+// wrote adds a line of a reply.
+func (l *qmail) wrote(r *qmailRecording, text []byte) {
+	e, ok := r.reply(text, false)
+	if !ok {
+		return
+	}
+	e.Direction, e.Authenticated, e.Addr = Sent, r.Authenticated, r.Client[:r.ClientLen]
+	switch {
+	case e.Code == 354:
+		r.Content = true
+	case e.Code == 235:
+		r.Authenticated = true
+	case e.Code == 220 && e.Command == StartTLS:
+		r.Server = false // the rest is not legible
+	}
+	l.emit(e)
+}
