@@ -112,13 +112,13 @@ var esaLines = []struct {
 }
 
 // connection is the key of an ICID or DCID.
-func (l *esa) connection(kind string, id int) uint64 {
-	return uint64(l.seed.add(l.env.Host).add([]byte(kind)).fold(uint64(id)))
+func (l *esa) connection(kind string, id []byte) uint64 {
+	return uint64(l.seed.add(l.env.Host).add([]byte(kind)).add(id))
 }
 
 // delivery is the key of recipients of a message, as "[0, 1]".
-func (l *esa) delivery(mid int, rids []byte) uint64 {
-	return uint64(l.seed.add(l.env.Host).add(rids).fold(uint64(mid)))
+func (l *esa) delivery(mid, rids []byte) uint64 {
+	return uint64(l.seed.add(l.env.Host).add(mid).add(rids))
 }
 
 // connected reads what follows "New SMTP ":
@@ -134,8 +134,8 @@ func (l *esa) connected(b []byte) (shape string) {
 			return ""
 		}
 	}
-	id, rest := cutNumber(rest)
-	if _, rest, ok = bytes.Cut(rest, []byte(" address ")); !ok || id < 0 {
+	id, rest := cutDigits(rest)
+	if _, rest, ok = bytes.Cut(rest, []byte(" address ")); !ok || id == nil {
 		return ""
 	}
 	addr, _, _ := bytes.Cut(rest, []byte(" "))
@@ -149,9 +149,9 @@ func (l *esa) connected(b []byte) (shape string) {
 //
 //	8 MID 6 to RID [0]
 func (l *esa) started(b []byte) (shape string) {
-	dcid, b := cutNumber(b)
+	dcid, b := cutDigits(b)
 	b, ok := bytes.CutPrefix(b, []byte(" MID "))
-	mid, b := cutNumber(b)
+	mid, b := cutDigits(b)
 	b, to := bytes.CutPrefix(b, []byte(" to RID "))
 	rids, n, _ := cutRIDs(b)
 	if p := l.connections.get(l.connection("DCID", dcid)); ok && to && n > 0 && p != nil {
@@ -166,7 +166,7 @@ func (l *esa) started(b []byte) (shape string) {
 //	5 Address: <a@src.example> sender rejected, envelope sender domain could not be resolved
 //	5 Receiving Failed: Message loop
 func (l *esa) clientLine(b []byte) (shape string) {
-	icid, b := cutNumber(b)
+	icid, b := cutDigits(b)
 	switch {
 	case bytes.HasPrefix(b, []byte(" REJECT ")):
 		l.refused(icid, Connect)
@@ -182,7 +182,7 @@ func (l *esa) clientLine(b []byte) (shape string) {
 //
 //  5. failed for user: ann using AUTH mechanism: LOGIN with profile: ldap_smtp
 func (l *esa) login(b []byte) (shape string) {
-	icid, b := cutNumber(b)
+	icid, b := cutDigits(b)
 	switch {
 	case bytes.HasPrefix(b, []byte(") failed ")):
 		l.refused(icid, Auth)
@@ -195,7 +195,7 @@ func (l *esa) login(b []byte) (shape string) {
 }
 
 // refused adds a refusal; which code it had is the configuration's.
-func (l *esa) refused(icid int, command Command) {
+func (l *esa) refused(icid []byte, command Command) {
 	e := Event{Kind: Refusal, Direction: Sent, Count: 1, Command: command}
 	if p := l.connections.get(l.connection("ICID", icid)); p != nil {
 		e.Addr, e.Authenticated = p.address(), p.Authenticated

@@ -9,24 +9,22 @@ import "bytes"
 //	6 RID [0] Response 2.6.0 <37gva9@mail.example> Queued mail for delivery
 //	6 ICID 5 RID 0 To: <ann@dest.example> Rejected by RAT
 func (l *esa) messageLine(b []byte) (shape string) {
-	id := b
-	mid, b := cutNumber(b)
-	id = id[:len(id)-len(b)]
+	mid, b := cutDigits(b)
 	if rest, ok := bytes.CutPrefix(b, []byte(" RID ")); ok {
 		rids, n, rest := cutRIDs(rest)
 		rest, ok := bytes.CutPrefix(rest, []byte(" Response "))
 		if !ok {
 			return ""
 		}
-		return l.accepted(id, rest, l.deliveries.get(l.delivery(mid, rids)), n)
+		return l.accepted(mid, rest, l.deliveries.get(l.delivery(mid, rids)), n)
 	}
 	rest, ok := bytes.CutPrefix(b, []byte(" ICID "))
 	if !ok {
 		return ""
 	}
-	icid, rest := cutNumber(rest)
+	icid, rest := cutDigits(rest)
 	if rid, ok := bytes.CutPrefix(rest, []byte(" RID ")); ok {
-		_, rest = cutNumber(rid)
+		_, rest = cutDigits(rid)
 	}
 	switch {
 	case bytes.HasPrefix(rest, []byte(" To: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" Rejected by ")):
@@ -39,7 +37,7 @@ func (l *esa) messageLine(b []byte) (shape string) {
 
 // accepted adds the reply to a message. Its text is quoted as Python does, or in
 // older versions not at all.
-func (l *esa) accepted(id, text []byte, p *esaPeer, recipients int) (shape string) {
+func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) (shape string) {
 	if recipients == 0 || len(text) == 0 {
 		return shapeResponse
 	}
@@ -52,7 +50,7 @@ func (l *esa) accepted(id, text []byte, p *esaPeer, recipients int) (shape strin
 	}
 	e := Event{
 		Direction: Received, Code: 250, Count: 1, Implied: true, Command: EndOfData, Deliveries: recipients,
-		QueueID: id, Text: text,
+		QueueID: mid, Text: text,
 	}
 	e.Enhanced, _ = ParseEnhanced(text)
 	if p != nil {
@@ -99,30 +97,29 @@ func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
 // The words before the bracket are AsyncOS' own, the code there too. 000 is no
 // reply; without a connection (DCID 0) one is that of an earlier attempt.
 func (l *esa) failed(b []byte) (shape string) {
-	dcid := 0
+	var dcid []byte
 	if rest, ok := bytes.CutPrefix(b, []byte("DCID ")); ok {
-		dcid, b = cutNumber(rest)
+		dcid, b = cutDigits(rest)
 		b = bytes.TrimPrefix(b, []byte(" "))
 	}
+	connected := dcid != nil && string(dcid) != "0"
 	b, ok := bytes.CutPrefix(b, []byte("MID "))
-	id := b
-	_, b = cutNumber(b)
-	id = id[:len(id)-len(b)]
+	mid, b := cutDigits(b)
 	b, to := bytes.CutPrefix(b, []byte(" to RID "))
 	_, recipients, b := cutRIDs(b)
 	b, why := bytes.CutPrefix(b, []byte(" - "))
 	if !ok || !to || !why || recipients == 0 {
 		return shapeDelivery
 	}
-	if dcid == 0 && bytes.HasPrefix(b, []byte("5.4.7 - Delivery expired")) {
+	if !connected && bytes.HasPrefix(b, []byte("5.4.7 - Delivery expired")) {
 		return "" // no attempt
 	}
-	e := Event{Direction: Received, Count: 1, Deliveries: recipients, QueueID: id, Text: b}
+	e := Event{Direction: Received, Count: 1, Deliveries: recipients, QueueID: mid, Text: b}
 	if p := l.connections.get(l.connection("DCID", dcid)); p != nil {
 		e.Remote, e.Addr = p.address(), p.address()
 	}
 	code, lines := cutTuple(b)
-	if dcid == 0 || code == nil || string(code) == "000" {
+	if !connected || code == nil || string(code) == "000" {
 		e.Kind, e.Cause = Delivery, causeByWords(b, esaCauses)
 		l.emit(e)
 		return ""

@@ -105,7 +105,9 @@ func (o *jsonObject) value() (value []byte, texts int, ok bool) {
 }
 
 func (o *jsonObject) peek() byte {
-	o.b = bytes.TrimLeft(o.b, " \t")
+	for len(o.b) > 0 && (o.b[0] == ' ' || o.b[0] == '\t') {
+		o.b = o.b[1:]
+	}
 	if len(o.b) == 0 {
 		return 0
 	}

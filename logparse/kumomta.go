@@ -3,8 +3,8 @@ package logparse
 import "bytes"
 
 // KumoMTA writes a JSON object a line, in zstd segments (configure_local_logs).
-// The format is that of its docs/reference/log_record.md (3ebc1e85); the order of
-// the first members is the source's, crates/kumo-log-types.
+// The format is that of its docs/reference/log_record.md (3ebc1e85), where "type"
+// and "id" come first.
 //
 //	{"type":"Delivery","id":"1d98076a","sender":"a@src.example","recipient":"ann@dest.example",...,
 //	 "response":{"code":250,"enhanced_code":{"class":2,"subject":0,"detail":0},"content":"Ok","command":"."},
@@ -15,7 +15,7 @@ import "bytes"
 // each of them (in versions that split it), which nothing tells apart from
 // further messages: each counts. No record repeats another one.
 //
-// What begins with "KumoMTA internal: " no server said. An Expiration or
+// What begins with "KumoMTA internal:" no server said. An Expiration or
 // AdminBounce is no attempt; OOB and Feedback are mails. The dialogue is not
 // logged.
 
@@ -127,7 +127,7 @@ func (l *kumoMTA) response(direction Direction) (shape string) {
 	if direction == Received {
 		e.Deliveries = max(l.record.texts[kumoRecipient], 1)
 	}
-	internal, isInternal := bytes.CutPrefix(e.Text, []byte("KumoMTA internal: "))
+	internal, isInternal := bytes.CutPrefix(e.Text, []byte("KumoMTA internal:"))
 	protocol := v[kumoDeliveryProtocol]
 	switch {
 	case direction == Sent && isInternal:

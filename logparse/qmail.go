@@ -70,7 +70,7 @@ func isQmail(env *Envelope) bool {
 	message := env.Message
 	for i := range qmailLines {
 		if rest, ok := bytes.CutPrefix(message, []byte(qmailLines[i].before)); ok {
-			digits, rest := qmailDigits(rest)
+			digits, rest := cutDigits(rest)
 			return digits != nil && bytes.HasPrefix(rest, []byte(qmailLines[i].after))
 		}
 	}
@@ -113,36 +113,24 @@ func (l *qmail) parse() (shape string) {
 
 // cutSplogger drops the time that splogger.c puts before a message.
 func cutSplogger(message []byte) []byte {
-	seconds, rest := qmailDigits(message)
+	seconds, rest := cutDigits(message)
 	if seconds == nil || len(rest) == 0 || rest[0] != '.' {
 		return message
 	}
-	micros, rest := qmailDigits(rest[1:])
+	micros, rest := cutDigits(rest[1:])
 	if micros == nil || len(rest) == 0 || rest[0] != ' ' {
 		return message
 	}
 	return rest[1:]
 }
 
-// qmailDigits cuts a number of any size, such as an inode's; nil where there is none.
-func qmailDigits(b []byte) (digits, rest []byte) {
-	n := 0
-	for n < len(b) && isDigit(b[n]) {
-		n++
-	}
-	if n == 0 {
-		return nil, b
-	}
-	return b[:n], b[n:]
-}
-
 // start reads what follows "starting delivery ":
 //
 //	7: msg 131 to remote ann@dest.example
 func (l *qmail) start(b []byte) {
-	id, b := qmailDigits(b)
+	id, b := cutDigits(b)
 	b, ok := bytes.CutPrefix(b, []byte(": msg "))
-	_, b = qmailDigits(b)
+	_, b = cutDigits(b)
 	b, to := bytes.CutPrefix(b, []byte(" to "))
 	channel, recipient, whole := bytes.Cut(b, []byte(" "))
 	if id == nil || !ok || !to || !whole {
@@ -158,7 +146,7 @@ func (l *qmail) start(b []byte) {
 //	7: success: TEXT
 //	7: report mangled, will defer
 func (l *qmail) delivery(b []byte) (shape string) {
-	id, b := qmailDigits(b)
+	id, b := cutDigits(b)
 	b, ok := bytes.CutPrefix(b, []byte(": "))
 	if id == nil || !ok {
 		return shapeDelivery

@@ -31,7 +31,7 @@ func (l *qmail) server(message []byte) {
 //	192.0.2.7 pid 19597 bl.example: 451 http://bl.example/?192.0.2.7
 //	bl.example blocked 192.0.2.7 pc.evil.example -
 //
-// The last form is that of rblsmtpd 0.70, before ucspi-tcp.
+// The last form is another version's; its code is that of -b or not.
 func (l *qmail) rblsmtpd(b []byte) (shape string) {
 	addr, rest, _ := bytes.Cut(b, []byte(" "))
 	e := Event{Direction: Sent, Count: 1, Remote: addr, Addr: addr}
@@ -45,7 +45,7 @@ func (l *qmail) rblsmtpd(b []byte) (shape string) {
 	if !ok {
 		return ""
 	}
-	_, rest = qmailDigits(rest)
+	_, rest = cutDigits(rest)
 	if base, ok := bytes.CutPrefix(rest, []byte(" ")); ok {
 		if i := bytes.IndexAny(base, ": "); i >= 0 {
 			rest = base[i:]
@@ -106,7 +106,7 @@ func (r *qmailRecording) valid() bool {
 //	end 4321 status 0
 func (l *qmail) tcpserver(b []byte) {
 	if rest, ok := bytes.CutPrefix(b, []byte("pid ")); ok {
-		pid, rest := qmailDigits(rest)
+		pid, rest := cutDigits(rest)
 		if addr, ok := bytes.CutPrefix(rest, []byte(" from ")); ok {
 			r := l.recordings.put(uint64(l.process().add(pid)))
 			*r = qmailRecording{}
@@ -115,7 +115,7 @@ func (l *qmail) tcpserver(b []byte) {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("end ")); ok {
-		pid, _ := qmailDigits(rest)
+		pid, _ := cutDigits(rest)
 		l.recordings.remove(uint64(l.process().add(pid)))
 	}
 }
@@ -128,7 +128,7 @@ func (l *qmail) tcpserver(b []byte) {
 //	4321 < EHLO pc.src.example
 //	4321 > [EOF]
 func cutQmailRecord(b []byte) (pid []byte, wrote bool, text []byte, ok bool) {
-	pid, rest := qmailDigits(b)
+	pid, rest := cutDigits(b)
 	if pid == nil || len(rest) < 3 || rest[0] != ' ' || rest[1] != '<' && rest[1] != '>' || rest[2] != ' ' {
 		return nil, false, nil, false
 	}

@@ -16,6 +16,19 @@ func cutNumber(b []byte) (n int, rest []byte) {
 	return n, b[i:]
 }
 
+// cutDigits cuts a number of any size, such as an id, from the start of b; nil
+// where there is none.
+func cutDigits(b []byte) (digits, rest []byte) {
+	n := 0
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	if n == 0 {
+		return nil, b
+	}
+	return b[:n], b[n:]
+}
+
 // cutHost reads NAME[ADDRESS] at the start of b. A name holds no blank and no
 // bracket, an address (or socket path) no blank and no bracket.
 func cutHost(b []byte) (name, addr, rest []byte, ok bool) {
