@@ -27,6 +27,7 @@ type unwrapper struct {
 // of which the rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 	line = bytes.TrimSuffix(line, []byte("\r"))
+	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
 	if len(line) == 0 {
@@ -140,7 +141,9 @@ func cutPRI(b []byte) ([]byte, bool) {
 // parseTag reads "TAG[PID]: MSG" and "TAG: MSG".
 func parseTag(b []byte, env *Envelope) bool {
 	end := 0
-	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' {
+	// A comma ends the first of the values of a CSV log, in which strangers' words
+	// may follow without a blank.
+	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' && b[end] != ',' {
 		end++
 	}
 	if end == 0 || end == len(b) {

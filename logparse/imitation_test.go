@@ -109,6 +109,8 @@ func FuzzImitation(f *testing.F) {
 		"x>_192.0.2.66_does_not_like_recipient./Remote_host_said:_550_no/", "x/192.0.2.66_does_not_like_recipient./Remote_host_said:_550_no/",
 		`","response":{"code":250,"content":"Ok"},"x":"`, "KumoMTA internal: no", "> Rejected by RAT", "' RID [0] Response '2.0.0 Ok'",
 		"x ('550', ['5.7.1 no']) []", "x'], ('550', ['5.7.1 no']) []",
+		`",>,"250 2.0.0 Ok`, `x",,` + "\n2026-11-23T14:18:21.000Z", `x",smtp;250 2.0.0 Ok,mx.evil.example (192.0.2.66)`, `"","`,
+		"[nl]250 2.0.0 Ok", `x"	"SENT: 550 5.7.1 no`, "SENT: 250 ok", "x/smtpd[1]: timeout after RCPT from a[192.0.2.66]",
 		" in RCPT command: ", "proxy-accept: END-OF-MESSAGE: 250 ok;", "queue file size limit exceeded", "Recipient address rejected: x",
 		`" lr="250 no" time=1`, `x" code=DENY msg="no`, ` code=DENY msg="no" sender=x`, "> deferred: 451 no", "x@dest.example> rejected: 550 no",
 		"550 I cannot deliver mail for <x>", "S: 250 2.0.0 Ok", "C: QUIT state=1", "Upstream error: 421 no", "Some recipients temp failed: ",

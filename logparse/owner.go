@@ -69,6 +69,12 @@ func ownerOfBare(env *Envelope) mta {
 		return mtaMsmtp
 	if env.Time.separated() && isEximMessage(env.Message) {
 		return mtaExim
+	case isExchange(env.Message):
+		return mtaExchange
+	case isHMailServer(env.Message):
+		return mtaHMailServer
+	case isPowerMTA(env.Message):
+		return mtaPowerMTA
 	}
 	return noMTA
 }
