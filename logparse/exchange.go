@@ -109,16 +109,13 @@ func (l *exchange) parse() (shape string) {
 		l.header(log)
 		return ""
 	}
-	columns := &defaultExchangeColumns
-	if log.Header {
-		columns = &log.Columns
-	}
 	l.row.parse(l.message)
-	if !isSessionID(l.row.field(columns.Session)) {
-		return ""
-	}
-	if n, rest := cutNumber(l.row.field(columns.Sequence)); n < 0 || len(rest) > 0 {
-		return ""
+	columns := &log.Columns
+	if !log.Header || !l.isSession(columns) {
+		columns = &defaultExchangeColumns
+		if !l.isSession(columns) {
+			return ""
+		}
 	}
 	l.env.Time, _, _ = cutRFC3339(l.row.field(0))
 	l.env.Program = l.row.field(columns.Connector)
@@ -179,17 +176,20 @@ func (l *exchange) header(log *exchangeLog) {
 	}
 }
 
-// isSessionID tells whether b has 16 hexadecimal digits.
-func isSessionID(b []byte) bool {
-	if len(b) != 16 {
+// isSession tells whether the row is one of a session: it has an id of 16
+// hexadecimal digits, and a number.
+func (l *exchange) isSession(c *exchangeColumns) bool {
+	id := l.row.field(c.Session)
+	if len(id) != 16 {
 		return false
 	}
-	for _, c := range b {
+	for _, c := range id {
 		if !isDigit(c) && (c < 'A' || c > 'F') && (c < 'a' || c > 'f') {
 			return false
 		}
 	}
-	return true
+	n, rest := cutNumber(l.row.field(c.Sequence))
+	return n >= 0 && len(rest) == 0
 }
 
 // role finds out who is the client, since the arrows mean the contrary in logs
