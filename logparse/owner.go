@@ -67,7 +67,7 @@ func ownerOfBare(env *Envelope) mta {
 		return mtaMaddy
 	case msmtpStart(env, env.Message) >= 0:
 		return mtaMsmtp
-	if env.Time.separated() && isEximMessage(env.Message) {
+	case env.Time.separated() && isEximMessage(env.Message):
 		return mtaExim
 	case isExchange(env.Message):
 		return mtaExchange
