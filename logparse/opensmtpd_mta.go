@@ -1,0 +1,220 @@
+package logparse
+
+import "bytes"
+
+// client reads what follows "ID mta VERB " (mta.c, mta_session.c):
+//
+//	connecting address=SCHEME://ADDR:PORT host=NAME
+//	delivery evpid=ID from=<ADDR> to=<ADDR> rcpt=<ADDR> source="ADDR" relay="ADDR (NAME)" delay=1s result="Ok" stat="REPLY"
+//	error reason=BANNER rejected: REPLY
+func (l *openSMTPD) client(process *smtpdProcess, id, verb, b []byte) (shape string) {
+	switch string(verb) {
+	case "connecting":
+		address, name, _ := bytes.Cut(b, []byte(" host="))
+		scheme, addr, ok := bytes.Cut(address, []byte("://"))
+		if i := bytes.LastIndexByte(addr, ':'); ok && i > 0 {
+			s := l.session(id)
+			*s = smtpdSession{LMTP: string(scheme) == "address=lmtp"}
+			s.Peer.set(name, smtpdAddr(addr[:i]))
+		}
+		return ""
+	case "delivery":
+		return l.delivery(process, id, b)
+	case "error":
+		if reason, ok := bytes.CutPrefix(b, []byte("reason=")); ok {
+			return l.rejected(id, reason)
+		}
+		return ""
+	}
+	return oldEvent(verb)
+}
+
+// rejected reads the reason of an error; of all those, these quote a reply. The
+// envelopes that wait have lines of their own.
+//
+//	BANNER rejected: 554 5.7.1 no
+func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
+	step, text, ok := bytes.Cut(reason, []byte(" rejected: "))
+	if !ok {
+		return ""
+	}
+	e := Event{Kind: Reply, Direction: Received, Count: 1, Text: text}
+	switch string(step) {
+	case "BANNER":
+		e.Command = Connect
+	case "EHLO", "HELO", "LHLO":
+		e.Command = Ehlo
+	case "STARTTLS":
+		e.Command = StartTLS
+	case "AUTH":
+		e.Command = Auth
+	default:
+		return ""
+	}
+	if e.Code, e.Enhanced, ok = joinedReply(text); !ok {
+		return shapeSMTPDRejected
+	}
+	e.Dialogue = e.Code.Class() < 4
+	e.Repeat = l.before.Traced == e.Code
+	s := l.session(id)
+	e.Remote, e.Addr = s.Peer.name(), s.Peer.addr()
+	l.emit(e)
+	return ""
+}
+
+// delivery reads the end of an attempt for one recipient.
+//
+// A reply to MAIL, DATA or the message is logged for each of the task's
+// recipients, in one loop of one process (mta_flush_task()); one to RCPT has a
+// line in the same form. So a line repeats the reply of the process' line before
+// it if session, message, result and text are the same. Two recipients that are
+// refused one after another in the same words, each by its own reply to RCPT,
+// look the same and are counted once, but for replies whose enhanced code is of an
+// address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
+func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string) {
+	d, ok := cutDelivery(b)
+	if !ok {
+		return shapeSMTPDDelivery
+	}
+	if string(id) == "0000000000000000" { // no session: the relay is a domain
+		d.name, d.addr = d.addr, nil
+	}
+	e := Event{
+		Kind: Delivery, Direction: Received, Count: 1, Deliveries: 1,
+		Remote: d.name, Addr: d.addr, QueueID: d.envelope, Text: d.status,
+	}
+	if len(d.status) == 0 || !isDigit(d.status[0]) { // the MTA's own words (mta.c, mta_session.c)
+		e.Cause = smtpdCause(d.status)
+		l.emit(e)
+		return ""
+	}
+	e.Kind = Reply
+	if e.Code, e.Enhanced, ok = joinedReply(d.status); !ok || d.accepted && e.Code.Class() != 2 {
+		return shapeSMTPDDelivery
+	}
+	if d.accepted {
+		e.Command = EndOfData
+	}
+	e.Dialogue = !d.accepted && e.Code.Class() < 4
+	if !l.session(id).LMTP && e.Enhanced.Subject != 1 {
+		message := d.envelope[:min(len(d.envelope), 8)] // of 16 digits
+		process.Delivered = l.seed.add(id).add(message).add(d.result).add(d.status)
+		e.Repeat = l.before.Delivered == process.Delivered
+	}
+	l.emit(e)
+	return ""
+}
+
+// A smtpdDelivery is what a delivery line tells.
+type smtpdDelivery struct {
+	envelope, name, addr, result, status []byte
+	accepted                             bool
+}
+
+// cutDelivery reads the fields of a delivery line. Addresses hold no ">"
+// (valid_localpart() and res_hnok() in util.c), names of hosts no quote; the reply
+// is last.
+func cutDelivery(b []byte) (d smtpdDelivery, ok bool) {
+	var relay []byte
+	for _, field := range []struct {
+		before string
+		value  *[]byte
+		after  byte
+	}{
+		{"evpid=", &d.envelope, ' '},
+		{"from=<", nil, '>'},
+		{" to=<", nil, '>'},
+		{" rcpt=<", nil, '>'},
+		{` source="`, nil, '"'},
+		{` relay="`, &relay, '"'},
+		{" delay=", nil, ' '},
+		{`result="`, &d.result, '"'},
+	} {
+		rest, ok := bytes.CutPrefix(b, []byte(field.before))
+		i := bytes.IndexByte(rest, field.after)
+		if !ok || i < 0 {
+			return d, false
+		}
+		if field.value != nil {
+			*field.value = rest[:i]
+		}
+		b = rest[i+1:]
+	}
+	d.addr = relay
+	if addr, name, ok := bytes.Cut(relay, []byte(" (")); ok {
+		d.addr, d.name = addr, bytes.TrimSuffix(name, []byte(")"))
+	}
+	d.addr = smtpdAddr(d.addr)
+	switch string(d.result) {
+	case "Ok":
+		d.accepted = true
+	case "TempFail", "PermFail":
+	default:
+		return d, false
+	}
+	if d.status, ok = bytes.CutPrefix(b, []byte(` stat="`)); !ok {
+		return d, false
+	}
+	d.status = bytes.TrimSuffix(d.status, []byte(`"`))
+	return d, true
+}
+
+// joinedReply is ParseReply for a reply whose lines mta_io() has joined: of those
+// after the first it drops the codes, and what looks like them is text.
+func joinedReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
+	code, enhanced, ok = ParseReply(text)
+	if ok && len(text) > 3 && text[3] == '-' {
+		enhanced, _ = ParseEnhanced(text[4:])
+	}
+	return code, enhanced, ok
+}
+
+func smtpdCause(status []byte) Cause {
+	for i := range smtpdCauses {
+		if c := &smtpdCauses[i]; bytes.HasPrefix(status, []byte(c.before)) && bytes.Contains(status, []byte(c.within)) {
+			return c.cause
+		}
+	}
+	return CauseOther
+}
+
+// smtpdCauses are tried in order. What follows "IO Error: " is the system's or
+// the TLS library's word (ioev.c, io_error()).
+var smtpdCauses = []struct {
+	before, within string
+	cause          Cause
+}{
+	{"Connection timeout", "", CauseTimeout},
+	{"Connection closed unexpectedly", "", CauseLostConnection},
+	{"Connection failed: ", "", CauseUnreachable},
+	{"IO Error: ", "Connection refused", CauseRefused},
+	{"IO Error: ", "timed out", CauseTimeout},
+	{"IO Error: ", "No route to host", CauseUnreachable},
+	{"IO Error: ", "unreachable", CauseUnreachable},
+	{"IO Error: ", "error:", CauseTLS},
+	{"IO Error: ", "handshake", CauseTLS},
+	{"IO Error: ", "certificate", CauseTLS},
+	{"IO Error: ", "", CauseLostConnection},
+	{"TLS required ", "", CauseTLS},
+	{"SSL certificate check failed", "", CauseTLS},
+	{"Temporary failure in MX lookup", "", CauseDNS},
+	{"Invalid domain name", "", CauseDNS},
+	{"Domain does not ", "", CauseDNS}, // exist, accept mail
+	{"Host not found", "", CauseDNS},
+	{"No MX found for ", "", CauseDNS},
+	{"Network error on destination MXs", "", CauseUnreachable},
+	{"Address family mismatch on destination MXs", "", CauseUnreachable},
+	{"No valid route to ", "", CauseUnreachable},
+	{"Destination seem to reject all mails", "", CauseSuspended},
+	{"All routes to destination blocked", "", CauseSuspended},
+	{"Too many consecutive errors", "", CauseSuspended},
+	{"no supported AUTH method", "", CauseAuth},
+	{"AUTH not advertised", "", CauseAuth},
+	{"Refuse to AUTH over ", "", CauseAuth},
+	{"Credentials too large", "", CauseAuth},
+	{"Could not retrieve credentials", "", CauseAuth},
+	{"message too large for peer", "", CauseTooLarge},
+	{"Loop detected", "", CauseLoop},
+	{"Could not ", "", CauseSystem}, // get message fd, stat message fd, retrieve source address
+	{"Error reading content file", "", CauseSystem},
+}

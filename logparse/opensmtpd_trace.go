@@ -1,0 +1,61 @@
+package logparse
+
+import "bytes"
+
+// trace reads a line of dialogue, which "smtpd -T smtp" and "-T mta" log, or
+// smtpctl(8) trace. The positive replies are counted here, and of other servers'
+// also those to EHLO, STARTTLS, AUTH, RSET and QUIT; the rest is told by lines
+// that name the host too, and that the same process logs in any case.
+//
+//	smtp: 0x55d0: <<< RCPT TO:<ann@dest.example>
+//	smtp: 0x55d0: >>> 250 2.1.5 Destination address valid: Recipient ok
+//	mta: 0x55d0: >>> DATA
+//	mta: 0x55d0: <<< 354 go ahead
+//	mta: 0x55d0: MTA_INIT -> MTA_BANNER
+func (l *openSMTPD) trace(process *smtpdProcess) {
+	role, rest, _ := bytes.Cut(l.message, []byte(": "))
+	pointer, text, ok := bytes.Cut(rest, []byte(": "))
+	isClient := string(role) == "mta"
+	if !ok || !isClient && string(role) != "smtp" {
+		return
+	}
+	key := uint64(l.process().add(role).add(pointer))
+	ours, isOurs := bytes.CutPrefix(text, []byte(">>> "))
+	theirs, isTheirs := bytes.CutPrefix(text, []byte("<<< "))
+	switch {
+	case isClient && isOurs && bytes.HasPrefix(ours, []byte("[...")): // bytes of a message
+	case isClient && isOurs:
+		l.dialogues.put(key).command(ours)
+	case isClient && isTheirs:
+		d := l.dialogues.put(key)
+		last := d.Waiting.peek() == Quit
+		e, ok := d.reply(theirs, false)
+		if !ok {
+			return
+		}
+		if last { // whatever its code, it is read
+			e.Command = Quit
+		}
+		e.Direction = Received
+		process.Traced = e.Code
+		switch e.Command {
+		case EndOfData:
+			e.Repeat = true
+		case Mail, Rcpt, Data:
+			e.Repeat = e.Repeat || !e.Dialogue
+		}
+		l.emit(e)
+	case isTheirs:
+		l.dialogues.put(key).command(theirs)
+	case isOurs:
+		e, ok := l.dialogues.put(key).reply(ours, false)
+		if !ok {
+			return
+		}
+		e.Direction = Sent
+		e.Repeat = e.Repeat || !e.Dialogue || e.Code == 235
+		l.emit(e)
+	case bytes.HasSuffix(text, []byte("-> MTA_INIT")), bytes.HasSuffix(text, []byte("-> STATE_CONNECTED")):
+		l.dialogues.remove(key) // a new session at an old one's place
+	}
+}
