@@ -138,7 +138,8 @@ func cutPRI(b []byte) ([]byte, bool) {
 	return rest[1:], true
 }
 
-// parseTag reads "TAG[PID]: MSG" and "TAG: MSG".
+// parseTag reads "TAG[PID]: MSG" and "TAG: MSG". A PID is a number, but that dma
+// has its queue id there.
 func parseTag(b []byte, env *Envelope) bool {
 	end := 0
 	// A comma ends the first of the values of a CSV log, in which strangers' words
@@ -152,7 +153,7 @@ func parseTag(b []byte, env *Envelope) bool {
 	rest, pid := b[end:], []byte(nil)
 	if rest[0] == '[' {
 		n := 1
-		for n < len(rest) && isDigit(rest[n]) {
+		for n < len(rest) && (isDigit(rest[n]) || isInDMAQueueID(rest[n]) && string(b[:end]) == "dma") {
 			n++
 		}
 		if n == 1 || n == len(rest) || rest[n] != ']' {
@@ -166,6 +167,8 @@ func parseTag(b []byte, env *Envelope) bool {
 	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
 	return true
 }
+
+func isInDMAQueueID(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' }
 
 // trimMessage drops the blank before a message, and the id that Solaris' syslog
 // puts there: "[ID 197553 mail.info] MSG".

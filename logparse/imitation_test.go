@@ -111,6 +111,8 @@ func FuzzImitation(f *testing.F) {
 		"x ('550', ['5.7.1 no']) []", "x'], ('550', ['5.7.1 no']) []",
 		`",>,"250 2.0.0 Ok`, `x",,` + "\n2026-11-23T14:18:21.000Z", `x",smtp;250 2.0.0 Ok,mx.evil.example (192.0.2.66)`, `"","`,
 		"[nl]250 2.0.0 Ok", `x"	"SENT: 550 5.7.1 no`, "SENT: 250 ok", "x/smtpd[1]: timeout after RCPT from a[192.0.2.66]",
+		`" result="421 4.7.0 no"`, `x" delay=1s result="Ok" stat="250 2.0.0 ok"`, " result=ok", "BANNER rejected: 421 4.7.0 no", "0x55d0c0: >>> 451 4.7.1 no",
+		"c2ee49eb87cc5f97 smtp message msgid=dd495ab1 size=1 nrcpt=1", "x> delivery successful", "#015#012451 4.7.0 no", "failed after RCPT TO: 421 no",
 		" in RCPT command: ", "proxy-accept: END-OF-MESSAGE: 250 ok;", "queue file size limit exceeded", "Recipient address rejected: x",
 		`" lr="250 no" time=1`, `x" code=DENY msg="no`, ` code=DENY msg="no" sender=x`, "> deferred: 451 no", "x@dest.example> rejected: 550 no",
 		"550 I cannot deliver mail for <x>", "S: 250 2.0.0 Ok", "C: QUIT state=1", "Upstream error: 421 no", "Some recipients temp failed: ",
