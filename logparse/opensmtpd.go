@@ -2,7 +2,7 @@ package logparse
 
 import "bytes"
 
-// OpenSMTPD logs by syslog as "smtpd". What is known here was read in the source
+// OpenSMTPD logs by syslog as "smtpd", with -d to standard error. What is known here was read in the source
 // of 6.8.0p2 and 7.6.0p1, which log alike; the files named in comments are there
 // below usr.sbin/smtpd. Versions before 6.4 write "event=" before what they log;
 // those lines are not understood.
@@ -34,12 +34,12 @@ type openSMTPD struct {
 	before    smtpdProcess // what the line before left
 	sessions  table[smtpdSession]
 	processes table[smtpdProcess]
-	dialogues table[transcript] // by process and the pointer that names the session there
+	dialogues table[smtpdDialogue] // by process and the pointer that names the session there
 }
 
 func newOpenSMTPD(l *line) grammar {
 	return &openSMTPD{
-		line: l, sessions: newTable[smtpdSession](4096), processes: newTable[smtpdProcess](256), dialogues: newTable[transcript](1024),
+		line: l, sessions: newTable[smtpdSession](4096), processes: newTable[smtpdProcess](256), dialogues: newTable[smtpdDialogue](1024),
 	}
 }
 
@@ -65,7 +65,27 @@ type smtpdProcess struct {
 	Traced    Code // another server's reply, in the dialogue
 }
 
+// smtpdProgram names lines that bear no tag.
+var smtpdProgram = []byte("smtpd")
+
+// isOpenSMTPD tells whether a line without a tag is one of a session.
+func isOpenSMTPD(message []byte) bool {
+	if id, rest := cutSessionID(message); id != nil {
+		role, _, _ := bytes.Cut(rest, []byte(" "))
+		return string(role) == "smtp" || string(role) == "mta" || string(role) == "mda"
+	}
+	for _, prefix := range []string{"smtp-out: ", "smtp: 0x", "mta: 0x"} {
+		if bytes.HasPrefix(message, []byte(prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *openSMTPD) parse() (shape string) {
+	if l.env.Program == nil {
+		l.env.Program = smtpdProgram
+	}
 	process := l.processes.put(uint64(l.process()))
 	l.before, *process = *process, smtpdProcess{}
 	id, rest := cutSessionID(l.message)

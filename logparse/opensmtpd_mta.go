@@ -69,8 +69,8 @@ func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
 // line in the same form. So a line repeats the reply of the process' line before
 // it if session, message, result and text are the same. Two recipients that are
 // refused one after another in the same words, each by its own reply to RCPT,
-// look the same and are counted once, but for replies whose enhanced code is of an
-// address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
+// look the same and are counted once, but for refusals whose enhanced code is of
+// an address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
 func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string) {
 	d, ok := cutDelivery(b)
 	if !ok {
@@ -96,7 +96,7 @@ func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string)
 		e.Command = EndOfData
 	}
 	e.Dialogue = !d.accepted && e.Code.Class() < 4
-	if !l.session(id).LMTP && e.Enhanced.Subject != 1 {
+	if !l.session(id).LMTP && (d.accepted || e.Enhanced.Subject != 1) {
 		message := d.envelope[:min(len(d.envelope), 8)] // of 16 digits
 		process.Delivered = l.seed.add(id).add(message).add(d.result).add(d.status)
 		e.Repeat = l.before.Delivered == process.Delivered

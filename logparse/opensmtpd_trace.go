@@ -2,6 +2,12 @@ package logparse
 
 import "bytes"
 
+// A smtpdDialogue is what is remembered of a traced session.
+type smtpdDialogue struct {
+	transcript
+	LMTP bool
+}
+
 // trace reads a line of dialogue, which "smtpd -T smtp" and "-T mta" log, or
 // smtpctl(8) trace. The positive replies are counted here, and of other servers'
 // also those to EHLO, STARTTLS, AUTH, RSET and QUIT; the rest is told by lines
@@ -25,11 +31,13 @@ func (l *openSMTPD) trace(process *smtpdProcess) {
 	switch {
 	case isClient && isOurs && bytes.HasPrefix(ours, []byte("[...")): // bytes of a message
 	case isClient && isOurs:
-		l.dialogues.put(key).command(ours)
+		d := l.dialogues.put(key)
+		d.LMTP = d.LMTP || bytes.HasPrefix(ours, []byte("LHLO "))
+		d.command(ours)
 	case isClient && isTheirs:
 		d := l.dialogues.put(key)
 		last := d.Waiting.peek() == Quit
-		e, ok := d.reply(theirs, false)
+		e, ok := d.reply(theirs, d.LMTP)
 		if !ok {
 			return
 		}

@@ -75,6 +75,8 @@ func ownerOfBare(env *Envelope) mta {
 		return mtaHMailServer
 	case isPowerMTA(env.Message):
 		return mtaPowerMTA
+	if isOpenSMTPD(env.Message) {
+		return mtaOpenSMTPD
 	}
 	return noMTA
 }
