@@ -35,15 +35,17 @@ func (l *openSMTPD) server(id, verb, b []byte) (shape string) {
 			l.emit(e)
 		}
 	case "failed-command":
-		// Quotes in the command are not escaped. In the reply, the client's words
-		// hold no blank.
-		const separator = `" result="`
-		i := bytes.LastIndex(b, []byte(separator))
-		command, ok := bytes.CutPrefix(b[:max(i, 0)], []byte(`command="`))
-		if !ok || len(b) > smtpdWhole {
+		b, ok := bytes.CutPrefix(b, []byte(`command="`))
+		if !ok {
 			return shapeSMTPDFailed
 		}
-		return l.refused(id, command, b[i+len(separator):])
+		// Quotes in the command are not escaped, so that it may hold all of this.
+		// In the reply, the client's words hold no blank.
+		const separator = `" result="`
+		if i := bytes.LastIndex(b, []byte(separator)); i >= 0 {
+			return l.refused(id, b[:i], b[i+len(separator):])
+		}
+		return l.refused(id, nil, nil)
 	case "bad-input":
 		result, ok := bytes.CutPrefix(b, []byte(`result="`))
 		if !ok {
@@ -55,11 +57,6 @@ func (l *openSMTPD) server(id, verb, b []byte) (shape string) {
 	}
 	return ""
 }
-
-// smtpdWhole is how many bytes a logger leaves whole: RFC 3164 §4.1 lets one cut at
-// 1024. The client's command may have more, so that it could choose one that looks
-// like another reply once its end is cut off.
-const smtpdWhole = 850
 
 // oldEvent returns the shape of a line of a version before 6.4.
 func oldEvent(verb []byte) (shape string) {
@@ -78,14 +75,19 @@ func (l *openSMTPD) sent(id []byte) Event {
 	}
 }
 
-// refused reads a reply and the quote after it, without which the line was cut,
-// maybe within a command. The command is nil where the log does not tell it.
+// refused reads a reply and the quote after it. Without the quote the line was
+// cut, maybe within a command that imitates a reply: then it tells no more than
+// that something was refused. (A line that is cut right behind such a quote is like
+// a whole one. Commands are logged in at most 4095 bytes.) The command is nil
+// where the log does not tell it.
 func (l *openSMTPD) refused(id, command, result []byte) (shape string) {
 	text, ok := bytes.CutSuffix(result, []byte(`"`))
-	if !ok {
-		return shapeSMTPDFailed
-	}
 	e := l.sent(id)
+	if !ok {
+		e.Kind = Refusal
+		l.emit(e)
+		return ""
+	}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 {
 		return shapeSMTPDFailed
 	}
