@@ -116,10 +116,12 @@ func parseSyslog(b []byte) (env Envelope) {
 	default:
 		env.Message = rest
 	}
-	// Logs of an MTA's own have no tag, but words that look like one:
+	// Logs of an MTA's own have no tag, but words that look like one, and some of
+	// them are a stranger's:
 	//
 	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
-	if env.PID == nil && at.separated() {
+	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
+	if at.separated() && (env.PID == nil || isEximMessage(rest)) {
 		env = Envelope{Message: rest}
 	}
 	env.Time = at

@@ -324,10 +324,11 @@ func isWord(b []byte) bool {
 	return true
 }
 
-// isEximMessage knows a line of the main log that has no tag.
+// isEximMessage knows a line of the main log that has no tag, by what follows its
+// time.
 func isEximMessage(b []byte) bool {
-	pid := cutEximPID(b)
-	if id, _ := cutMessageID(pid); id != nil || len(pid) < len(b) {
+	b = cutEximPID(b)
+	if id, _ := cutMessageID(b); id != nil {
 		return true
 	}
 	for _, start := range eximStarts {
@@ -344,8 +345,7 @@ var eximStarts = []string{
 	"H=", "DSH=", "U=", "F=", "SMTP ", "Connection from [", "connection from ", "refused connection from ",
 	"temporarily re", "rejected ", "unqualified ", "too many recipients: ", "no host name found for IP address ",
 	"no IP address found for host ", "no MAIL in ", "cwd=/", "Start queue run: ", "End queue run: ",
-	"exim ", "unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
-	"spool directory space check failed", "log directory space check failed", "daemon: ", "Warning: ",
-	"host name alias list truncated", "list matching forced to fail", "ident connection to ", "[", "pid ",
-	"Failed to ", "socket bind() to port ",
+	"unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
+	"spool directory space check failed", "log directory space check failed",
+	"host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
 }

@@ -20,9 +20,9 @@ type eximDelivery struct {
 	transport []byte
 }
 
-// cutDelivery reads the fields up to the host and returns what follows them.
+// cutEximDelivery reads the fields up to the host and returns what follows them.
 // Exim has taken the quotes off the address, so that it may hold blanks.
-func cutDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
+func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
 	i := bytes.IndexByte(b, ' ')
 	if j := bytes.Index(b, []byte(": ")); j >= 0 && (i < 0 || j < i) {
 		return eximDelivery{recipient: b[:j]}, b[j:], true
@@ -102,7 +102,7 @@ func (l *exim) delivered(mark byte, b []byte) (shape string) {
 	e := Event{
 		Kind: Delivery, Direction: Received, QueueID: l.id, Count: 1, Deliveries: 1, Cause: CauseLocal,
 	}
-	d, rest, ok := cutDelivery(b)
+	d, rest, ok := cutEximDelivery(b)
 	if !ok {
 		return shapeEximDelivery
 	}
@@ -153,7 +153,7 @@ func quotedConfirmation(b []byte) []byte {
 //
 //	[ routing] defer (ERRNO)[: STRERROR][ H=HOST ...][ DT=0.1s][: TEXT]
 func (l *exim) deferral(b []byte) (shape string) {
-	d, rest, ok := cutDelivery(b)
+	d, rest, ok := cutEximDelivery(b)
 	rest = bytes.TrimPrefix(rest, []byte(" routing"))
 	rest, found := bytes.CutPrefix(rest, []byte(" defer ("))
 	if !ok || !found {
@@ -193,7 +193,7 @@ func (l *exim) deferral(b []byte) (shape string) {
 //
 //	[ X=CIPHER][ CV=no][ DN="..."][: STRERROR][: TEXT][ DT=0.1s]
 func (l *exim) failure(b []byte) (shape string) {
-	d, rest, ok := cutDelivery(b)
+	d, rest, ok := cutEximDelivery(b)
 	if !ok {
 		return shapeEximDelivery
 	}

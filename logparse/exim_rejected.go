@@ -274,7 +274,7 @@ func cutQuotedCommand(b []byte) (c Command, rest []byte, ok bool) {
 // cutThrough reads the answer to a message that was passed on while it came in
 // (verify.c, cutthrough_finaldot()); the client of a refused one gets it too.
 func (l *exim) cutThrough(client Event, b []byte) (shape string) {
-	_, rest, ok := cutDelivery(b)
+	_, rest, ok := cutEximDelivery(b)
 	if !ok {
 		return ""
 	}

@@ -72,7 +72,7 @@ func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
 // look the same and are counted once, but for refusals whose enhanced code is of
 // an address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
 func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string) {
-	d, ok := cutDelivery(b)
+	d, ok := cutSMTPDDelivery(b)
 	if !ok {
 		return shapeSMTPDDelivery
 	}
@@ -111,10 +111,10 @@ type smtpdDelivery struct {
 	accepted                             bool
 }
 
-// cutDelivery reads the fields of a delivery line. Addresses hold no ">"
+// cutSMTPDDelivery reads the fields of a delivery line. Addresses hold no ">"
 // (valid_localpart() and res_hnok() in util.c), names of hosts no quote; the reply
 // is last.
-func cutDelivery(b []byte) (d smtpdDelivery, ok bool) {
+func cutSMTPDDelivery(b []byte) (d smtpdDelivery, ok bool) {
 	var relay []byte
 	for _, field := range []struct {
 		before string

@@ -57,10 +57,9 @@ func ownerOfBare(env *Envelope) mta {
 	case isQmail(env): // before queue ids, which its "tcpserver: " looks like
 		return mtaQmail
 	}
-	if id, _ := cutQueueID(env.Message); id != nil {
-		return mtaPostfix
-	}
 	switch {
+	case isPostfixMessage(env.Message):
+		return mtaPostfix
 	case isHaraka(env.Message):
 		return mtaHaraka
 	case ownsMaddy(env):
@@ -75,7 +74,7 @@ func ownerOfBare(env *Envelope) mta {
 		return mtaHMailServer
 	case isPowerMTA(env.Message):
 		return mtaPowerMTA
-	if isOpenSMTPD(env.Message) {
+	case isOpenSMTPD(env.Message):
 		return mtaOpenSMTPD
 	}
 	return noMTA

@@ -195,6 +195,21 @@ func cutQueueID(b []byte) (id, rest []byte) {
 	return b[:n], b[n+2:]
 }
 
+// isPostfixMessage knows a message without a tag by the queue id that it begins
+// with: upper case and hexadecimal, or, a long one, without vowels (global/safe_ultostr.c).
+func isPostfixMessage(b []byte) bool {
+	id, _ := cutQueueID(b)
+	if id == nil || string(id) == "NOQUEUE" {
+		return id != nil
+	}
+	hexadecimal, consonants := true, len(id) > 10
+	for _, c := range id {
+		hexadecimal = hexadecimal && (isDigit(c) || 'A' <= c && c <= 'F')
+		consonants = consonants && bytes.IndexByte([]byte("aeiouAEIOU"), c) < 0
+	}
+	return hexadecimal || consonants
+}
+
 // messageKey is the key of a queue id. The instance is no part of it: smtpd may
 // log under a name of its own (-o syslog_name=submission), and two instances do
 // not use the same id at the same time, which holds a time and an inode.
