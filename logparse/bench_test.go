@@ -22,9 +22,9 @@ func BenchmarkScanner(b *testing.B) {
 }
 
 func benchmarkLogs(b *testing.B, reader func() func(line []byte)) {
-	for _, name := range corpora(b) {
+	for _, name := range logNames(b) {
 		b.Run(name, func(b *testing.B) {
-			log := readCorpus(b, name+".log")
+			log := readLog(b, name)
 			read := reader()
 			buffer := make([]byte, 0, 64<<10)
 			n := 0

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,6 +203,32 @@ func corpora(t testing.TB) (names []string) {
 	return names
 }
 
+// logNames returns the names of the logs to read as a whole: the corpora, and for
+// MTAs without one the lines of their cases, such as "exchange/cases".
+func logNames(t testing.TB) []string {
+	names := corpora(t)
+	for _, mta := range logparse.MTAs() {
+		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, mta+"/") }) {
+			names = append(names, mta+"/cases")
+		}
+	}
+	return names
+}
+
+func readLog(t testing.TB, name string) []byte {
+	mta, cases := strings.CutSuffix(name, "/cases")
+	if !cases {
+		return readCorpus(t, name+".log")
+	}
+	var log []byte
+	for _, c := range casesOf(t, mta) {
+		for _, line := range c.lines(t) {
+			log = append(append(log, line...), '\n')
+		}
+	}
+	return log
+}
+
 func TestCorpus(t *testing.T) {
 	for _, name := range corpora(t) {
 		t.Run(name, func(t *testing.T) {
@@ -309,87 +336,4 @@ func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[in
 		}
 	}
 	return d
-}
-
-// What went over the wire in a log's time, whether a line tells of it or not.
-func totals(t *testing.T, log string) map[wire]int {
-	t.Helper()
-	n := map[wire]int{}
-	for _, rows := range []string{".truth.jsonl", ".implied.jsonl"} {
-		for _, row := range readRows(t, log+rows) {
-			if !row.Repeat {
-				n[wire{row.Direction, row.Code}]++
-			}
-		}
-	}
-	var hidden struct {
-		NotShown []notShown `json:"not_shown"`
-	}
-	if err := json.Unmarshal(readCorpus(t, log+".notshown.json"), &hidden); err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range hidden.NotShown {
-		n[wire{h.direction, h.code}] += h.n
-		// Postfix refuses the recipients after smtpd_recipient_limit unlogged,
-		// and its summaries count them as accepted.
-		if h.direction == "sent" && h.stage == "rcpt" && h.code == 452 {
-			n[wire{h.direction, 250}] += h.n
-		}
-	}
-	return n
-}
-
-// A notShown is a list in JSON: direction, stage, code and number.
-type notShown struct {
-	direction, stage string
-	code             logparse.Code
-	n                int
-}
-
-func (h *notShown) UnmarshalJSON(b []byte) error {
-	return json.Unmarshal(b, &[]any{&h.direction, &h.stage, &h.code, &h.n})
-}
-
-// TestCorpusTotals tests that no counter exceeds what went over the wire, and
-// that those reach it that can.
-func TestCorpusTotals(t *testing.T) {
-	for _, log := range []string{
-		"postfix/hard-cases", "postfix/syslog-traditional", "postfix/journal-json", "postfix/lmtp-unix", "postfix/transcript-verbose",
-	} {
-		t.Run(log, func(t *testing.T) {
-			want := totals(t, log)
-			var refused, wantRefused int
-			got := map[wire]int{}
-			parseLog(readCorpus(t, log+".log"), func(_ int, e *logparse.Event) {
-				if e.Repeat || e.Kind != logparse.Reply && e.Kind != logparse.Refusal {
-					return
-				}
-				if e.Kind == logparse.Reply {
-					got[wire{e.Direction.String(), e.Code}] += e.Count
-				}
-				if e.Direction == logparse.Sent && (e.Kind == logparse.Refusal || e.Code.Class() >= 4) {
-					refused += e.Count
-				}
-			})
-			for what, n := range got {
-				if n > want[what] {
-					t.Errorf("%s %v: %d, but %d went over the wire", what.direction, what.code, n, want[what])
-				}
-			}
-			for what, n := range want {
-				if what.direction == "sent" && what.code.Class() >= 4 {
-					wantRefused += n
-				}
-			}
-			// Summaries, or the dialogue itself, tell these exactly.
-			for _, code := range []logparse.Code{235, 354} {
-				if sent := (wire{"sent", code}); got[sent] != want[sent] {
-					t.Errorf("sent %v: %d of %d", code, got[sent], want[sent])
-				}
-			}
-			if refused > wantRefused {
-				t.Errorf("refused %d commands, but %d were", refused, wantRefused)
-			}
-		})
-	}
 }

@@ -11,29 +11,15 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// logsOf returns a log of each MTA: of its corpus the first one, or else the
-// lines of its cases one after another.
-func logsOf(t testing.TB) map[string][][]byte {
-	logs := map[string][][]byte{}
-	for _, name := range corpora(t) {
-		if mta, _, _ := strings.Cut(name, "/"); logs[mta] == nil {
-			logs[mta] = lines(readCorpus(t, name+".log"))
-		}
-	}
-	for _, mta := range logparse.MTAs() {
-		if logs[mta] == nil {
-			for _, c := range casesOf(t, mta) {
-				logs[mta] = append(logs[mta], c.lines(t)...)
-			}
-		}
-	}
-	return logs
-}
-
 // TestMixedLog tests that the lines of all MTAs in one log tell the same as those
 // of each alone.
 func TestMixedLog(t *testing.T) {
-	logs := logsOf(t)
+	logs := map[string][][]byte{} // the first one of each MTA
+	for _, name := range logNames(t) {
+		if mta, _, _ := strings.Cut(name, "/"); logs[mta] == nil {
+			logs[mta] = lines(readLog(t, name))
+		}
+	}
 	alone, mixed := map[string]*strings.Builder{}, map[string]*strings.Builder{}
 	for mta, log := range logs {
 		alone[mta], mixed[mta] = new(strings.Builder), new(strings.Builder)

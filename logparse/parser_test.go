@@ -212,9 +212,9 @@ func TestPartsWithoutEnd(t *testing.T) {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	for _, log := range []string{"postfix/hard-cases", "postfix/syslog-traditional", "postfix/journal-json", "postfix/lmtp-unix", "postfix/transcript-verbose"} {
-		t.Run(log, func(t *testing.T) {
-			lines := lines(readCorpus(t, log+".log"))
+	for _, name := range logNames(t) {
+		t.Run(name, func(t *testing.T) {
+			lines := lines(readLog(t, name))
 			p := logparse.NewParser()
 			// It warms up with a run of its own; the average leaves out what the
 			// runtime allocates now and then.
