@@ -9,6 +9,10 @@
 // replies, refusals whose code the log does not tell, deliveries that no reply
 // ended, and the logger's own word that it lost lines.
 //
+// The lines of all [MTAs] may stand mixed in one log: each says by its program or
+// its form whose it is. Logs that no grammar knows are read by a [Format]. What
+// each MTA's log tells, and what it never shows, is in README.md.
+//
 // The counts are of replies on the wire. A line that shows again what another
 // one shows has events marked Repeat; a line that stands for several replies has
 // events with a Count; a reply whose code is not shown, while the MTA's source
