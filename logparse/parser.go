@@ -61,8 +61,8 @@ func NewParser() *Parser {
 	return p
 }
 
-// NewParserFor is NewParser for the lines of one of MTAs; those of others are
-// Foreign. It panics on another name.
+// NewParserFor is NewParser for the lines of one of MTAs, whatever name its program
+// has; those of others are Foreign. It panics on another name.
 func NewParserFor(name string) *Parser {
 	p := NewParser()
 	p.only = mtaNamed(name)
@@ -94,8 +94,8 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 		result.MTA, l.message = p.format.mta, env.Message
 		shape = p.format.parse()
 	} else {
-		m := ownerOf(&env)
-		if m == noMTA || p.only != noMTA && m != p.only {
+		m := p.ownerOf(&env)
+		if m == noMTA {
 			return Result{Outcome: Foreign, Envelope: env}
 		}
 		result.MTA = mtas[m].name
@@ -112,6 +112,21 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 		result.Outcome = Other
 	}
 	return result
+}
+
+// ownerOf returns the MTA whose grammar reads a line. Of the one MTA that is read
+// for, programs of other names are taken too, such as the node that runs Haraka, if
+// their messages have the form of its own logs. Postfix' form is too simple for that:
+// milters log queue ids as well.
+func (p *Parser) ownerOf(env *Envelope) mta {
+	m := ownerOf(env)
+	if m == noMTA && p.only != noMTA && p.only != mtaPostfix {
+		m = ownerOfBare(env)
+	}
+	if p.only != noMTA && m != p.only {
+		return noMTA
+	}
+	return m
 }
 
 // A line is one message while it is parsed. It lies in the Parser and is shared
