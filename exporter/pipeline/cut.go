@@ -10,6 +10,10 @@ import (
 // a state, until the sources are where they were answered for.
 const catchUpTime = 30 * time.Second
 
+// missingTime is how long they are held off for a log that is missing: a rotation
+// may have renamed it a moment ago, with lines that were answered for.
+const missingTime = 5 * time.Second
+
 // A Cut is what all sources told up to one instant. It is never changed.
 type Cut struct {
 	Sources []SourceCut
@@ -53,7 +57,8 @@ func (p *Pipeline) take(now time.Time) (*Cut, *saved) {
 
 // Ready tells whether what is logged from now on will not be missed and, where
 // counting went on from a state, whether no count is behind what was answered
-// before: the sources have been read to their ends, or for 30 seconds.
+// before: the sources have been read to their ends, or for 30 seconds, and a log
+// that is missing has been so for five.
 func (p *Pipeline) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,7 +66,8 @@ func (p *Pipeline) Ready() bool {
 		return p.polled
 	}
 	for _, s := range p.sources {
-		if s.stats.Files > 0 && !s.stats.CaughtUp {
+		missing := s.feed == nil && s.stats.Files == 0
+		if missing && p.now.Sub(p.resumed) < missingTime || s.stats.Files > 0 && !s.stats.CaughtUp {
 			return false
 		}
 	}

@@ -3,6 +3,9 @@ package pipeline
 import (
 	"bytes"
 	"encoding/gob"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -385,27 +388,34 @@ func TestReadyAfterRestart(t *testing.T) {
 	backlog := strings.Repeat(refused, 10<<20/len(refused))
 	for _, tc := range []struct {
 		name  string
+		log   string
 		polls int
 		after time.Duration // from the start to the last poll
 		want  bool
 	}{
-		{"not polled", 0, 0, false},
-		{"behind", 1, time.Second, false},
-		{"behind for 30 seconds", 1, catchUpTime + time.Second, true},
-		{"caught up", 10, time.Second, true},
+		{"not polled", "mail.log", 0, 0, false},
+		{"behind", "mail.log", 1, time.Second, false},
+		{"behind for 30 seconds", "mail.log", 1, catchUpTime + time.Second, true},
+		{"caught up", "mail.log", 10, time.Second, true},
+		{"missing in a rotation", "", 1, time.Second, false},
+		{"missing for long", "", 1, missingTime, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			payload := h.payload()
-			h.write("mail.log", backlog)
+			if tc.log != "" {
+				h.write(tc.log, backlog)
+			} else if err := os.Remove(h.path("mail.log")); err != nil {
+				t.Fatal(err)
+			}
 			p, err := h.restoreFrom(payload)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer p.follower.Close()
 			for range tc.polls {
-				if _, err := p.poll(p.resumed.Add(tc.after)); err != nil {
+				if _, err := p.poll(p.resumed.Add(tc.after)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					t.Fatal(err)
 				}
 			}
