@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"unicode"
 )
 
 // A pattern is a regular expression over folded text, split at its outermost
@@ -44,8 +43,8 @@ func compilePattern(s string) (*pattern, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !lowerOnly(re) {
-			return nil, fmt.Errorf("pattern %q: capital letters never match, texts are folded to lower case", expr)
+		if !folded(re) {
+			return nil, fmt.Errorf("pattern %q: capital letters, marks and Cyrillic never match, texts are folded to plain letters", expr)
 		}
 		if l, ok := plain(re); ok {
 			p.alternatives = append(p.alternatives, alternative{needs: [][]literal{{l}}})
@@ -153,10 +152,10 @@ func shortest(set []literal) int {
 	return n
 }
 
-// lowerOnly reports whether re can match text that is in lower case.
-func lowerOnly(re *syntax.Regexp) bool {
-	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, func(r rune) bool { return unicode.ToLower(r) != r }) {
+// folded reports whether re has no letters that fold replaces.
+func folded(re *syntax.Regexp) bool {
+	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, func(r rune) bool { return string(appendLatin(nil, r)) != string(r) }) {
 		return false
 	}
-	return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !lowerOnly(sub) })
+	return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !folded(sub) })
 }

@@ -172,7 +172,7 @@ func TestParseRuleErrors(t *testing.T) {
 		{"code", "policy\t-\t250\t-\tx\t550 x", `bad code "250"`},
 		{"enhanced", "policy\t-\t-\t2.0.0\tx\t550 x", `bad enhanced code "2.0.0"`},
 		{"regexp", "policy\t-\t-\t-\ta(b\t550 x", "error parsing regexp: missing closing ): `a(b`"},
-		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters never match, texts are folded to lower case`},
+		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters, marks and Cyrillic never match, texts are folded to plain letters`},
 		{"no literal", "policy\t-\t-\t-\tspam|.*\t550 x", `pattern ".*": needs 2 letters that always stand together`},
 	}
 	for _, tt := range tests {

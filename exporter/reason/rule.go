@@ -52,6 +52,7 @@ func (r *rule) name() string {
 // loadRules reads the embedded rule files.
 func loadRules() (*ruleSet, error) {
 	var rules []rule
+	lists := make(wordLists)
 	files, err := fs.Glob(ruleFiles, "rules/*.tsv")
 	if err != nil {
 		return nil, err
@@ -68,6 +69,14 @@ func loadRules() (*ruleSet, error) {
 			if line == "" || line[0] == '#' {
 				continue
 			}
+			line, err := lists.expand(line)
+			if err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+			}
+			if name, words, ok := strings.Cut(line, "\t=\t"); ok {
+				lists["{"+name+"}"] = "(?:" + words + ")"
+				continue
+			}
 			r, err := parseRule(line)
 			if err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
@@ -77,6 +86,23 @@ func loadRules() (*ruleSet, error) {
 		}
 	}
 	return newRuleSet(rules), nil
+}
+
+// wordLists are the alternatives that patterns call by {name}.
+type wordLists map[string]string
+
+var listName = regexp.MustCompile(`\{[a-z]+\}`)
+
+// expand puts the words of each list that s names in the place of the name.
+func (l wordLists) expand(s string) (_ string, err error) {
+	s = listName.ReplaceAllStringFunc(s, func(name string) string {
+		words, ok := l[name]
+		if !ok {
+			err = fmt.Errorf("unknown list of words %s: define it in a line above", name)
+		}
+		return words
+	})
+	return s, err
 }
 
 func parseRule(line string) (rule, error) {

@@ -13,8 +13,9 @@ import (
 const maxText = 512
 
 // fold appends text to dst as the built-in patterns want it:
-//   - in lower case, ' for the typographic apostrophe, runs of white space
-//     (also the two characters \n that Exim logs) as one blank;
+//   - in lower case and, for Latin and Cyrillic, in plain letters (see
+//     appendLatin), runs of white space (also the two characters \n that Exim
+//     logs) as one blank;
 //   - without the reply code and enhanced code that begin each line of a
 //     multi-line reply, so that a phrase goes on over the end of a line;
 //   - a host name, address, URL or anything in <> as one word: "_" before it and
@@ -47,16 +48,14 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 			}
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && n == 1 {
+				r = rune(c) // Latin-1
+			}
 			i += n
-			switch {
-			case r == '’':
-				dst = append(dst, '\'')
-			case unicode.IsSpace(r):
-				if !blank {
-					dst = append(dst, ' ')
-				}
-			default:
-				dst = utf8.AppendRune(dst, unicode.ToLower(r))
+			if !unicode.IsSpace(r) {
+				dst = appendLatin(dst, r)
+			} else if !blank {
+				dst = append(dst, ' ')
 			}
 			continue
 		}

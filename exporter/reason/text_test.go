@@ -33,9 +33,11 @@ func TestFold(t *testing.T) {
 		{"two sentences", 552, "552 over quota.Please wait", "over quota.please wait"},
 		{"dots", 421, "421 favor...Greylisting", "favor...greylisting"},
 		{"apostrophe", 550, "550 user doesn’t exist", "user doesn't exist"},
-		{"other scripts", 552, "552 Ящик ПЕРЕПОЛНЕН", "ящик переполнен"},
+		{"marks", 552, "552 Boîte pleine, Größe ÜBERSCHRITTEN, łódź", "boite pleine, groesse ueberschritten, lodz"},
+		{"Cyrillic", 552, "552 Ящик ПЕРЕПОЛНЕН, пользователь", "yashchik perepolnen, polzovatel"},
+		{"other scripts", 552, "552 邮箱已满", "邮箱已满"},
 		{"no-break space", 552, "552 quota\u00a0exceeded", "quota exceeded"},
-		{"not UTF-8", 552, "552 bo\xeete pleine", "bo\ufffdte pleine"},
+		{"Latin-1", 552, "552 bo\xeete pleine", "boite pleine"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
