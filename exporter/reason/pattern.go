@@ -50,7 +50,7 @@ func compilePattern(s string) (*pattern, error) {
 			p.alternatives = append(p.alternatives, alternative{needs: [][]literal{{l}}})
 			continue
 		}
-		a := alternative{needs: required(re)}
+		a := alternative{needs: required(re, false, false)}
 		if len(a.needs) == 0 {
 			return nil, fmt.Errorf("pattern %q: needs %d letters that always stand together", expr, minLiteral)
 		}
@@ -111,28 +111,34 @@ func plain(re *syntax.Regexp) (literal, bool) {
 }
 
 // required returns sets of literals: a text that matches re holds one of each.
-func required(re *syntax.Regexp) [][]literal {
+// wordStart and wordEnd say that a word boundary stands before and behind re.
+func required(re *syntax.Regexp, wordStart, wordEnd bool) [][]literal {
 	switch re.Op {
 	case syntax.OpLiteral:
 		if s := string(re.Rune); len(s) >= minLiteral {
-			return [][]literal{{{text: s}}}
+			return [][]literal{{{s, wordStart && isWordByte(s[0]), wordEnd && isWordByte(s[len(s)-1])}}}
 		}
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
+	case syntax.OpCapture:
+		return required(re.Sub[0], wordStart, wordEnd)
+	case syntax.OpPlus:
+		return required(re.Sub[0], false, false)
 	case syntax.OpRepeat:
 		if re.Min > 0 {
-			return required(re.Sub[0])
+			return required(re.Sub[0], false, false)
 		}
 	case syntax.OpConcat:
 		var all [][]literal
-		for _, sub := range re.Sub {
-			all = append(all, required(sub)...)
+		last := len(re.Sub) - 1
+		for i, sub := range re.Sub {
+			start := i == 0 && wordStart || i > 0 && re.Sub[i-1].Op == syntax.OpWordBoundary
+			end := i == last && wordEnd || i < last && re.Sub[i+1].Op == syntax.OpWordBoundary
+			all = append(all, required(sub, start, end)...)
 		}
 		return all
 	case syntax.OpAlternate:
 		var one []literal
 		for _, sub := range re.Sub {
-			sets := required(sub)
+			sets := required(sub, wordStart, wordEnd)
 			if len(sets) == 0 {
 				return nil
 			}

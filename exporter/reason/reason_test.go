@@ -172,6 +172,7 @@ func TestParseRuleErrors(t *testing.T) {
 		{"code", "policy\t-\t250\t-\tx\t550 x", `bad code "250"`},
 		{"enhanced", "policy\t-\t-\t2.0.0\tx\t550 x", `bad enhanced code "2.0.0"`},
 		{"regexp", "policy\t-\t-\t-\ta(b\t550 x", "error parsing regexp: missing closing ): `a(b`"},
+		{"mark", "policy\t-\t-\t-\tvoll|überfüllt\t550 x", `pattern "überfüllt": capital letters, marks and Cyrillic never match, texts are folded to plain letters`},
 		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters, marks and Cyrillic never match, texts are folded to plain letters`},
 		{"no literal", "policy\t-\t-\t-\tspam|.*\t550 x", `pattern ".*": needs 2 letters that always stand together`},
 	}
@@ -181,6 +182,16 @@ func TestParseRuleErrors(t *testing.T) {
 				t.Errorf("got error %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestWordLists(t *testing.T) {
+	lists := wordLists{"{full}": "(?:full|voll)"}
+	if got, err := lists.expand(`box.{0,9}{full}`); got != `box.{0,9}(?:full|voll)` || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := lists.expand(`{fulll}|{full}`); err == nil || err.Error() != "unknown list of words {fulll}: define it in a line above" {
+		t.Errorf("got error %v", err)
 	}
 }
 
