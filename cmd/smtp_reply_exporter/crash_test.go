@@ -117,7 +117,7 @@ func newVictim(t *testing.T, dir string) *victim {
 		dir = t.TempDir()
 	}
 	v := &victim{T: t, dir: dir, address: freeAddress(t), values: map[string]float64{}, created: map[string]time.Time{}}
-	config := "state: DIR/state\nsources:\n  - {name: mail, file: DIR/mail.log, start: beginning}\n"
+	config := "state: DIR/state\nsources:\n  - {name: mail, file: DIR/mail.log, mta: postfix, start: beginning}\n"
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(strings.ReplaceAll(config, "DIR", dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
