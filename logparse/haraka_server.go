@@ -160,20 +160,22 @@ func (l *haraka) hook(name, verdict []byte) {
 	}
 }
 
-// words returns the hash of a reply's text as the end of the session shows it:
-// its lines joined with blanks.
+// words returns the hash of a reply's text. Lines that a line of the log joins
+// with line ends, or a list's with commas, the end of the session joins with
+// blanks, without the empty ones (connection.js, respond).
 func (l *haraka) words(text []byte) hash {
-	if bytes.IndexByte(text, '\n') >= 0 {
-		start := len(l.decoded)
-		l.decoded = append(l.decoded, text...)
-		text = l.decoded[start:]
-		for i, c := range text {
-			if c == '\n' {
-				text[i] = ' '
+	start := len(l.decoded)
+	for _, c := range text {
+		switch c {
+		case ' ', ',', '\r', '\n':
+			c = ' '
+			if len(l.decoded) == start || l.decoded[len(l.decoded)-1] == c {
+				continue
 			}
 		}
+		l.decoded = append(l.decoded, c)
 	}
-	return l.seed.add(text)
+	return l.seed.add(bytes.TrimSuffix(l.decoded[start:], []byte(" ")))
 }
 
 // refuse holds a refusal and counts the one held until now, of whose text no
