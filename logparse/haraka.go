@@ -67,6 +67,9 @@ type haraka struct {
 	items        table[harakaItem]        // by the queue item's
 }
 
+// harakaMembers is how many members each object has before its attributes.
+const harakaMembers = 4
+
 // harakaAttributes are the members of the JSON form that are read.
 var harakaAttributes = []string{
 	"level", "uuid", "origin", "message",
@@ -191,7 +194,9 @@ func (l *haraka) header() bool {
 	}
 	switch b[0] {
 	case '{':
-		l.inJSON = l.object.parse(b)
+		if l.inJSON = l.object.parse(b); !l.inJSON {
+			l.inJSON = l.parseCut(b)
+		}
 		l.level, l.uuid = l.attribute("level"), l.attribute("uuid")
 		l.origin, l.text = l.attribute("origin"), l.attribute("message")
 		return l.inJSON && isHarakaUUID(l.uuid) // a plugin's object may have one too
@@ -208,12 +213,24 @@ func (l *haraka) header() bool {
 	}
 	for _, into := range []*[]byte{&l.level, &l.uuid, &l.origin, &l.text} {
 		var ok bool
-		if _, *into, b, ok = l.cutAttribute(b); !ok {
-			return false
+		if _, *into, b, ok = l.cutAttribute(b); !ok && (into != &l.text || l.text == nil) {
+			return false // but for a message that the logger cut
 		}
 	}
 	l.origin, _, _ = bytes.Cut(l.origin, []byte("]"))
 	l.attributes = b
+	return true
+}
+
+// parseCut reads an object that the logger cut within its message, or in an
+// attribute behind that. Attributes are dropped, as one of them is not whole.
+func (l *haraka) parseCut(b []byte) bool {
+	start := len(l.decoded)
+	l.decoded = append(append(l.decoded, b...), `"}`...)
+	if !l.object.parse(l.decoded[start:]) {
+		return false
+	}
+	clear(l.object.values[harakaMembers:])
 	return true
 }
 
@@ -245,7 +262,8 @@ func cutHarakaAttributes(b []byte) (text, attributes []byte) {
 
 // cutAttribute reads NAME=VALUE and the blank after it. A value with a blank, an
 // equals sign, a quote or a backslash is in quotes, with backslashes before
-// quotes, backslashes and the letters of line ends (logger.js, stringify).
+// quotes, backslashes and the letters of line ends (logger.js, stringify). ok is
+// false where the quotes do not end: then value is what there is of it.
 func (l *haraka) cutAttribute(b []byte) (name, value, rest []byte, ok bool) {
 	name, b, ok = bytes.Cut(b, []byte("="))
 	if !ok {
@@ -274,7 +292,7 @@ func (l *haraka) cutAttribute(b []byte) (name, value, rest []byte, ok bool) {
 		}
 		l.decoded = append(l.decoded, c)
 	}
-	return nil, nil, nil, false
+	return name, l.decoded[start:len(l.decoded):len(l.decoded)], nil, false
 }
 
 // attribute returns the value of the attribute of a name; nil where there is none.
