@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Haraka writes to its standard output, or to syslog (haraka-plugin-syslog). What
 // is known here was read in the source of Haraka 3.3.4, 3.1.6 and 2.8.28; the
@@ -75,6 +78,8 @@ var harakaAttributes = []string{
 	"level", "uuid", "origin", "message",
 	"hook", "params", "retval", "code", "msg", "msg.reply", "ip", "rdns", "rcpts", "lr", "host", "mode", "response",
 }
+
+var harakaMsg = slices.Index(harakaAttributes, "msg")
 
 func newHaraka(l *line) grammar {
 	return &haraka{

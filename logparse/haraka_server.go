@@ -142,6 +142,12 @@ func (l *haraka) hook(name, verdict []byte) {
 		if r.Code == 0 {
 			return
 		}
+		// A list of lines; of the hooks without a line of the server's own it is
+		// told as an object (plugins.js, sanitize).
+		if l.inJSON && l.object.texts[harakaMsg] > 1 || bytes.HasPrefix(words, []byte(`{"0":"`)) {
+			l.refuse(r, nil)
+			return
+		}
 		// A plugin sets another code by an object, whose text begins with an
 		// enhanced code (haraka-dsn).
 		if _, n := ParseEnhanced(words); n > 0 {
@@ -248,7 +254,7 @@ func (l *haraka) disconnect() (shape string) {
 		if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 || len(text) < 4 {
 			return shapeHarakaDisconnect
 		}
-		if r := &s.Refused; r.Held && (r.Words == l.words(text[4:]) || r.Words == 0 && r.Code == 0 && e.Code == 535) {
+		if r := &s.Refused; r.Held && (r.Words == l.words(text[4:]) || r.Words == 0 && (r.Code == e.Code || r.Code == 0 && e.Code == 535)) {
 			e.Command = r.Command
 			*r = harakaRefusal{}
 		} else {
