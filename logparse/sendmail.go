@@ -10,10 +10,10 @@ import "bytes"
 // What the log shows depends on LogLevel: the refusals of rulesets and milters,
 // and the deliveries, at the default 9; the whole dialogue with clients, but
 // none with servers, from 15 on. It does not show the replies of the hosts
-// that were tried before the last one (but with _FFR_LOG_FAILOVER), nor, below 15, the refusals of commands that
-// are unknown or out of order (500 to 503), too large a SIZE (552), and what a
-// client whose connection was refused by check_relay or a milter was told to its
-// second command and those after it.
+// that were tried before the last one (but with _FFR_LOG_FAILOVER), nor, below 15,
+// the refusals of commands that are unknown or out of order (500 to 503), too
+// large a SIZE (552), and what a client whose connection was refused by
+// check_relay or a milter was told to its second command and those after it.
 //
 // # Repeats
 //
@@ -129,16 +129,11 @@ func (l *sendmail) session() *sendmailSession { return l.sessions.put(uint64(l.p
 func (l *sendmail) messageKey(id []byte) uint64 { return uint64(l.seed.add(l.env.Host).add(id)) }
 
 // sendmailProgram tells whether a syslog identifier is one of Sendmail's: that of
-// the program, and what -L gives the daemon, the queue runners of the submission
-// program and the submission program itself in Sendmail's own, FreeBSD's and
-// Debian's scripts.
+// the program, or what -L gives it, which is sm-mta, sm-msp-queue and the like in
+// everybody's scripts.
 func sendmailProgram(program []byte) bool {
-	switch string(program) {
-	case "sendmail", "sm-mta", "sm-msp", "sm-msp-queue", "sm-msp-client", "sm-que", "sm-queue", "sm-mta-queue",
-		"sm-acceptingconnections", "sendmail-msp", "sendmail-client", "sendmail-mta", "sm-client":
-		return true
-	}
-	return false
+	return bytes.HasPrefix(program, []byte("sendmail")) ||
+		bytes.HasPrefix(program, []byte("sm-")) && string(program) != "sm-notify" // of NFS
 }
 
 func (l *sendmail) parse() (shape string) {

@@ -200,7 +200,7 @@ func (l *sendmail) attempt(d *sendmailDelivery) {
 	reply := d.parse(d.reply)
 	reason, deferred := bytes.CutPrefix(d.stat, []byte("Deferred"))
 	answer := d.parse(bytes.TrimPrefix(reason, []byte(": ")))
-	if !deferred || answer.Code.Class() != 4 || answer.Code == 403 { // made up (cf/m4/proto.m4, TLS_ERRCODE)
+	if !deferred || answer.Code.Class() != 4 || d.insecure() {
 		answer.Code = 0
 	}
 	if reply.Code.Class() < 4 || answer.Code == 0 && madeUp(d.reply) {
@@ -291,6 +291,35 @@ func madeUp(reply []byte) bool {
 	return bytes.HasPrefix(reply, []byte("421 4.4.1 Connection reset by "))
 }
 
+// insecure tells whether a ruleset found the connection too insecure, whose words
+// are in stat= as if the server had said them (deliver.c, tls_server; proto.m4,
+// TLS_connection). The code is 403, from 8.17 on also 454. A server that is a
+// Sendmail may say the same, but then reply= holds it.
+func (d *sendmailDelivery) insecure() bool {
+	words, ok := bytes.CutPrefix(d.stat, []byte("Deferred: 403 4.7.0 "))
+	if !ok {
+		if words, ok = bytes.CutPrefix(d.stat, []byte("Deferred: 454 4.7.0 ")); !ok {
+			return false
+		}
+	}
+	if d.reply != nil {
+		return false
+	}
+	for _, made := range sendmailTLSWords {
+		if bytes.HasPrefix(words, []byte(made)) {
+			return true
+		}
+	}
+	return false
+}
+
+var sendmailTLSWords = [...]string{
+	"TLS handshake failed.", "STARTTLS failed.", "STARTTLS temporarily not possible.", "DANE check failed.",
+	"server not authenticated.", "not authenticated", "no authentication requested", "authentication required",
+	"authentication failed", "authentication failure ", "other side does not support STARTTLS",
+	"STARTTLS disabled locally", "encryption too weak ", "CN ", "Cert Subject ", "Cert Issuer ",
+}
+
 // tell notes a reply and returns whether the process has told it before.
 func (l *sendmail) tell(e *Event) (before bool) {
 	text := e.Text[len("421"):]
@@ -312,6 +341,9 @@ func (d *sendmailDelivery) cause() Cause {
 	if madeUp(d.reply) {
 		return CauseLostConnection
 	}
+	if d.insecure() {
+		return CauseTLS
+	}
 	if string(d.stat) == "Deferred" {
 		return CauseSuspended // the host did not work a moment ago (deliver.c, mci_exitstat)
 	}
@@ -325,8 +357,7 @@ func (d *sendmailDelivery) cause() Cause {
 	return CauseOther
 }
 
-// sendmailCauses are tried in order (sm_errstring(), sysexits.c, deliver.c,
-// proto.m4).
+// sendmailCauses are tried in order (sm_errstring(), sysexits.c, deliver.c).
 var sendmailCauses = []struct {
 	words    string
 	anywhere bool // a host's name may stand before them
@@ -341,7 +372,6 @@ var sendmailCauses = []struct {
 	{"Remote protocol error", false, CauseOther},
 	{"Name server: ", false, CauseDNS},
 	{"Host unknown", false, CauseDNS},
-	{"403 4.7.0 ", false, CauseTLS},
 	{"Temporary AUTH failure", false, CauseAuth},
 	{"Local configuration error", false, CauseLoop}, // "mail loops back to me (MX problem?)"
 	{"Too many hops", false, CauseLoop},

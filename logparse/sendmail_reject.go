@@ -161,8 +161,7 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 		return l.filterSaid(id, text, Event{Implied: true})
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("connect: host=")); ok {
-		l.filteredConnection(id, rest)
-		return ""
+		return l.filteredConnection(id, rest)
 	}
 	for i := range filteredCommands {
 		rest, ok := bytes.CutPrefix(b, []byte(filteredCommands[i].before))
@@ -223,7 +222,7 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 	}
 	s := l.session()
 	if e.Implied && e.Code != 421 { // said at once
-		s.Verdict = e.Code
+		s.Verdict, e.Command = e.Code, NoCommand
 	} else {
 		e.Implied, s.Told = false, e.Code
 	}
@@ -234,22 +233,35 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 }
 
 // filteredConnection reads what follows "Milter: connect: host=", in which the
-// name of a client stands.
-func (l *sendmail) filteredConnection(id, b []byte) {
+// name of a client stands:
+//
+//	client.example, addr=192.0.2.7, rejecting commands
+//	client.example, addr=192.0.2.7, reject=550 5.7.1 No
+func (l *sendmail) filteredConnection(id, b []byte) (shape string) {
 	name, rest, ok := bytes.Cut(b, []byte(", addr="))
 	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
-		return
+		return ""
 	}
 	addr, what, ok := bytes.Cut(rest, []byte(", "))
 	if !ok {
-		return
+		return ""
 	}
 	addr = bytes.TrimPrefix(addr, []byte("IPv6:"))
 	if name[0] == '[' {
 		name = addr
 	}
 	l.session().is(addr)
+	// _FFR_MILTER_CONNECT_REPLYCODE
+	for _, before := range []string{"reject=", "temp failing commands=", "shutdown="} {
+		if text, ok := bytes.CutPrefix(what, []byte(before)); ok {
+			if !l.refuse(id, text, Event{Command: Connect, Remote: name, Implied: true}) {
+				return shapeMilter
+			}
+			return ""
+		}
+	}
 	l.imply(id, name, what, impliedByMilter)
+	return ""
 }
 
 // refusal reads a line whose words tell a reply, though not its code.
@@ -265,17 +277,32 @@ func (l *sendmail) refusal(id, text []byte) {
 		}
 		return
 	}
-	// The client stands behind these words, or after all that it could write.
-	client, ok := bytes.CutPrefix(text, []byte("rejecting commands from "))
-	if !ok && bytes.HasPrefix(text, []byte("AUTH failure (")) {
-		client = text[max(bytes.LastIndex(text, []byte(", relay=")), 0):]
-		client = bytes.TrimPrefix(client, []byte(", relay="))
+	// The client stands behind all that it could write.
+	var client []byte
+	switch {
+	case bytes.HasPrefix(text, []byte("rejecting commands from ")):
+		client = text[len("rejecting commands from "):]
+	case bytes.HasPrefix(text, []byte("AUTH ")):
+		client = afterLast(text, ", relay=")
+	case bytes.HasPrefix(text, []byte("invalid domain name (")):
+		client = afterLast(text, " from ")
+	case bytes.HasPrefix(text, []byte("message size (")) && l.session().Client.Len == 0,
+		bytes.HasSuffix(text, []byte(" from local during message collect")):
+		return // a user's of this host
 	}
 	name, addr, _, ok := cutClient(client)
 	if ok {
 		l.session().is(addr)
 	}
 	l.imply(id, name, text, impliedBySendmail)
+}
+
+// afterLast returns what follows the last separator; nil where there is none.
+func afterLast(b []byte, separator string) []byte {
+	if i := bytes.LastIndex(b, []byte(separator)); i >= 0 {
+		return b[i+len(separator):]
+	}
+	return nil
 }
 
 // A sendmailImplied is a reply that a line's first words imply.
@@ -294,9 +321,18 @@ var impliedBySendmail = []sendmailImplied{
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
 	{"AUTH failure (", "", 535, EnhancedCode{5, 7, 0}, Auth},
 	{"SMTP MAIL command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Mail},
+	{"SMTP VRFY command (", " tempfailed (due to previous checks)", 550, EnhancedCode{5, 7, 1}, Vrfy},
+	{"SMTP EXPN command (", " tempfailed (due to previous checks)", 550, EnhancedCode{5, 7, 1}, OtherCommand},
 	{"SMTP ETRN command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Etrn},
 	{"SMTP AUTH command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 3, 0}, Auth},
 	{"SMTP STARTTLS command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 7, 0}, StartTLS},
+	{"AUTH decode64 error [", "", 501, EnhancedCode{5, 5, 4}, Auth},
+	{"AUTH encode64 error [", "", 454, EnhancedCode{4, 5, 4}, Auth},
+	{"invalid domain name (", "", 501, EnhancedCode{5, 0, 0}, Ehlo},
+	// collect.c
+	{"message size (", ")", 552, EnhancedCode{5, 2, 3}, EndOfData},
+	{"headers too large (", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
+	{"header overflow from ", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
 	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
 }
 
@@ -340,6 +376,8 @@ func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
 			s.Verdict = 0
 		case t.command == Connect:
 			s.Told = t.code
+		case t.command == EndOfData:
+			l.messages.remove(l.messageKey(id))
 		}
 		l.emit(e)
 		return
