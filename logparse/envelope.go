@@ -88,6 +88,8 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 //	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
 //	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
 //	2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp[699]: MSG            rsyslog's file format
+//	Nov  3 14:16:23 <mail.info> mx1 postfix/smtp[699]: MSG                 FreeBSD's with -v
+//	Nov  3 14:16:23 mx1 mail:info postfix/smtp[699]: MSG                   AIX'
 //	postfix/smtp[699]: MSG
 //	MSG
 func parseSyslog(b []byte) (env Envelope) {
@@ -106,7 +108,15 @@ func parseSyslog(b []byte) (env Envelope) {
 		return env
 	}
 	rest = bytes.TrimLeft(rest, " ")
+	if bytes.HasPrefix(rest, []byte("<")) && !at.separated() { // FreeBSD's syslogd -v
+		if level, after, ok := bytes.Cut(rest, []byte("> ")); ok && bytes.IndexByte(level, ' ') < 0 {
+			rest = after
+		}
+	}
 	host, tagged, _ := bytes.Cut(rest, []byte(" "))
+	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
+		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
+	}
 	switch {
 	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
 		env.Message = rest
