@@ -4,7 +4,8 @@ import "bytes"
 
 // Sendmail logs by syslog, facility mail, under the names of
 // [sendmailProgram]. What is known here was read in the source of Sendmail
-// 8.17.1; the files named in comments are there. Versions before 8.16 lack
+// 8.17.1 with what Debian took over from 8.18; the files named in comments are
+// there. Versions before 8.16 lack
 // reply= (see sendmail_delivery.go).
 //
 // What the log shows depends on LogLevel: the refusals of rulesets and milters,

@@ -280,8 +280,8 @@ func (l *sendmail) refusal(id, text []byte) {
 	// The client stands behind all that it could write.
 	var client []byte
 	switch {
-	case bytes.HasPrefix(text, []byte("rejecting commands from ")):
-		client = text[len("rejecting commands from "):]
+	case bytes.HasPrefix(text, []byte("rejecting ")):
+		_, client, _ = bytes.Cut(text, []byte(" from "))
 	case bytes.HasPrefix(text, []byte("AUTH ")):
 		client = afterLast(text, ", relay=")
 	case bytes.HasPrefix(text, []byte("invalid domain name (")):
@@ -319,6 +319,13 @@ type sendmailImplied struct {
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
+	// 8.18, also where its fix of SMTP smuggling was brought to older versions
+	{"rejecting server HELO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},
+	{"rejecting server EHLO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},
+	{"rejecting server DATA from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Data},
+	{"collect: relay=", " not allowed, where=header, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
+	{"collect: relay=", " not allowed, where=body, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
+	{"collect: relay=", " not allowed, where=header+body, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
 	{"AUTH failure (", "", 535, EnhancedCode{5, 7, 0}, Auth},
 	{"SMTP MAIL command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Mail},
 	{"SMTP VRFY command (", " tempfailed (due to previous checks)", 550, EnhancedCode{5, 7, 1}, Vrfy},
