@@ -5,8 +5,7 @@ import "bytes"
 // Sendmail logs by syslog, facility mail, under the names of
 // [sendmailProgram]. What is known here was read in the source of Sendmail
 // 8.17.1 with what Debian took over from 8.18; the files named in comments are
-// there. Versions before 8.16 lack
-// reply= (see sendmail_delivery.go).
+// there. Versions before 8.16 lack reply= (see sendmail_delivery.go).
 //
 // What the log shows depends on LogLevel: the refusals of rulesets and milters,
 // and the deliveries, at the default 9; the whole dialogue with clients, but
@@ -100,6 +99,15 @@ func (c *sendmailClient) valid() bool { return int(c.Len) <= len(c.Addr) }
 
 // address returns the client's IP address; "" where no line told it.
 func (c *sendmailClient) address() []byte { return c.Addr[:c.Len] }
+
+// told gives an event of a reply to the client what is known of the client, who
+// goes by the address where the line has no name.
+func (c *sendmailClient) told(e *Event) {
+	e.Addr, e.Authenticated = c.address(), c.Authenticated
+	if e.Remote == nil {
+		e.Remote = e.Addr
+	}
+}
 
 // is notes the client, with whom a new session begins if it is another one.
 func (s *sendmailSession) is(addr []byte) {
@@ -352,10 +360,9 @@ func (l *sendmail) accept(id []byte) {
 		return
 	}
 	m.Accepted = true
-	l.emit(Event{
-		Kind: Reply, Direction: Sent, Code: 250, Command: EndOfData, Count: 1, Implied: true,
-		Authenticated: m.Client.Authenticated, Addr: m.Client.address(), QueueID: id,
-	})
+	e := Event{Kind: Reply, Direction: Sent, Code: 250, Command: EndOfData, Count: 1, Implied: true, QueueID: id}
+	m.Client.told(&e)
+	l.emit(e)
 }
 
 // loggedIn reads what follows "AUTH=server, relay=".

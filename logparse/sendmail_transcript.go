@@ -38,7 +38,8 @@ func (l *sendmail) dialogue(id, text []byte) {
 		}
 	}
 	s.Shown = l.seed.add(text)
-	e.Direction, e.QueueID, e.Addr, e.Authenticated = Sent, id, s.Client.address(), s.Client.Authenticated
+	e.Direction, e.QueueID = Sent, id
+	s.Client.told(&e)
 	l.emit(e)
 }
 

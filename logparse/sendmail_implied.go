@@ -1,0 +1,156 @@
+package logparse
+
+import "bytes"
+
+// refusal reads a line whose words tell a reply, though not its code.
+func (l *sendmail) refusal(id, text []byte) {
+	if bytes.HasPrefix(text, []byte("<")) {
+		l.userError(id, text)
+		return
+	}
+	if name, addr, rest, ok := cutClient(text); ok {
+		if what, ok := bytes.CutPrefix(rest, []byte(": ")); ok {
+			l.session().is(addr)
+			l.imply(id, name, what, impliedOfClient)
+		}
+		return
+	}
+	// The client stands behind all that it could write.
+	var client []byte
+	switch {
+	case bytes.HasPrefix(text, []byte("rejecting ")):
+		_, client, _ = bytes.Cut(text, []byte(" from "))
+	case bytes.HasPrefix(text, []byte("AUTH ")):
+		client = afterLast(text, ", relay=")
+	case bytes.HasPrefix(text, []byte("invalid domain name (")):
+		client = afterLast(text, " from ")
+	case bytes.HasPrefix(text, []byte("message size (")) && l.session().Client.Len == 0,
+		bytes.HasSuffix(text, []byte(" from local during message collect")):
+		return // a user's of this host
+	}
+	name, addr, _, ok := cutClient(client)
+	if ok {
+		l.session().is(addr)
+	}
+	l.imply(id, name, text, impliedBySendmail)
+}
+
+// afterLast returns what follows the last separator; nil where there is none.
+func afterLast(b []byte, separator string) []byte {
+	if i := bytes.LastIndex(b, []byte(separator)); i >= 0 {
+		return b[i+len(separator):]
+	}
+	return nil
+}
+
+// A sendmailImplied is a reply that a line's first words imply.
+type sendmailImplied struct {
+	before, after string // the words, and the last ones
+	code          Code
+	enhanced      EnhancedCode
+	command       Command
+}
+
+// impliedBySendmail are the replies that lines of constant words imply. Each has
+// one in the source, srvrsmtp.c. "low on space" has none: it is also logged when
+// a client has gone (queue.c, pickqdir()).
+var impliedBySendmail = []sendmailImplied{
+	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
+	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
+	// 8.18, also where its fix of SMTP smuggling was brought to older versions
+	{"rejecting server HELO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},
+	{"rejecting server EHLO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},
+	{"rejecting server DATA from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Data},
+	{"collect: relay=", " not allowed, where=header, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
+	{"collect: relay=", " not allowed, where=body, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
+	{"collect: relay=", " not allowed, where=header+body, status=tempfail", 421, EnhancedCode{4, 5, 0}, EndOfData},
+	{"AUTH failure (", "", 535, EnhancedCode{5, 7, 0}, Auth},
+	{"SMTP MAIL command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Mail},
+	{"SMTP VRFY command (", " tempfailed (due to previous checks)", 550, EnhancedCode{5, 7, 1}, Vrfy},
+	{"SMTP EXPN command (", " tempfailed (due to previous checks)", 550, EnhancedCode{5, 7, 1}, OtherCommand},
+	{"SMTP ETRN command (", " tempfailed (due to previous checks)", 451, EnhancedCode{4, 3, 2}, Etrn},
+	{"SMTP AUTH command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 3, 0}, Auth},
+	{"SMTP STARTTLS command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 7, 0}, StartTLS},
+	{"AUTH decode64 error [", "", 501, EnhancedCode{5, 5, 4}, Auth},
+	{"AUTH encode64 error [", "", 454, EnhancedCode{4, 5, 4}, Auth},
+	{"invalid domain name (", "", 501, EnhancedCode{5, 0, 0}, Ehlo},
+	// collect.c
+	{"message size (", ")", 552, EnhancedCode{5, 2, 3}, EndOfData},
+	{"headers too large (", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
+	{"header overflow from ", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
+	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
+}
+
+// impliedByMilter are those of "Milter: " and "Milter: connect: host=NAME, addr=IP, ".
+var impliedByMilter = []sendmailImplied{
+	{"initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
+	{"initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
+	{"initialization failed, closing connection", "", 421, EnhancedCode{4, 7, 0}, Connect},
+	{"rejecting commands", "", 554, EnhancedCode{}, Connect},
+	{"temp failing commands", "commands", 451, EnhancedCode{4, 3, 2}, NoCommand},
+	{"shutdown", "shutdown", 421, EnhancedCode{4, 7, 0}, Connect},
+}
+
+// impliedOfClient are those of lines that begin with a client.
+var impliedOfClient = []sendmailImplied{
+	{"probable open proxy: command=", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
+	{"SMTP violation, input too long: ", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
+	{"Possible SMTP RCPT flood, shutting down connection.", "", 421, EnhancedCode{4, 7, 0}, Rcpt},
+}
+
+// imply adds the reply that a line implies, if any.
+func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
+	for i := range table {
+		t := &table[i]
+		if !bytes.HasPrefix(text, []byte(t.before)) || !bytes.HasSuffix(text, []byte(t.after)) {
+			continue
+		}
+		s := l.session()
+		if s.Logged {
+			return // the dialogue shows it
+		}
+		e := Event{
+			Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Count: 1, Implied: true,
+			Remote: name, QueueID: id, Text: text,
+		}
+		s.Client.told(&e)
+		switch {
+		case t.command == NoCommand:
+			s.Verdict = t.code
+		case s.Verdict == t.code && bytes.HasSuffix(text, []byte(" tempfailed (due to previous checks)")):
+			e.Repeat = true
+			s.Verdict = 0
+		case t.command == Connect:
+			s.Told = t.code
+		case t.command == EndOfData:
+			l.messages.remove(l.messageKey(id))
+		}
+		l.emit(e)
+		return
+	}
+}
+
+// userError reads what Sendmail said of a recipient (err.c, usrerr()). It logs no
+// code, and of its own refusals only this one has words that no other has.
+//
+//	<nobody@dest.example>... User unknown
+func (l *sendmail) userError(id, text []byte) {
+	s := l.session()
+	var a addressReader
+	end := 0
+	for end < len(text) && !a.outside(text[end]) {
+		end++
+	}
+	words, ok := bytes.CutPrefix(text[end:], []byte("... "))
+	if !ok || s.Logged {
+		return
+	}
+	e := Event{
+		Kind: Refusal, Direction: Sent, Command: Rcpt, Count: 1, QueueID: id, Text: words,
+	}
+	s.Client.told(&e)
+	if string(words) == "User unknown" {
+		e.Kind, e.Code, e.Enhanced, e.Implied = Reply, 550, EnhancedCode{5, 1, 1}, true
+	}
+	l.emit(e)
+}
