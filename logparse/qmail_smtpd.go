@@ -51,7 +51,7 @@ func (l *qmail) rblsmtpd(b []byte) (shape string) {
 			rest = base[i:]
 		}
 	}
-	e.Text, ok = bytes.CutPrefix(rest, []byte(": "))
+	e.Text = bytes.TrimPrefix(rest, []byte(": "))
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
 		return shapeRBL
 	}

@@ -244,7 +244,7 @@ func cutClient(b []byte) (name, addr, rest []byte, ok bool) {
 		return nil, nil, nil, false
 	}
 	name = bytes.TrimSuffix(b[:end], []byte(" "))
-	if bytes.IndexAny(name, " ,") >= 0 {
+	if bytes.ContainsAny(name, " ,") {
 		return nil, nil, nil, false
 	}
 	name = name[bytes.LastIndexByte(name, '@')+1:]
@@ -270,7 +270,7 @@ func cutAddress(b []byte) (addr, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	addr, rest, ok = bytes.Cut(b[1:], []byte("]"))
-	if !ok || len(addr) == 0 || bytes.IndexAny(addr, " ,[") >= 0 {
+	if !ok || len(addr) == 0 || bytes.ContainsAny(addr, " ,[") {
 		return nil, nil, false
 	}
 	return bytes.TrimPrefix(addr, []byte("IPv6:")), rest, true

@@ -108,7 +108,7 @@ func (l *sendmail) goesOn(more bool, id, b []byte) bool {
 func (d *sendmailDelivery) fields(b []byte) bool {
 	for {
 		key, value, ok := bytes.Cut(b, []byte("="))
-		if !ok || len(key) == 0 || bytes.IndexAny(key, " ,") >= 0 {
+		if !ok || len(key) == 0 || bytes.ContainsAny(key, " ,") {
 			return false
 		}
 		if d.local() && string(key) == "relay" {
