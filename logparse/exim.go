@@ -14,6 +14,11 @@ import "bytes"
 // Exim's own refusals show no code. The rejectlog repeats lines of the main log and
 // reads like it.
 //
+// What strangers write in quoted local parts, HELO names (helo_accept_junk_hosts),
+// certificates and answers to RFC 1413 can imitate the fields of a line. Where a line
+// can be read in two ways for it, a refusal is counted without a code, and anything
+// else is not understood.
+//
 // Repeats:
 //   - -> and >> after a => or >> of the same message, host and confirmation: the
 //     transport marks the first recipient of each end of data with = and the others
@@ -187,86 +192,13 @@ func (l *exim) host(b []byte) (shape string) {
 		return ""
 	}
 	text := bytes.TrimPrefix(rest, []byte(":"))
-	if text, ok := bytes.CutPrefix(text, []byte(" ")); ok && isRemoteError(text) {
+	if text, ok := bytes.CutPrefix(text, []byte(" ")); ok && isRemoteError(text) && !h.client() {
 		return l.hostError(h, text)
 	}
 	if !bytes.HasPrefix(rest, []byte(" ")) {
 		return ""
 	}
 	return l.refused(h, rest)
-}
-
-// An eximHost is a host as Exim names it.
-type eximHost struct{ name, addr []byte }
-
-// cutEximHost reads what follows "H=" or "from " (host.c, host_and_ident() and
-// host_build_sender_fullhost(); deliver.c, d_hostlog()):
-//
-//	[NAME ][DS ][(HELO) ][IP][:PORT][*][ I=[IP][:PORT]][ PRX=[IP]:PORT][ U=IDENT][ Ci=N][ TFO*]
-//
-// A HELO name holds neither blank nor bracket, but where helo_accept_junk_hosts
-// allows any. It is read there too, if it can end in one place only.
-func cutEximHost(b []byte) (h eximHost, rest []byte, ok bool) {
-	if len(b) > 0 && b[0] != '(' && b[0] != '[' {
-		if h.name, b, ok = bytes.Cut(b, []byte(" ")); !ok {
-			return h, nil, false
-		}
-		b = bytes.TrimPrefix(b, []byte("DS "))
-	}
-	if len(b) > 0 && b[0] == '(' {
-		end := bytes.Index(b, []byte(") ["))
-		if end < 0 || bytes.IndexAny(b[1:end], " ()") >= 0 && bytes.Contains(b[end+1:], []byte(") [")) {
-			return h, nil, false
-		}
-		b = b[end+2:]
-	}
-	if h.addr, b, ok = cutBracketed(b); !ok {
-		return h, nil, false
-	}
-	b = bytes.TrimPrefix(b, []byte("*"))
-	for {
-		field := b
-		switch {
-		case bytes.HasPrefix(b, []byte(" I=")):
-			field = b[len(" I="):]
-		case bytes.HasPrefix(b, []byte(" PRX=")):
-			field = b[len(" PRX="):]
-		case bytes.HasPrefix(b, []byte(" U=")), bytes.HasPrefix(b, []byte(" Ci=")), bytes.HasPrefix(b, []byte(" TFO")):
-			end := 1
-			for end < len(b) && b[end] != ' ' && (b[end] != ':' || end+1 < len(b) && b[end+1] != ' ') {
-				end++
-			}
-			b = b[end:]
-			continue
-		default:
-			return h, b, true
-		}
-		_, rest, ok := cutBracketed(field)
-		if !ok {
-			return h, b, true
-		}
-		b = rest
-	}
-}
-
-// cutBracketed reads "[IP]" and ":PORT".
-func cutBracketed(b []byte) (addr, rest []byte, ok bool) {
-	if len(b) < 2 || b[0] != '[' {
-		return nil, nil, false
-	}
-	for i, c := range b[1:] {
-		if c == ']' {
-			addr, b = b[1:i+1], b[i+2:]
-			if len(b) > 1 && b[0] == ':' && isDigit(b[1]) {
-				_, b = cutNumber(b[1:])
-			}
-			return addr, b, true
-		}
-		if c != ':' && c != '.' && c != '%' && !isAlphanumeric(c) {
-			break
-		}
-	}
-	return nil, nil, false
 }
 
 // firstChunk takes off the mark of a record that was cut for syslog, at a new line

@@ -10,10 +10,10 @@ type attempt struct {
 	Start uint32 // the first line that can be of this attempt
 }
 
-// An eximDelivery is the line of a recipient (deliver.c, string_log_address() and
-// what follows in delivery_log(), deferral_log() and failure_log()):
+// An eximDelivery is the line of a recipient (deliver.c, delivery_log(),
+// deferral_log() and failure_log()):
 //
-//	ADDR[ (PARENT)][ <ORIGINAL>][ F=<>][ Q=][ P=<>][ R=][ T=][ S=][ H=HOST ...]
+//	RECIPIENT[ F=<>][ Q=][ P=<>][ R=][ T=][ S=][ H=HOST ...]
 type eximDelivery struct {
 	eximHost
 	recipient []byte // with its parents
@@ -21,39 +21,17 @@ type eximDelivery struct {
 }
 
 // cutEximDelivery reads the fields up to the host and returns what follows them.
-// Exim has taken the quotes off the address, so that it may hold blanks.
 func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
-	i := bytes.IndexByte(b, ' ')
-	if j := bytes.Index(b, []byte(": ")); j >= 0 && (i < 0 || j < i) {
-		return eximDelivery{recipient: b[:j]}, b[j:], true
-	}
-	if i < 0 {
+	if d.recipient, rest, ok = cutEximRecipient(b); !ok {
 		return d, nil, false
 	}
-	d.recipient, rest = b[:i], b[i:]
-	named := false
 	for len(rest) > 2 && rest[0] == ' ' {
 		field := rest[1:]
 		switch {
-		case field[0] == '(' && !named:
-			if i = bytes.IndexByte(field, ')'); i < 0 {
-				return d, nil, false
-			}
-			rest = field[i+1:]
-			d.recipient = b[:len(b)-len(rest)]
-			continue
-		case field[0] == '<' && !named:
-			if rest, ok = skipAddress(field[1:]); !ok {
-				return d, nil, false
-			}
-			d.recipient = b[:len(b)-len(rest)]
-			continue
 		case bytes.HasPrefix(field, []byte("F=<")), bytes.HasPrefix(field, []byte("P=<")):
-			if rest, ok = skipAddress(field[len("F=<"):]); !ok {
+			if rest, ok = skipEximAddress(field[len("F=<"):]); !ok {
 				return d, nil, false
 			}
-			named = true
-			continue
 		case bytes.HasPrefix(field, []byte("H=")):
 			h, after, ok := cutEximHost(field[len("H="):])
 			if !ok {
@@ -63,7 +41,7 @@ func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
 			}
 			d.eximHost = h
 			return d, after, true
-		case len(field) > 1 && field[1] == '=' && bytes.IndexByte([]byte("QRTS"), field[0]) >= 0:
+		case field[1] == '=' && bytes.IndexByte([]byte("QRTS"), field[0]) >= 0:
 			end := bytes.IndexByte(field, ' ')
 			if colon := bytes.Index(field, []byte(": ")); colon >= 0 && (end < 0 || colon < end) {
 				end = colon
@@ -74,27 +52,12 @@ func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
 			if field[0] == 'T' {
 				d.transport = field[2:end]
 			}
-			rest, named = field[end:], true
-			continue
-		case named, bytes.HasPrefix(field, []byte("routing defer (")), bytes.HasPrefix(field, []byte("defer (")):
+			rest = field[end:]
+		default:
 			return d, rest, true
 		}
-		// A blank within the address.
-		i := bytes.Index(rest, []byte(" R="))
-		if i < 0 {
-			return d, rest, true
-		}
-		rest = rest[i:]
-		d.recipient = b[:len(b)-len(rest)]
 	}
 	return d, rest, true
-}
-
-// ambiguous tells whether the fields of a delivery come a second time: somebody's
-// address holds such fields, or a reply does.
-func ambiguous(b []byte) bool {
-	i := bytes.Index(b, []byte(" R="))
-	return i >= 0 && bytes.Contains(b[i:], []byte(" T="))
 }
 
 // delivered reads what follows "=>", "->" or ">>".
@@ -112,9 +75,6 @@ func (l *exim) delivered(mark byte, b []byte) (shape string) {
 	if i >= 0 {
 		text = quotedConfirmation(rest[i+len(` C="`):])
 		rest = rest[:i]
-	}
-	if ambiguous(rest) {
-		return shapeEximDelivery
 	}
 	if d.addr == nil && text == nil {
 		l.emit(e)
@@ -247,7 +207,7 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 	l.setProgram(d.transport)
 	a := l.next(d.recipient, !again)
 	r, said, ok := remoteError(text, d.addr != nil)
-	if !said {
+	if !said || d.transport == nil { // what a router says is of this host
 		e := Event{
 			Kind: Delivery, Direction: Received, QueueID: l.id, Count: 1, Deliveries: 1, Cause: cause,
 			Remote: d.name, Addr: d.addr, Text: text,
@@ -261,7 +221,7 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 		l.emit(e)
 		return ""
 	}
-	if !ok || ambiguous(r.reply) {
+	if !ok {
 		return shapeEximDelivery
 	}
 	if r.addr == nil {

@@ -20,8 +20,6 @@ var impliedByExim = []struct {
 	{"SMTP command timeout on connection from ", "", NoCommand, 421},
 	{"SMTP command timeout on TLS connection from ", "", NoCommand, 421},
 	{"SMTP data timeout (message abandoned) on connection from ", " F=<", EndOfData, 421},
-	{"SMTP connection from ", " closed after SIGTERM", NoCommand, 421},
-	{"SMTP connection from ", " closed after SIGINT", NoCommand, 421},
 	{"rejected MAIL from ", ": no HELO/EHLO given", Mail, 503},
 	{"rejected HELO from ", ": syntactically invalid argument(s): ", Ehlo, 501},
 	{"rejected EHLO from ", ": syntactically invalid argument(s): ", Ehlo, 501},
@@ -73,7 +71,7 @@ func (l *exim) implied(b []byte) (shape string) {
 		if !ok {
 			continue
 		}
-		rest, ok = skipAddress(rest)
+		rest, ok = skipEximAddress(rest)
 		rest, found := bytes.CutPrefix(rest, []byte(r.between))
 		h, rest, isHost := cutEximHost(rest)
 		if ok && found && isHost && bytes.HasPrefix(rest, []byte(r.after)) {
@@ -93,6 +91,8 @@ func (l *exim) otherAnswer(b []byte) (shape string) {
 	case bytes.HasPrefix(b, []byte("SMTP protocol synchronization error (")),
 		bytes.HasPrefix(b, []byte("SMTP protocol violation: synchronization error (")):
 		return l.unsynchronized(b)
+	case bytes.HasPrefix(b, []byte("SMTP connection from ")):
+		return l.closed(b[len("SMTP connection from "):])
 	case bytes.HasPrefix(b, []byte("SMTP call from ")):
 		return l.dropped(b[len("SMTP call from "):])
 	case bytes.HasPrefix(b, []byte(`rejected "`)):
@@ -227,6 +227,20 @@ func (l *exim) unsynchronized(b []byte) (shape string) {
 	return ""
 }
 
+// closed reads what follows "SMTP connection from ", of which most tells no reply:
+//
+//	HOST[ D=1s] closed after SIGTERM
+func (l *exim) closed(b []byte) (shape string) {
+	h, rest, ok := cutEximHost(b)
+	if duration, found := bytes.CutPrefix(rest, []byte(" D=")); found { // since 4.97
+		_, rest, _ = bytes.Cut(duration, []byte("s"))
+	}
+	if ok && (string(rest) == " closed after SIGTERM" || string(rest) == " closed after SIGINT") {
+		l.answer(h, NoCommand, 421)
+	}
+	return ""
+}
+
 // dropped reads what follows "SMTP call from ":
 //
 //	HOST dropped: too many nonmail commands (last was "NOOP")
@@ -283,7 +297,7 @@ func (l *exim) helo(b []byte, code Code) (shape string) {
 
 // prdr reads the answer to one recipient of a message (receive.c): PRDR R=<ADDR> refusal
 func (l *exim) prdr(b []byte) (shape string) {
-	verdict, ok := skipAddress(b)
+	verdict, ok := skipEximAddress(b)
 	if !ok {
 		return ""
 	}
@@ -347,10 +361,15 @@ func (l *exim) authentication(b []byte) (shape string) {
 		return shapeEximAuth
 	}
 	e.Remote, e.Addr, e.Text = h.name, h.addr, rest
-	if e.Code, e.Enhanced, ok = parseEximReply(rest); !ok || e.Code.Class() < 4 {
+	e.Code, e.Enhanced, ok = parseEximReply(rest)
+	if !ok || e.Code.Class() < 4 || e.Direction == Sent && !isAuthRefusal(e.Code) {
 		return shapeEximAuth
 	}
 	e.Implied = e.Code == 435 && e.Direction == Sent // whose log has words of its own (smtp_in_auth())
 	l.emit(e)
 	return ""
 }
+
+// isAuthRefusal knows the codes of smtp_in_auth(). A client's HELO name may hold
+// another one, where helo_accept_junk_hosts allows any.
+func isAuthRefusal(c Code) bool { return c == 435 || c == 501 || c == 535 || c == 553 }

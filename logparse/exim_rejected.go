@@ -9,9 +9,12 @@ import "bytes"
 //	sender verify fail for <ADDR>[: TEXT]
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
 func (l *exim) refused(h eximHost, b []byte) (shape string) {
-	b = bytes.TrimPrefix(skipTLS(b), []byte(" "))
+	tls := b
+	b = skipTLS(b)
+	h.subject = bytes.Contains(tls[:len(tls)-len(b)], []byte(` DN="`))
+	b = bytes.TrimPrefix(b, []byte(" "))
 	if rest, ok := bytes.CutPrefix(b, []byte("sender verify ")); ok {
-		return l.senderVerify(rest)
+		return l.senderVerify(h, rest)
 	}
 	e := Event{
 		Direction: Sent, Count: 1, QueueID: l.id, Remote: h.name, Addr: h.addr, Repeat: l.repeated,
@@ -19,9 +22,9 @@ func (l *exim) refused(h eximHost, b []byte) (shape string) {
 	if !isRefusal(b) {
 		sender, ok := bytes.CutPrefix(b, []byte("F=<"))
 		if !ok {
-			return l.cutThrough(e, b)
+			return l.cutThrough(e, h, b)
 		}
-		if b, ok = skipAddress(sender); !ok {
+		if b, ok = skipEximAddress(sender); !ok {
 			return shapeEximRejected
 		}
 		b = bytes.TrimPrefix(b, []byte(" "))
@@ -36,21 +39,23 @@ func (l *exim) refused(h eximHost, b []byte) (shape string) {
 			return ""
 		}
 	}
-	return l.aclRefusal(e, b)
+	return l.aclRefusal(e, h, b)
 }
 
 func isRefusal(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("rejected ")) || bytes.HasPrefix(b, []byte("temporarily rejected "))
 }
 
-// An aclRefusal is what an ACL did not let a client do: how the line calls it, the
+// An aclWhere is what an ACL did not let a client do: how the line calls it, the
 // command, and the code that Exim sends if the ACL gives none (globals.c,
 // acl_wherenames and acl_wherecodes).
-var aclRefusals = []struct {
+type aclWhere struct {
 	what    string
 	command Command
 	code    Code
-}{
+}
+
+var aclWheres = []aclWhere{
 	{"RCPT ", Rcpt, 550},
 	{"MAIL ", Mail, 550},
 	{"after DATA PRDR", EndOfData, 550},
@@ -67,22 +72,26 @@ var aclRefusals = []struct {
 	{"ETRN ", Etrn, 458},
 }
 
+// aclRefusalOf reads "[temporarily ]rejected WHAT"; nil where WHAT is no ACL's.
+func aclRefusalOf(b []byte) (where *aclWhere, rest []byte) {
+	b = bytes.TrimPrefix(b, []byte("temporarily "))
+	b = bytes.TrimPrefix(b, []byte("rejected "))
+	for i := range aclWheres {
+		if rest, ok := bytes.CutPrefix(b, []byte(aclWheres[i].what)); ok {
+			return &aclWheres[i], rest
+		}
+	}
+	return nil, b
+}
+
 // aclRefusal reads "[temporarily ]rejected WHAT[: TEXT]". TEXT is log_message or,
 // if there is none, the message for the client with the code that it begins with:
 // that reply is implied, since the line never shows it as such. Without a code in
 // TEXT the message for the client can still have one.
-func (l *exim) aclRefusal(e Event, b []byte) (shape string) {
-	b, temporarily := bytes.CutPrefix(b, []byte("temporarily "))
-	b = bytes.TrimPrefix(b, []byte("rejected "))
-	code := Code(0)
-	for i := range aclRefusals {
-		r := &aclRefusals[i]
-		if rest, ok := bytes.CutPrefix(b, []byte(r.what)); ok {
-			e.Command, code, b = r.command, r.code, rest
-			break
-		}
-	}
-	if code == 0 {
+func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
+	temporarily := b[0] == 't'
+	where, b := aclRefusalOf(b)
+	if where == nil {
 		if rest, ok := bytes.CutPrefix(b, []byte("by local_scan(): ")); ok { // receive.c
 			e.Command, e.Code, e.Implied, e.Text = EndOfData, 550, true, rest
 			if temporarily {
@@ -93,6 +102,8 @@ func (l *exim) aclRefusal(e Event, b []byte) (shape string) {
 		}
 		return shapeEximRejected
 	}
+	code := where.code
+	e.Command = where.command
 	trusted := true
 	switch e.Command {
 	case Rcpt, Mail:
@@ -110,6 +121,9 @@ func (l *exim) aclRefusal(e Event, b []byte) (shape string) {
 		} else {
 			b = nil
 		}
+	}
+	if h.restated(b) { // a refusal in both readings
+		trusted = false
 	}
 	if temporarily {
 		code = 451
@@ -177,11 +191,7 @@ func skipArgument(b []byte) (rest []byte, ok bool) {
 
 func skipWholeArgument(b []byte) (rest []byte, ok bool) {
 	if len(b) > 0 && b[0] == '<' {
-		if rest, ok = skipAddress(b[1:]); !ok {
-			return nil, false
-		}
-		address := b[:len(b)-len(rest)]
-		if address[1] != '"' && bytes.IndexAny(address, "( ") >= 0 {
+		if rest, ok = skipEximAddress(b[1:]); !ok || indexUnquoted(b[:len(b)-len(rest)], "( ") >= 0 {
 			return nil, false
 		}
 		return rest, len(rest) == 0 || bytes.HasPrefix(rest, []byte(": "))
@@ -195,13 +205,13 @@ func skipWholeArgument(b []byte) (rest []byte, ok bool) {
 
 // senderVerify reads "fail for <ADDR>[: TEXT]" or "defer for <ADDR>[: TEXT]". The
 // client's own refusal has a line of its own.
-func (l *exim) senderVerify(b []byte) (shape string) {
+func (l *exim) senderVerify(client eximHost, b []byte) (shape string) {
 	_, address, ok := bytes.Cut(b, []byte(" for <"))
 	if !ok {
 		return ""
 	}
-	rest, ok := skipAddress(address)
-	if !ok {
+	rest, ok := skipEximAddress(address)
+	if !ok || client.restated(rest) {
 		return shapeEximCallout
 	}
 	shape, _ = l.callout(bytes.TrimPrefix(rest, []byte(": ")))
@@ -262,7 +272,7 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 func cutQuotedCommand(b []byte) (c Command, rest []byte, ok bool) {
 	c = commandOf(b)
 	if i := bytes.IndexByte(b, '<'); i >= 0 && i < len("MAIL FROM:<") {
-		if rest, ok = skipAddress(b[i+1:]); !ok {
+		if rest, ok = skipEximAddress(b[i+1:]); !ok {
 			return c, nil, false
 		}
 		b = rest
@@ -273,7 +283,7 @@ func cutQuotedCommand(b []byte) (c Command, rest []byte, ok bool) {
 
 // cutThrough reads the answer to a message that was passed on while it came in
 // (verify.c, cutthrough_finaldot()); the client of a refused one gets it too.
-func (l *exim) cutThrough(client Event, b []byte) (shape string) {
+func (l *exim) cutThrough(client Event, host eximHost, b []byte) (shape string) {
 	_, rest, ok := cutEximDelivery(b)
 	if !ok {
 		return ""
@@ -283,22 +293,22 @@ func (l *exim) cutThrough(client Event, b []byte) (shape string) {
 	if !temporarily {
 		if rest, rejected = bytes.CutPrefix(rest, []byte(" rejected after DATA: R=")); !rejected {
 			if isRefusal(bytes.TrimPrefix(rest, []byte(" "))) { // an old form, without F=
-				return l.aclRefusal(client, rest[1:])
+				return l.aclRefusal(client, host, rest[1:])
 			}
 			return ""
 		}
 	}
 	_, rest, ok = bytes.Cut(rest, []byte(" "))
 	fields, _, found := bytes.Cut(rest, []byte(` C="`))
-	if !ok || !found || ambiguous(fields) || !bytes.HasPrefix(rest, []byte("T=")) {
+	if !ok || !found || !bytes.HasPrefix(rest, []byte("T=")) || host.restated(rest) {
 		return shapeEximDelivery
 	}
-	transport, host, _ := bytes.Cut(rest[len("T="):], []byte(" "))
-	if bytes.HasPrefix(host, []byte("S=")) {
-		_, host, _ = bytes.Cut(host, []byte(" "))
+	transport, server, _ := bytes.Cut(rest[len("T="):], []byte(" "))
+	if bytes.HasPrefix(server, []byte("S=")) {
+		_, server, _ = bytes.Cut(server, []byte(" "))
 	}
-	host, ok = bytes.CutPrefix(host, []byte("H="))
-	h, _, isHost := cutEximHost(host)
+	server, ok = bytes.CutPrefix(server, []byte("H="))
+	h, _, isHost := cutEximHost(server)
 	r := remoteReply{eximHost: h, command: EndOfData, reply: quotedConfirmation(rest[len(fields)+len(` C="`):])}
 	var code bool
 	if r.code, r.enhanced, code = parseEximReply(r.reply); !ok || !isHost || !code {

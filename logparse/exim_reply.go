@@ -86,7 +86,7 @@ func cutEximCommand(b []byte) (c Command, rest []byte, ok bool) {
 	start := 0
 	for _, command := range []string{"RCPT TO:<", "MAIL FROM:<"} {
 		if rest, ok := bytes.CutPrefix(b, []byte(command)); ok {
-			if rest, ok = skipAddress(rest); !ok {
+			if rest, ok = skipEximAddress(rest); !ok {
 				return NoCommand, nil, false
 			}
 			start = len(b) - len(rest)
