@@ -59,8 +59,10 @@ func cutEximRecipient(b []byte) (recipient, rest []byte, ok bool) {
 			rest = parents[i+1:]
 		}
 	}
-	if _, after, ok := cutOriginal(rest); ok && bytes.HasPrefix(rest, []byte(" <")) {
-		rest = after
+	if original, found := bytes.CutPrefix(rest, []byte(" <")); found {
+		if after, ok := skipEximAddress(original); ok {
+			rest = after
+		}
 	}
 	for !isDeliveryField(rest) {
 		if _, rest, ok = cutOriginal(rest); !ok {
