@@ -40,7 +40,7 @@ func cutEximHost(b []byte) (h eximHost, rest []byte, ok bool) {
 	}
 	b = bytes.TrimPrefix(b, []byte("*"))
 	for {
-		field := b
+		var field []byte
 		switch {
 		case bytes.HasPrefix(b, []byte(" I=")):
 			field = b[len(" I="):]

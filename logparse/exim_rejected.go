@@ -200,7 +200,7 @@ func skipWholeArgument(b []byte) (rest []byte, ok bool) {
 	if end < 0 {
 		end = len(b)
 	}
-	return b[end:], bytes.IndexAny(b[:end], ` "(`) < 0
+	return b[end:], !bytes.ContainsAny(b[:end], ` "(`)
 }
 
 // senderVerify reads "fail for <ADDR>[: TEXT]" or "defer for <ADDR>[: TEXT]". The
@@ -229,13 +229,13 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 	}
 	var r remoteReply
 	if rest, ok := bytes.CutPrefix(text, []byte(`response to "`)); ok {
-		command, rest, ok := cutQuotedCommand(rest)
+		command, rest := cutQuotedCommand(rest)
 		h, after, isHost := eximHost{}, rest, true
 		if host, from := bytes.CutPrefix(rest, []byte(" from ")); from {
 			h, after, isHost = cutEximHost(host)
 		}
 		reply, was := bytes.CutPrefix(after, []byte(" was: "))
-		if !ok || !isHost || !was {
+		if !isHost || !was {
 			return "", false // such as "did not include SMTPUTF8"
 		}
 		r = remoteReply{eximHost: h, command: command, reply: reply}
@@ -249,7 +249,7 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 		}
 		rest, ok = bytes.CutPrefix(rest, []byte(" : "))
 		if response, found := bytes.CutPrefix(rest, []byte(`response to "`)); ok && found {
-			command, after, ok := cutQuotedCommand(response)
+			command, after := cutQuotedCommand(response)
 			reply, was := bytes.CutPrefix(after, []byte(" was: "))
 			r = remoteReply{command: command, reply: reply}
 			if r.code, r.enhanced, ok = parseEximReply(reply); !ok || !was {
@@ -268,17 +268,15 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 	return "", true
 }
 
-// cutQuotedCommand reads a command of this server and the quote after it.
-func cutQuotedCommand(b []byte) (c Command, rest []byte, ok bool) {
+// cutQuotedCommand reads a command of this server and returns what follows the
+// quote after it; nil where there is none.
+func cutQuotedCommand(b []byte) (c Command, rest []byte) {
 	c = commandOf(b)
 	if i := bytes.IndexByte(b, '<'); i >= 0 && i < len("MAIL FROM:<") {
-		if rest, ok = skipEximAddress(b[i+1:]); !ok {
-			return c, nil, false
-		}
-		b = rest
+		b, _ = skipEximAddress(b[i+1:])
 	}
-	_, rest, ok = bytes.Cut(b, []byte(`"`))
-	return c, rest, ok
+	_, rest, _ = bytes.Cut(b, []byte(`"`))
+	return c, rest
 }
 
 // cutThrough reads the answer to a message that was passed on while it came in
