@@ -101,6 +101,31 @@ func TestReplies(t *testing.T) {
 	}
 }
 
+func TestIndependent(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/independent.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(line, "\t")
+		dir, reply, right := logparse.Received, []byte(fields[1]), fields[2:]
+		if fields[0] == logparse.Sent.String() {
+			dir = logparse.Sent
+		}
+		code, enhanced, ok := logparse.ParseReply(reply)
+		if got := c.Reason(dir, code, enhanced, "", reply); !ok || !slices.Contains(right, got) {
+			t.Errorf("testdata/independent.tsv:%d: got %s, want one of %s: %s", i+1, got, right, reply)
+		}
+	}
+}
+
 func TestReason(t *testing.T) {
 	c, err := New([]Rule{{Reason: "policy", Pattern: `our\.house\.example`}, {Reason: "greylisted", Pattern: "PATIENCE|more 451"}})
 	if err != nil {
