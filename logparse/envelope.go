@@ -10,7 +10,6 @@ type Envelope struct {
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
-	logged  []byte // all of the line, but for what a container runtime adds
 }
 
 // maxJoined bounds a message that a container runtime logged in parts.
@@ -21,11 +20,13 @@ const maxJoined = 256 << 10
 type unwrapper struct {
 	json    jsonObject
 	partial [2][]byte // stdout, stderr
+	logged  []byte    // of the last line all but what a container runtime adds; nil where that is the message
 }
 
 // unwrap returns the envelope of a line; whole is false for a part of a message
 // of which the rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
+	u.logged = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
@@ -41,9 +42,8 @@ func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 			return u.unwrapPart(at, stream, final, message)
 		}
 	}
-	env = parseSyslog(line)
-	env.logged = line
-	return env, true
+	u.logged = line
+	return parseSyslog(line), true
 }
 
 // cutCRI reads what follows the time in a Kubernetes container log; P marks a
@@ -75,8 +75,8 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 		return Envelope{Time: at}, false
 	}
 	*part = (*part)[:0]
+	u.logged = message
 	env := parseSyslog(message)
-	env.logged = message
 	if env.Time.kind == timeNone {
 		env.Time = at
 	}

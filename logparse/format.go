@@ -89,8 +89,8 @@ type formatLine struct {
 	reply []byte // the text of the event, which the line may not show in one piece
 }
 
-func (l *formatLine) parse() (shape string) {
-	text := l.env.logged
+// parse reads the line as it was logged, or the message if that is nil.
+func (l *formatLine) parse(text []byte) (shape string) {
 	if text == nil {
 		text = l.message
 	}

@@ -10,7 +10,10 @@ func ownerOf(env *Envelope) mta {
 		return ownerOfBare(env)
 	}
 	program := env.Program
-	if _, ok := postfixService(program); ok {
+	if bytes.HasPrefix(program, []byte("postfix")) {
+		return mtaPostfix
+	}
+	if i := bytes.LastIndexByte(program, '/'); i >= 0 && services[string(program[i+1:])] {
 		return mtaPostfix
 	}
 	if sendmailProgram(program) {

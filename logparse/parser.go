@@ -76,27 +76,32 @@ func (p *Parser) Parse(line []byte) Result {
 	if !whole {
 		return Result{Outcome: Other, Envelope: env}
 	}
-	return p.ParseEnvelope(env)
+	return p.parse(&env)
 }
 
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off,
 // such as an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) Result {
+	p.unwrapper.logged = nil
+	return p.parse(&env)
+}
+
+func (p *Parser) parse(env *Envelope) Result {
 	l := p.line
-	l.env, l.events, l.count = env, l.events[:0], 1
-	if lost, logger := lostLines(&env); lost > 0 {
+	l.env, l.events, l.count = *env, l.events[:0], 1
+	if lost, logger := lostLines(env); lost > 0 {
 		l.emit(Event{Kind: LostLines, Count: lost, Logger: logger})
-		return Result{Outcome: Told, Envelope: env, Events: l.events}
+		return Result{Outcome: Told, Envelope: *env, Events: l.events}
 	}
 	var result Result
 	var shape string
 	if p.format != nil {
 		result.MTA, l.message = p.format.mta, env.Message
-		shape = p.format.parse()
+		shape = p.format.parse(p.unwrapper.logged)
 	} else {
-		m := p.ownerOf(&env)
+		m := p.ownerOf(env)
 		if m == noMTA {
-			return Result{Outcome: Foreign, Envelope: env}
+			return Result{Outcome: Foreign, Envelope: *env}
 		}
 		result.MTA = mtas[m].name
 		l.message, l.count = repeatedMessage(env.Message)

@@ -77,17 +77,16 @@ var services = map[string]bool{
 // syslog_name and the service's name in master.cf stand before it
 // ("postfix/submission/smtpd", "mx1/relay/smtp"). It is "" where a logger cut
 // the identifier at its first slash, and where Postfix knows no such daemon.
-func postfixService(program []byte) (service string, ok bool) {
-	isPostfix := bytes.HasPrefix(program, []byte("postfix"))
+func postfixService(program []byte) (service string) {
 	i := bytes.LastIndexByte(program, '/')
 	if i < 0 {
-		return "", isPostfix
+		return ""
 	}
 	name := program[i+1:]
 	if services[string(name)] {
-		return daemon(name), true
+		return daemon(name)
 	}
-	return "unknown", isPostfix
+	return "unknown"
 }
 
 // daemon returns the constant name of the services that speak SMTP or deliver,
@@ -116,7 +115,7 @@ func daemon(name []byte) string {
 
 func (l *postfix) parse() (shape string) {
 	message := l.message
-	if l.service, _ = postfixService(l.env.Program); l.service == "" {
+	if l.service = postfixService(l.env.Program); l.service == "" {
 		l.service = guessService(message)
 	}
 	l.process = l.line.process()
