@@ -189,18 +189,11 @@ func cutCourierAddress(b []byte, key string) (addr, rest []byte, ok bool) {
 	if !ok {
 		return nil, b, false
 	}
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		switch {
-		case b[i] == '"':
-			quoted = !quoted
-		case b[i] == '\\':
-			i++
-		case b[i] == '>' && !quoted:
-			return b[:i], b[i+1:], true
-		}
+	i := indexUnquoted(b, ">")
+	if i < 0 {
+		return nil, nil, false
 	}
-	return nil, nil, false
+	return b[:i], b[i+1:], true
 }
 
 // unmapped returns the IPv4 address that an IPv6 one holds.

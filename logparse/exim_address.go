@@ -1,9 +1,6 @@
 package logparse
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // maxEximAddress is the longest address that Exim takes (exim.h, EXIM_EMAILADDR_MAX).
 const maxEximAddress = 256
@@ -17,23 +14,6 @@ func skipEximAddress(b []byte) (rest []byte, ok bool) {
 		return nil, false
 	}
 	return b[i+1:], true
-}
-
-// indexUnquoted returns the index of the first of some characters that is neither in
-// quotes nor behind a backslash; -1 for none.
-func indexUnquoted(b []byte, some string) int {
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		switch {
-		case b[i] == '\\':
-			i++
-		case b[i] == '"':
-			quoted = !quoted
-		case !quoted && strings.IndexByte(some, b[i]) >= 0:
-			return i
-		}
-	}
-	return -1
 }
 
 // cutEximRecipient reads the recipient of a delivery (deliver.c,

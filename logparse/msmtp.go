@@ -151,38 +151,23 @@ func cutLast(b []byte, key string) (before, after []byte, ok bool) {
 
 // cutAddressWord reads addresses up to a blank. Quotes in a local part may hold any.
 func cutAddressWord(b []byte) (word, rest []byte, ok bool) {
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		switch {
-		case b[i] == '"':
-			quoted = !quoted
-		case b[i] == '\\':
-			i++
-		case b[i] == ' ' && !quoted:
-			return b[:i], b[i+1:], true
-		}
+	i := indexUnquoted(b, " ")
+	if i < 0 {
+		return nil, nil, false
 	}
-	return nil, nil, false
+	return b[:i], b[i+1:], true
 }
 
 // addresses counts the addresses of a list with commas, in whose local parts
 // quotes may hold any.
 func addresses(b []byte) (n int) {
-	quoted := false
-	n = 1
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			quoted = !quoted
-		case '\\':
-			i++
-		case ',':
-			if !quoted {
-				n++
-			}
+	for n = 1; ; n++ {
+		i := indexUnquoted(b, ",")
+		if i < 0 {
+			return n
 		}
+		b = b[i+1:]
 	}
-	return n
 }
 
 // lastLineEnhanced returns the enhanced code of the last line of a reply whose

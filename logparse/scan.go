@@ -1,5 +1,7 @@
 package logparse
 
+import "strings"
+
 // cutNumber reads the decimal number at the start of b and returns what comes
 // after it; numbers of more than nine digits, and none, are -1.
 func cutNumber(b []byte) (n int, rest []byte) {
@@ -68,4 +70,21 @@ func cutPort(b []byte) []byte {
 
 func isAlphanumeric(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// indexUnquoted returns the index of the first of some characters that is neither in
+// quotes nor behind a backslash; -1 for none.
+func indexUnquoted(b []byte, some string) int {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] == '\\':
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case !quoted && strings.IndexByte(some, b[i]) >= 0:
+			return i
+		}
+	}
+	return -1
 }

@@ -87,15 +87,17 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		sc := &cfg.Sources[i]
 		s := former[sc.Name]
 		newParser := func() *logparse.Parser { return cfg.NewParser(sc.MTA) }
-		mtas := []string{sc.MTA}
-		if sc.MTA == config.Auto {
-			mtas = config.MTAsIn(sc.File, newParser())
+		mtas := func() []string {
+			if sc.MTA == config.Auto {
+				return config.MTAsIn(sc.File, newParser())
+			}
+			return []string{sc.MTA}
 		}
 		switch {
 		case s == nil:
-			s = &source{name: sc.Name, counts: counter.NewSource(mtas, now)}
+			s = &source{name: sc.Name, counts: counter.NewSource(mtas(), now)}
 		case s.saved != nil:
-			s.counts, s.saved = counter.Restore(s.saved, mtas, now), nil
+			s.counts, s.saved = counter.Restore(s.saved, mtas(), now), nil
 		}
 		s.config = sc
 		if err := s.parseAs(newParser); err != nil {
