@@ -41,7 +41,7 @@ demo: build ## Play a real Postfix log and watch the exporter count, on DEMO_ADD
 test: ## Run all tests with the race detector; those of the alert rules need Debian's prometheus and prometheus-alertmanager
 	go vet ./...
 	go test -race ./...
-	cd dashboards/generate && go test -count=1 .
+	cd cmd/dashboards && go test -count=1 .
 
 .PHONY: crash
 crash: ## Kill the exporter 100 times at random while a log grows, rotates and is scraped
@@ -54,7 +54,7 @@ e2e: ## Prove the alerts with a real Postfix, Prometheus and Alertmanager: as ro
 
 .PHONY: baseline
 baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated
-	cd exporter/follow/hpcloud && go run .
+	cd cmd/tailbaseline && go run .
 
 .PHONY: bench
 bench: ## Run the benchmarks
@@ -93,5 +93,5 @@ stack: ## Check the compose file, and where there is a container engine start it
 	fi
 
 .PHONY: picture
-picture: ## Draw dashboards/picture/overview.png from real data; needs Debian's prometheus
-	cd dashboards/picture && go run . overview.png
+picture: ## Draw docs/overview.png from real data; needs Debian's prometheus
+	cd cmd/picture && go run . ../../docs/overview.png

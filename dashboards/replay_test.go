@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"smtp_reply_exporter/dashboards/replay"
+	"smtp_reply_exporter/cmd/replay"
 )
 
 // logs are those of a Postfix that talked to scripted peers, by source.

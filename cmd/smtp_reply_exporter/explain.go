@@ -7,8 +7,8 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"smtp_reply_exporter/exporter/provider"
-	"smtp_reply_exporter/exporter/reason"
+	"smtp_reply_exporter/exporter/classify/provider"
+	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/logparse"
 )
 

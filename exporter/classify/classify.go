@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"smtp_reply_exporter/exporter/classify/peer"
+	"smtp_reply_exporter/exporter/classify/provider"
+	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/exporter/config"
-	"smtp_reply_exporter/exporter/peer"
-	"smtp_reply_exporter/exporter/provider"
-	"smtp_reply_exporter/exporter/reason"
 	"smtp_reply_exporter/logparse"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"smtp_reply_exporter/exporter/classify"
-	"smtp_reply_exporter/exporter/reason"
+	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/logparse"
 )
 

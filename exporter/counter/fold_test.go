@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"smtp_reply_exporter/exporter/classify"
-	"smtp_reply_exporter/exporter/reason"
+	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/logparse"
 )
 

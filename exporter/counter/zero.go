@@ -3,7 +3,7 @@ package counter
 import (
 	"time"
 
-	"smtp_reply_exporter/exporter/peer"
+	"smtp_reply_exporter/exporter/classify/peer"
 	"smtp_reply_exporter/logparse"
 )
 

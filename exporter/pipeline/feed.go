@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"smtp_reply_exporter/exporter/config"
-	"smtp_reply_exporter/exporter/follow"
-	"smtp_reply_exporter/exporter/journal"
-	"smtp_reply_exporter/exporter/listen"
-	"smtp_reply_exporter/exporter/stream"
+	"smtp_reply_exporter/exporter/source/follow"
+	"smtp_reply_exporter/exporter/source/journal"
+	"smtp_reply_exporter/exporter/source/listen"
+	"smtp_reply_exporter/exporter/source/stream"
 	"smtp_reply_exporter/logparse"
 )
 

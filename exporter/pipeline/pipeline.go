@@ -15,7 +15,7 @@ import (
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/logparse"
 )

@@ -8,8 +8,8 @@ import (
 
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/follow"
-	"smtp_reply_exporter/exporter/journal"
+	"smtp_reply_exporter/exporter/source/follow"
+	"smtp_reply_exporter/exporter/source/journal"
 	"smtp_reply_exporter/logparse"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/follow"
-	"smtp_reply_exporter/exporter/journal"
+	"smtp_reply_exporter/exporter/source/follow"
+	"smtp_reply_exporter/exporter/source/journal"
 )
 
 // saved is what the state file holds, as gob: fields may be added. It is one

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"smtp_reply_exporter/dashboards/replay"
+	"smtp_reply_exporter/cmd/replay"
 )
 
 // A panel shows at most that many curves, the highest ones, and none below that part of

@@ -20,12 +20,12 @@ func TestDashboards(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := os.ReadFile(filepath.Join("..", "grafana", name))
+			got, err := os.ReadFile(filepath.Join("../../dashboards/grafana", name))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("%s is not what the program writes; run: go run . ../grafana", name)
+				t.Errorf("%s is not what the program writes; run: go run . ../../dashboards/grafana", name)
 			}
 			var d dashboard.Dashboard
 			// The package returns an error without content where there is none.

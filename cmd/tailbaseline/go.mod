@@ -1,4 +1,4 @@
-module smtp_reply_exporter/exporter/follow/hpcloud
+module smtp_reply_exporter/cmd/tailbaseline
 
 go 1.26.0
 
@@ -15,4 +15,4 @@ require (
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect
 )
 
-replace smtp_reply_exporter => ../../..
+replace smtp_reply_exporter => ../..

@@ -1,4 +1,4 @@
-module smtp_reply_exporter/dashboards/generate
+module smtp_reply_exporter/cmd/dashboards
 
 go 1.26
 

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"smtp_reply_exporter/dashboards/replay"
+	"smtp_reply_exporter/cmd/replay"
 )
 
 // The logs are spread over a bit more than the day that is shown, as the rules hold off
@@ -52,7 +52,7 @@ func main() {
 }
 
 func run(ctx context.Context, file string) (err error) {
-	panels, err := readPanels("../grafana/overview.json", titles)
+	panels, err := readPanels("../../dashboards/grafana/overview.json", titles)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func run(ctx context.Context, file string) (err error) {
 		return err
 	}
 	end := time.Now().UTC().Truncate(time.Hour)
-	prometheus, err := replay.Backfill(ctx, dir, scrapes, replay.Past{Start: end.Add(-parts * partLength), End: end, Part: partLength}, "../recording.yml")
+	prometheus, err := replay.Backfill(ctx, dir, scrapes, replay.Past{Start: end.Add(-parts * partLength), End: end, Part: partLength}, "../../dashboards/recording.yml")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Command hpcloud plays the usual ways of log rotation to github.com/hpcloud/tail
+// Command tailbaseline plays the usual ways of log rotation to github.com/hpcloud/tail
 // and to package follow, and prints what each of them lost. It is a module of
 // its own, so that the exporter does not depend on what it is measured against.
 package main
@@ -17,7 +17,7 @@ import (
 
 	"github.com/hpcloud/tail"
 
-	"smtp_reply_exporter/exporter/follow"
+	"smtp_reply_exporter/exporter/source/follow"
 )
 
 func main() {

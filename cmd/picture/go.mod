@@ -1,4 +1,4 @@
-module smtp_reply_exporter/dashboards/picture
+module smtp_reply_exporter/cmd/picture
 
 go 1.26.0
 

@@ -141,7 +141,7 @@ func (w *world) wantErrs(want ...string) {
 // prints them.
 func corpus(t *testing.T) (lines []line, realtime []int64) {
 	t.Helper()
-	for text := range strings.Lines(string(gunzip(t, "../../logparse/testdata/corpus/postfix/journal-json.log.gz"))) {
+	for text := range strings.Lines(string(gunzip(t, "../../../logparse/testdata/corpus/postfix/journal-json.log.gz"))) {
 		var o struct {
 			Facility  string `json:"SYSLOG_FACILITY"`
 			Program   string `json:"SYSLOG_IDENTIFIER"`

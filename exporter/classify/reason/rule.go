@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"smtp_reply_exporter/exporter/provider"
+	"smtp_reply_exporter/exporter/classify/provider"
 	"smtp_reply_exporter/logparse"
 )
 

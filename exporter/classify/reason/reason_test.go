@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"smtp_reply_exporter/exporter/provider"
+	"smtp_reply_exporter/exporter/classify/provider"
 	"smtp_reply_exporter/logparse"
 )
 

@@ -1,4 +1,4 @@
-// Generate writes the Grafana dashboards of smtp_reply_exporter as JSON files.
+// Command dashboards writes the Grafana dashboards of smtp_reply_exporter as JSON files.
 //
 //	go run . DIRECTORY
 //
@@ -26,7 +26,7 @@ var dashboards = map[string]func() *dashboard.DashboardBuilder{
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: generate DIRECTORY")
+		fmt.Fprintln(os.Stderr, "usage: dashboards DIRECTORY")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {
