@@ -155,7 +155,10 @@ func showResult(r logparse.Result) string {
 	for i := range r.Events {
 		fmt.Fprintln(&b, showEvent(&r.Events[i]))
 	}
-	if r.Outcome != logparse.Told {
+	switch {
+	case r.LostLines > 0:
+		fmt.Fprintf(&b, "lost_lines count=%d logger=%s\n", r.LostLines, r.Logger)
+	case r.Outcome != logparse.Understood:
 		b.WriteString(r.Outcome.String())
 		if r.Shape != "" {
 			b.WriteString(" " + r.Shape)
@@ -165,17 +168,10 @@ func showResult(r logparse.Result) string {
 	return b.String()
 }
 
-var kinds = map[logparse.Kind]string{
-	logparse.Reply: "reply", logparse.Refusal: "refusal", logparse.Delivery: "delivery", logparse.LostLines: "lost_lines",
-}
-
 // showEvent writes all of an event but what is zero; a Count of 1 is not written.
 func showEvent(e *logparse.Event) string {
 	var b strings.Builder
-	b.WriteString(kinds[e.Kind])
-	if e.Kind != logparse.LostLines {
-		b.WriteString(" " + e.Direction.String())
-	}
+	fmt.Fprintf(&b, "%v %v", e.Kind, e.Direction)
 	for _, word := range []string{codeOf(e), e.Enhanced.String()} {
 		if word != "" {
 			b.WriteString(" " + word)
@@ -203,7 +199,6 @@ func showEvent(e *logparse.Event) string {
 	for _, field := range []struct{ name, value string }{
 		{"command", e.Command.String()},
 		{"cause", e.Cause.String()},
-		{"logger", e.Logger},
 		{"remote", string(e.Remote)},
 		{"addr", string(e.Addr)},
 		{"id", string(e.QueueID)},
@@ -237,7 +232,7 @@ func showEnvelope(r logparse.Result) string {
 	if when, ok := e.Time.In(2026, time.UTC); ok {
 		at = when.UTC().Format(time.RFC3339Nano)
 	}
-	return fmt.Sprintf("%s time=%s host=%s program=%s pid=%s message=%q\n", r.Outcome, at, e.Host, e.Program, e.PID, e.Message)
+	return fmt.Sprintf("%s time=%s host=%s program=%s pid=%s message=%q\n", r.Outcome, at, e.Host, r.Program, e.PID, e.Message)
 }
 
 // TestCasesReachAll tests that no outcome, shape, cause or logger has a name
@@ -248,9 +243,9 @@ func TestCasesReachAll(t *testing.T) {
 		p := logparse.NewParser()
 		for _, line := range c.lines(t) {
 			r := p.Parse(line)
-			reached[r.Outcome.String()], reached[r.Shape], reached[r.MTA] = true, true, true
+			reached[r.Outcome.String()], reached[r.Shape], reached[r.MTA], reached[r.Logger] = true, true, true, true
 			for _, e := range r.Events {
-				reached[e.Cause.String()], reached[e.Logger] = true, true
+				reached[e.Cause.String()] = true
 			}
 		}
 	}

@@ -28,7 +28,12 @@ const (
 	shapeCourierServer = "courieresmtpd" // error,relay=...
 )
 
-var courierShapes = []string{shapeCourierClient, shapeCourierServer}
+var courierMTA = mtaSpec{
+	name:        "courier",
+	ownsProgram: func(env *Envelope) bool { return bytes.HasPrefix(env.Program, []byte("courier")) },
+	shapes:      []string{shapeCourierClient, shapeCourierServer},
+	new:         newCourier,
+}
 
 // courier is a line of Courier, and what is remembered between its lines.
 type courier struct {
@@ -75,18 +80,20 @@ type courierAttempt struct {
 
 func (a *courierAttempt) valid() bool { return a.Code < 600 && a.Cause < numCauses }
 
-func (l *courier) parse() (shape string) {
+func (l *courier) parse() {
 	switch string(l.env.Program) {
 	case "courierd":
-		return l.queue(l.message)
+		l.queue(l.message)
+		return
 	case "courieresmtp", "courierlocal", "courierfax", "courieruucp":
-		return l.module(l.message)
+		l.module(l.message)
+		return
 	case "courieresmtpd":
 		if rest, ok := bytes.CutPrefix(l.message, []byte("error,relay=")); ok {
-			return l.server(rest)
+			l.server(rest)
+			return
 		}
 	}
-	return ""
 }
 
 // queue reads what courierd(8) does with a message:
@@ -94,7 +101,7 @@ func (l *courier) parse() (shape string) {
 //	newmsg,id=ID: dns; HELO (NAME [IP])
 //	started,id=ID,from=<SENDER>,module=esmtp,host=HOST,addr=<RECIPIENT>
 //	completed,id=ID
-func (l *courier) queue(m []byte) (shape string) {
+func (l *courier) queue(m []byte) {
 	if rest, ok := bytes.CutPrefix(m, []byte("newmsg,id=")); ok {
 		l.accepted(rest)
 	} else if rest, ok := bytes.CutPrefix(m, []byte("started,id=")); ok {
@@ -102,9 +109,9 @@ func (l *courier) queue(m []byte) (shape string) {
 	} else if id, ok := bytes.CutPrefix(m, []byte("completed,id=")); ok {
 		l.completed(id)
 	} else {
-		return l.module(m)
+		l.module(m)
+		return
 	}
-	return ""
 }
 
 // accepted reads what came after "newmsg,id=". The HELO name may hold anything;
@@ -121,7 +128,7 @@ func (l *courier) accepted(b []byte) {
 	}
 	client := unmapped(source[i+1:])
 	l.emit(Event{
-		Kind: Reply, Direction: Sent, Code: 250, Implied: true, Command: EndOfData, Count: 1,
+		Kind: Reply, Direction: Sent, Code: 250, Implied: true, Command: EndOfData,
 		Remote: client, Addr: client, QueueID: id,
 	})
 }
@@ -138,7 +145,7 @@ func (l *courier) started(b []byte) {
 		return
 	}
 	batch := l.messageKey(id).add(module)
-	m := l.messages.put(uint64(l.messageKey(id)))
+	m := l.messages.put(l.messageKey(id))
 	if m.Batches == 0 {
 		*m = courierMessage{}
 	}
@@ -155,7 +162,7 @@ func (l *courier) started(b []byte) {
 
 // completed ends the attempts of which no line told how they ended.
 func (l *courier) completed(id []byte) {
-	m := l.messages.get(uint64(l.messageKey(id)))
+	m := l.messages.get(l.messageKey(id))
 	if m == nil || m.Batches == 0 {
 		return
 	}
@@ -163,7 +170,7 @@ func (l *courier) completed(id []byte) {
 		return
 	}
 	l.emit(Event{
-		Kind: Delivery, Direction: Received, Cause: max(m.Cause, CauseOther), Count: 1,
+		Kind: Delivery, Direction: Received, Cause: max(m.Cause, CauseOther),
 		Deliveries: int(min(m.Pending, maxRecipients)), QueueID: id,
 	})
 	m.Pending = 0
@@ -171,7 +178,7 @@ func (l *courier) completed(id []byte) {
 
 func (l *courier) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }
 
-func (l *courier) attemptKey(id, addr []byte) uint64 { return uint64(l.messageKey(id).add(addr)) }
+func (l *courier) attemptKey(id, addr []byte) hash { return l.messageKey(id).add(addr) }
 
 // cutCourierID reads "ID,": numbers of the inode, the time and the process.
 func cutCourierID(b []byte) (id, rest []byte, ok bool) {

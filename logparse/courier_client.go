@@ -8,16 +8,17 @@ import "bytes"
 //	id=ID,from=<SENDER>,addr=<RECIPIENT>,success: delivered: HOST [IP]
 //	id=ID,from=<SENDER>,addr=<RECIPIENT>,size=N,success: Message delivered.
 //	id=ID,from=<SENDER>,addr=<RECIPIENT>,status: deferred
-func (l *courier) module(b []byte) (shape string) {
+func (l *courier) module(b []byte) {
 	b, ok := bytes.CutPrefix(b, []byte("id="))
 	if !ok {
-		return ""
+		return
 	}
 	id, b, ok := cutCourierID(b)
 	_, b, sender := cutCourierAddress(b, ",from=<")
 	addr, b, recipient := cutCourierAddress(b, ",addr=<")
 	if !ok || !sender || !recipient {
-		return shapeCourierClient
+		l.notUnderstood(shapeCourierClient)
+		return
 	}
 	key := l.attemptKey(id, addr)
 	smtp := string(l.env.Program) == "courieresmtp"
@@ -28,11 +29,10 @@ func (l *courier) module(b []byte) (shape string) {
 	} else if bytes.HasPrefix(b, []byte(",status: ")) || !smtp && bytes.Contains(b, []byte(",success: ")) {
 		l.status(id, key, smtp)
 	}
-	return ""
 }
 
 // said reads one line of a reply, or why there was none.
-func (l *courier) said(id []byte, key uint64, text []byte) {
+func (l *courier) said(id []byte, key hash, text []byte) {
 	a := l.attempts.put(key)
 	text = bytes.TrimRight(text, " ")
 	code, enhanced, ok := ParseReply(text)
@@ -40,13 +40,13 @@ func (l *courier) said(id []byte, key uint64, text []byte) {
 		if a.Cause <= CauseOther {
 			a.Cause = cause
 		}
-		if m := l.messages.get(uint64(l.messageKey(id))); m != nil {
+		if m := l.messages.get(l.messageKey(id)); m != nil {
 			m.Cause = a.Cause
 		}
 		return
 	}
 	e := Event{
-		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, Count: 1, QueueID: id, Text: text,
+		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, QueueID: id, Text: text,
 		Repeat: a.Open && a.Code == code, Dialogue: code.Class() == 3,
 	}
 	if code.Class() == 2 { // to no other command is one logged
@@ -58,7 +58,7 @@ func (l *courier) said(id []byte, key uint64, text []byte) {
 			batch = l.messageKey(id)
 		}
 		a.Reply = batch.add(text)
-		shared := l.shared.put(uint64(a.Reply))
+		shared := l.shared.put(a.Reply)
 		e.Repeat, *shared = *shared, true
 	}
 	if !a.Ended {
@@ -70,23 +70,23 @@ func (l *courier) said(id []byte, key uint64, text []byte) {
 }
 
 // status ends the attempt, if no reply has.
-func (l *courier) status(id []byte, key uint64, smtp bool) {
+func (l *courier) status(id []byte, key hash, smtp bool) {
 	a := l.attempts.put(key)
 	if !a.Ended {
 		cause := max(a.Cause, CauseOther)
 		if !smtp {
 			cause = CauseLocal
 		}
-		l.emit(Event{Kind: Delivery, Direction: Received, Cause: cause, Count: 1, Deliveries: 1, QueueID: id})
+		l.emit(Event{Kind: Delivery, Direction: Received, Cause: cause, Deliveries: 1, QueueID: id})
 		l.ended(id)
 	}
-	l.shared.remove(uint64(a.Reply))
+	l.shared.remove(a.Reply)
 	*a = courierAttempt{Ended: true} // until it is started again
 }
 
 // ended notes that a line told how an attempt ended.
 func (l *courier) ended(id []byte) {
-	if m := l.messages.get(uint64(l.messageKey(id))); m != nil && m.Pending > 0 {
+	if m := l.messages.get(l.messageKey(id)); m != nil && m.Pending > 0 {
 		m.Pending--
 	}
 }

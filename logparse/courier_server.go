@@ -7,10 +7,11 @@ import "bytes"
 //
 //	IP[,port=N][,ident=USER],from=<SENDER>[,to=<RECIPIENT>]: REPLY
 //	IP[,port=N][,ident=USER],msg="REPLY",cmd: COMMAND
-func (l *courier) server(b []byte) (shape string) {
+func (l *courier) server(b []byte) {
 	i := bytes.IndexByte(b, ',')
 	if i < 0 {
-		return shapeCourierServer
+		l.notUnderstood(shapeCourierServer)
+		return
 	}
 	client, rest := unmapped(b[:i]), b[i:]
 	if port, ok := bytes.CutPrefix(rest, []byte(",port=")); ok {
@@ -19,7 +20,7 @@ func (l *courier) server(b []byte) (shape string) {
 	if ident, ok := bytes.CutPrefix(rest, []byte(",ident=")); ok {
 		rest = skipIdent(ident)
 	}
-	e := Event{Kind: Reply, Direction: Sent, Count: 1, Remote: client, Addr: client}
+	e := Event{Kind: Reply, Direction: Sent, Remote: client, Addr: client}
 	var command []byte
 	said, given := bytes.CutPrefix(rest, []byte(`,msg="`))
 	if given {
@@ -30,7 +31,8 @@ func (l *courier) server(b []byte) (shape string) {
 		_, rest, from = cutCourierAddress(rest, ",from=<")
 		_, rest, to = cutCourierAddress(rest, ",to=<")
 		if e.Text, given = bytes.CutPrefix(rest, []byte(": ")); !from || !given {
-			return shapeCourierServer
+			l.notUnderstood(shapeCourierServer)
+			return
 		}
 		e.Command = Rcpt
 		if !to {
@@ -39,7 +41,8 @@ func (l *courier) server(b []byte) (shape string) {
 	}
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok {
-		return shapeCourierServer
+		l.notUnderstood(shapeCourierServer)
+		return
 	}
 	switch {
 	case e.Code == 535: // in answer to a line of base64, too
@@ -50,11 +53,10 @@ func (l *courier) server(b []byte) (shape string) {
 	e.Dialogue = e.Code.Class() < 4
 
 	// The same client and addresses.
-	a := l.attempts.put(uint64(l.messageKey(b[:len(b)-len(rest)])))
+	a := l.attempts.put(l.messageKey(b[:len(b)-len(rest)]))
 	e.Repeat = a.Open && a.Code == e.Code
 	a.Code, a.Open = e.Code, len(e.Text) > 3 && e.Text[3] == '-'
 	l.emit(e)
-	return ""
 }
 
 // skipIdent passes over the name that the client's own identd gave, in quotes

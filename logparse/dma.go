@@ -17,7 +17,13 @@ import "bytes"
 // shapeDMAHost is "remote delivery to HOST [ADDR] failed after ...", and the like.
 const shapeDMAHost = "at_host"
 
-var dmaShapes = []string{shapeDMAHost}
+var dmaMTA = mtaSpec{
+	name:        "dma",
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "dma" },
+	isInTag:     func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' },
+	shapes:      []string{shapeDMAHost},
+	new:         newDMA,
+}
 
 // dma is a line of dma, and what is remembered between its lines.
 type dma struct {
@@ -29,44 +35,44 @@ func newDMA(l *line) grammar { return &dma{line: l, hosts: newTable[host](1024)}
 
 func (l *dma) tables() []remembered { return []remembered{&l.hosts} }
 
-func (l *dma) parse() (shape string) {
+func (l *dma) parse() {
 	if b, ok := bytes.CutPrefix(l.message, []byte("trying remote delivery to ")); ok {
 		if name, addr, _, ok := cutDMAHost(b); ok {
-			l.hosts.put(uint64(l.process())).set(name, addr)
+			l.hosts.put(l.process()).set(name, addr)
 		}
-		return ""
+		return
 	}
 	if bytes.HasPrefix(l.message, []byte("<")) && bytes.HasSuffix(l.message, []byte("> delivery successful")) {
 		l.delivered()
-		return ""
+		return
 	}
 	for i := range dmaLines {
 		if text, ok := bytes.CutPrefix(l.message, []byte(dmaLines[i].before)); ok {
 			e := l.received()
-			if h := l.hosts.get(uint64(l.process())); h != nil {
+			if h := l.hosts.get(l.process()); h != nil {
 				e.Remote, e.Addr = h.name(), h.addr()
 			}
 			l.tell(e, &dmaLines[i], text)
-			return ""
+			return
 		}
 	}
 	for i := range dmaAtHost {
 		if b, ok := bytes.CutPrefix(l.message, []byte(dmaAtHost[i].before)); ok {
-			return l.atHost(&dmaAtHost[i].dmaLine, dmaAtHost[i].after, b)
+			l.atHost(&dmaAtHost[i].dmaLine, dmaAtHost[i].after, b)
+			return
 		}
 	}
-	return ""
 }
 
 func (l *dma) received() Event {
-	return Event{Kind: Reply, Direction: Received, Count: 1, QueueID: l.env.PID}
+	return Event{Kind: Reply, Direction: Received, QueueID: l.env.PID}
 }
 
 // delivered tells the end of a delivery that succeeded.
 func (l *dma) delivered() {
 	e := l.received()
 	e.Deliveries = 1
-	if h := l.hosts.get(uint64(l.process())); h != nil {
+	if h := l.hosts.get(l.process()); h != nil {
 		e.Code, e.Implied, e.Command, e.Remote, e.Addr = 250, true, EndOfData, h.name(), h.addr()
 	} else {
 		e.Kind, e.Cause = Delivery, CauseLocal
@@ -124,27 +130,29 @@ var dmaAtHost = []struct {
 	{dmaLine{"socket for ", NoCommand, 1, CauseSystem}, " failed: "},
 }
 
-func (l *dma) atHost(d *dmaLine, after string, b []byte) (shape string) {
+func (l *dma) atHost(d *dmaLine, after string, b []byte) {
 	e := l.received()
 	var ok bool
 	if e.Remote, e.Addr, b, ok = cutDMAHost(b); !ok {
-		return shapeDMAHost
+		l.notUnderstood(shapeDMAHost)
+		return
 	}
 	if b, ok = bytes.CutPrefix(b, []byte(after)); !ok {
-		return shapeDMAHost
+		l.notUnderstood(shapeDMAHost)
+		return
 	}
 	if after != " failed after " {
 		l.tell(e, d, b)
-		return ""
+		return
 	}
 	command, text, ok := bytes.Cut(b, []byte(": "))
 	if !ok {
-		return shapeDMAHost
+		l.notUnderstood(shapeDMAHost)
+		return
 	}
 	step := *d
 	step.command = dmaCommand(command)
 	l.tell(e, &step, text)
-	return ""
 }
 
 // tell adds an event of a text that is a reply or dma's own word.

@@ -131,8 +131,11 @@ func parseSyslog(b []byte) (env Envelope) {
 	//
 	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
 	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
-	if at.separated() && (env.PID == nil || isEximMessage(rest)) {
-		env = Envelope{Message: rest}
+	if at.separated() {
+		bare := Envelope{Time: at, Message: rest}
+		if env.PID == nil || ownerOfForm(&bare) != noMTA {
+			return bare
+		}
 	}
 	env.Time = at
 	return env
@@ -150,8 +153,8 @@ func cutPRI(b []byte) ([]byte, bool) {
 	return rest[1:], true
 }
 
-// parseTag reads "TAG[PID]: MSG" and "TAG: MSG". A PID is a number, but that dma
-// has its queue id there.
+// parseTag reads "TAG[PID]: MSG" and "TAG: MSG". A PID is a number, or what the
+// MTA with that tag has in its place.
 func parseTag(b []byte, env *Envelope) bool {
 	end := 0
 	// A comma ends the first of the values of a CSV log, in which strangers' words
@@ -165,7 +168,7 @@ func parseTag(b []byte, env *Envelope) bool {
 	rest, pid := b[end:], []byte(nil)
 	if rest[0] == '[' {
 		n := 1
-		for n < len(rest) && (isDigit(rest[n]) || isInDMAQueueID(rest[n]) && string(b[:end]) == "dma") {
+		for n < len(rest) && (isInTag(rest[n], b[:end])) {
 			n++
 		}
 		if n == 1 || n == len(rest) || rest[n] != ']' {
@@ -179,8 +182,6 @@ func parseTag(b []byte, env *Envelope) bool {
 	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
 	return true
 }
-
-func isInDMAQueueID(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' }
 
 // trimMessage drops the blank before a message, and the id that Solaris' syslog
 // puts there: "[ID 197553 mail.info] MSG".

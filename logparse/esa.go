@@ -25,9 +25,14 @@ const (
 	shapeInternal = "internal_error" // Internal SMTP Error: ...
 )
 
-var esaShapes = []string{shapeDelivery, shapeResponse, shapeInternal}
-
-var esaProgram = []byte("mail_logs")
+var esaMTA = mtaSpec{
+	name:        "cisco_esa",
+	program:     []byte("mail_logs"),
+	ownsProgram: func(env *Envelope) bool { return bytes.HasPrefix(env.Program, []byte("mail_logs")) },
+	ownsForm:    func(env *Envelope) bool { return isESA(env.Message) },
+	shapes:      []string{shapeDelivery, shapeResponse, shapeInternal},
+	new:         newESA,
+}
 
 // esa is a line of mail_logs, and what is remembered between its lines.
 type esa struct {
@@ -81,25 +86,24 @@ func cutSeverity(b []byte) []byte {
 	return nil
 }
 
-func (l *esa) parse() (shape string) {
+func (l *esa) parse() {
 	message := l.message
 	if l.env.Program == nil {
-		l.env.Program = esaProgram
 		l.env.Time = Timestamp{timeSyslog, message[4:24]}
 		message = message[25:]
 	}
 	message = cutSeverity(message)
 	for i := range esaLines {
 		if rest, ok := bytes.CutPrefix(message, []byte(esaLines[i].before)); ok {
-			return esaLines[i].read(l, rest)
+			esaLines[i].read(l, rest)
+			return
 		}
 	}
-	return ""
 }
 
 var esaLines = []struct {
 	before string
-	read   func(l *esa, rest []byte) (shape string)
+	read   func(l *esa, rest []byte)
 }{
 	{"MID ", (*esa).messageLine},
 	{"ICID ", (*esa).clientLine},
@@ -112,43 +116,42 @@ var esaLines = []struct {
 }
 
 // connection is the key of an ICID or DCID.
-func (l *esa) connection(kind string, id []byte) uint64 {
-	return uint64(l.seed.add(l.env.Host).add([]byte(kind)).add(id))
+func (l *esa) connection(kind string, id []byte) hash {
+	return l.seed.add(l.env.Host).add([]byte(kind)).add(id)
 }
 
 // delivery is the key of recipients of a message, as "[0, 1]".
-func (l *esa) delivery(mid, rids []byte) uint64 {
-	return uint64(l.seed.add(l.env.Host).add(mid).add(rids))
+func (l *esa) delivery(mid, rids []byte) hash {
+	return l.seed.add(l.env.Host).add(mid).add(rids)
 }
 
 // connected reads what follows "New SMTP ":
 //
 //	ICID 5 interface Management (198.51.100.1) address 192.0.2.7 reverse dns host pc.example verified yes
 //	DCID 8 interface 198.51.100.1 address 192.0.2.10 port 25
-func (l *esa) connected(b []byte) (shape string) {
+func (l *esa) connected(b []byte) {
 	kind := "ICID"
 	rest, ok := bytes.CutPrefix(b, []byte("ICID "))
 	if !ok {
 		kind = "DCID"
 		if rest, ok = bytes.CutPrefix(b, []byte("DCID ")); !ok {
-			return ""
+			return
 		}
 	}
 	id, rest := cutDigits(rest)
 	if _, rest, ok = bytes.Cut(rest, []byte(" address ")); !ok || id == nil {
-		return ""
+		return
 	}
 	addr, _, _ := bytes.Cut(rest, []byte(" "))
 	p := l.connections.put(l.connection(kind, id))
 	*p = esaPeer{}
 	p.AddressLen = uint8(copy(p.Address[:], addr))
-	return ""
 }
 
 // started reads what follows "Delivery start DCID ":
 //
 //	8 MID 6 to RID [0]
-func (l *esa) started(b []byte) (shape string) {
+func (l *esa) started(b []byte) {
 	dcid, b := cutDigits(b)
 	b, ok := bytes.CutPrefix(b, []byte(" MID "))
 	mid, b := cutDigits(b)
@@ -157,7 +160,6 @@ func (l *esa) started(b []byte) (shape string) {
 	if p := l.connections.get(l.connection("DCID", dcid)); ok && to && n > 0 && p != nil {
 		*l.deliveries.put(l.delivery(mid, rids)) = *p
 	}
-	return ""
 }
 
 // clientLine reads what follows "ICID ", refusals among it:
@@ -165,7 +167,7 @@ func (l *esa) started(b []byte) (shape string) {
 //	5 REJECT SG BLOCKLIST match sbrs[-10.0:-3.0] SBRS -5.0
 //	5 Address: <a@src.example> sender rejected, envelope sender domain could not be resolved
 //	5 Receiving Failed: Message loop
-func (l *esa) clientLine(b []byte) (shape string) {
+func (l *esa) clientLine(b []byte) {
 	icid, b := cutDigits(b)
 	switch {
 	case bytes.HasPrefix(b, []byte(" REJECT ")):
@@ -175,13 +177,12 @@ func (l *esa) clientLine(b []byte) (shape string) {
 	case bytes.HasPrefix(b, []byte(" Address: <")) && bytes.HasPrefix(afterAddress(b), []byte(" sender rejected")):
 		l.refused(icid, Mail)
 	}
-	return ""
 }
 
 // login reads what follows "SMTP Auth: (ICID ":
 //
 //  5. failed for user: ann using AUTH mechanism: LOGIN with profile: ldap_smtp
-func (l *esa) login(b []byte) (shape string) {
+func (l *esa) login(b []byte) {
 	icid, b := cutDigits(b)
 	switch {
 	case bytes.HasPrefix(b, []byte(") failed ")):
@@ -191,12 +192,11 @@ func (l *esa) login(b []byte) (shape string) {
 			p.Authenticated = true
 		}
 	}
-	return ""
 }
 
 // refused adds a refusal; which code it had is the configuration's.
 func (l *esa) refused(icid []byte, command Command) {
-	e := Event{Kind: Refusal, Direction: Sent, Count: 1, Command: command}
+	e := Event{Kind: Refusal, Direction: Sent, Command: command}
 	if p := l.connections.get(l.connection("ICID", icid)); p != nil {
 		e.Addr, e.Authenticated = p.address(), p.Authenticated
 	}

@@ -8,19 +8,20 @@ import "bytes"
 //	6 RID [0] Response '2.0.0 Ok'
 //	6 RID [0] Response 2.6.0 <37gva9@mail.example> Queued mail for delivery
 //	6 ICID 5 RID 0 To: <ann@dest.example> Rejected by RAT
-func (l *esa) messageLine(b []byte) (shape string) {
+func (l *esa) messageLine(b []byte) {
 	mid, b := cutDigits(b)
 	if rest, ok := bytes.CutPrefix(b, []byte(" RID ")); ok {
 		rids, n, rest := cutRIDs(rest)
 		rest, ok := bytes.CutPrefix(rest, []byte(" Response "))
 		if !ok {
-			return ""
+			return
 		}
-		return l.accepted(mid, rest, l.deliveries.get(l.delivery(mid, rids)), n)
+		l.accepted(mid, rest, l.deliveries.get(l.delivery(mid, rids)), n)
+		return
 	}
 	rest, ok := bytes.CutPrefix(b, []byte(" ICID "))
 	if !ok {
-		return ""
+		return
 	}
 	icid, rest := cutDigits(rest)
 	if rid, ok := bytes.CutPrefix(rest, []byte(" RID ")); ok {
@@ -32,24 +33,25 @@ func (l *esa) messageLine(b []byte) (shape string) {
 	case bytes.HasPrefix(rest, []byte(" From: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" sender rejected")):
 		l.refused(icid, Mail)
 	}
-	return ""
 }
 
 // accepted adds the reply to a message. Its text is quoted as Python does, or in
 // older versions not at all.
-func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) (shape string) {
+func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) {
 	if recipients == 0 || len(text) == 0 {
-		return shapeResponse
+		l.notUnderstood(shapeResponse)
+		return
 	}
 	if text[0] == '\'' || text[0] == '"' {
 		l.text = l.text[:0]
 		if _, ok := l.unquote(text); !ok {
-			return shapeResponse
+			l.notUnderstood(shapeResponse)
+			return
 		}
 		text = l.text
 	}
 	e := Event{
-		Direction: Received, Code: 250, Count: 1, Implied: true, Command: EndOfData, Deliveries: recipients,
+		Direction: Received, Code: 250, Implied: true, Command: EndOfData, Deliveries: recipients,
 		QueueID: mid, Text: text,
 	}
 	e.Enhanced, _ = ParseEnhanced(text)
@@ -57,7 +59,6 @@ func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) (shape stri
 		e.Remote, e.Addr = p.address(), p.address()
 	}
 	l.emit(e)
-	return ""
 }
 
 // cutRIDs reads the number of a recipient, or those of several, and returns how
@@ -96,7 +97,7 @@ func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
 //
 // The words before the bracket are AsyncOS' own, the code there too. 000 is no
 // reply; without a connection (DCID 0) one is that of an earlier attempt.
-func (l *esa) failed(b []byte) (shape string) {
+func (l *esa) failed(b []byte) {
 	var dcid []byte
 	if rest, ok := bytes.CutPrefix(b, []byte("DCID ")); ok {
 		dcid, b = cutDigits(rest)
@@ -109,12 +110,13 @@ func (l *esa) failed(b []byte) (shape string) {
 	_, recipients, b := cutRIDs(b)
 	b, why := bytes.CutPrefix(b, []byte(" - "))
 	if !ok || !to || !why || recipients == 0 {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	if !connected && bytes.HasPrefix(b, []byte("5.4.7 - Delivery expired")) {
-		return "" // no attempt
+		return // no attempt
 	}
-	e := Event{Direction: Received, Count: 1, Deliveries: recipients, QueueID: mid, Text: b}
+	e := Event{Direction: Received, Deliveries: recipients, QueueID: mid, Text: b}
 	if p := l.connections.get(l.connection("DCID", dcid)); p != nil {
 		e.Remote, e.Addr = p.address(), p.address()
 	}
@@ -122,17 +124,18 @@ func (l *esa) failed(b []byte) (shape string) {
 	if !connected || code == nil || string(code) == "000" {
 		e.Kind, e.Cause = Delivery, causeByWords(b, esaCauses)
 		l.emit(e)
-		return ""
+		return
 	}
 	if !l.join(code, lines) {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	e.Text = l.text
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	l.emit(e)
-	return ""
 }
 
 // esaCauses are tried in order.
@@ -215,20 +218,21 @@ func (l *esa) unquote(b []byte) (rest []byte, ok bool) {
 //
 //	Failed to send message to host "mx.dest.example:25" for recipient "ann@dest.example":
 //	Unexpected SMTP response "553", expecting code starting with "2", response was ['#5.1.8 no such domain'].
-func (l *esa) internalError(b []byte) (shape string) {
+func (l *esa) internalError(b []byte) {
 	_, b, ok := bytes.Cut(b, []byte(` Unexpected SMTP response "`))
 	if !ok {
-		return ""
+		return
 	}
 	code, b, ok := bytes.Cut(b, []byte(`", expecting code starting with "`))
 	_, lines, found := bytes.Cut(b, []byte(`", response was [`))
 	if !ok || !found || len(code) != 3 || !l.join(code, lines) {
-		return shapeInternal
+		l.notUnderstood(shapeInternal)
+		return
 	}
-	e := Event{Direction: Received, Count: 1, Deliveries: 1, Text: l.text}
+	e := Event{Direction: Received, Deliveries: 1, Text: l.text}
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		return shapeInternal
+		l.notUnderstood(shapeInternal)
+		return
 	}
 	l.emit(e)
-	return ""
 }

@@ -1,5 +1,7 @@
 package logparse
 
+import "slices"
+
 // Kind says what an Event is.
 type Kind uint8
 
@@ -12,9 +14,13 @@ const (
 	// Delivery is the end of a delivery attempt to one recipient that no reply
 	// ended: nobody answered, or nobody was asked.
 	Delivery
-	// LostLines is the logger's own word that it dropped Count lines.
-	LostLines
+	numKinds
 )
+
+var kindNames = [numKinds]string{"reply", "refusal", "delivery"}
+
+// String returns the kind's name; "" for a value that is none.
+func (k Kind) String() string { return nameOf(kindNames[:], k) }
 
 // A Cause says why a delivery ended without a reply.
 type Cause uint8
@@ -43,11 +49,20 @@ var causeNames = [numCauses]string{
 	"auth_failed", "suspended", "loop", "message_too_large", "system_error", "local",
 }
 
-// String returns the name that counters use as the delivery's reason.
-func (c Cause) String() string { return causeNames[c] }
+// String returns the name that counters use as the delivery's reason; "" for
+// NoCause and for a value that is none.
+func (c Cause) String() string { return nameOf(causeNames[:], c) }
 
 // Causes returns the names of all causes.
-func Causes() []string { return causeNames[CauseOther:] }
+func Causes() []string { return slices.Clone(causeNames[CauseOther:]) }
+
+// nameOf returns the name of an enumeration's value; "" for a value outside of it.
+func nameOf[E ~uint8](names []string, value E) string {
+	if int(value) >= len(names) {
+		return ""
+	}
+	return names[value]
+}
 
 // An Event is one thing that a line tells. Its byte slices refer into the line,
 // or into buffers of the Parser, and hold until the next call of Parse.
@@ -59,7 +74,8 @@ type Event struct {
 	Code     Code
 	Enhanced EnhancedCode
 	Command  Command
-	// Count is how many replies (refusals, lines) of this kind the line stands for.
+	// Count is how many replies (refusals, deliveries) of this kind the line
+	// stands for, at least 1.
 	Count int
 	// Repeat marks a reply that another line shows too and that is counted there.
 	Repeat bool
@@ -80,5 +96,4 @@ type Event struct {
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
 	Text          []byte // the reply from its code on
-	Logger        string // of LostLines: Rsyslog or Journald
 }

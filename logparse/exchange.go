@@ -33,7 +33,12 @@ const (
 	shapeProtocolReply = "protocol_reply" // > of a receive connector, without a code
 )
 
-var exchangeShapes = []string{shapeProtocolRow, shapeProtocolReply}
+var exchangeMTA = mtaSpec{
+	name:     "exchange",
+	ownsForm: func(env *Envelope) bool { return isExchange(env.Message) },
+	shapes:   []string{shapeProtocolRow, shapeProtocolReply},
+	new:      newExchange,
+}
 
 type exchange struct {
 	*line
@@ -103,24 +108,24 @@ func isExchange(message []byte) bool {
 	return ok
 }
 
-func (l *exchange) parse() (shape string) {
-	log := l.logs.put(uint64(l.seed))
+func (l *exchange) parse() {
+	log := l.logs.put(l.seed)
 	if l.message[0] == '#' {
 		l.header(log)
-		return ""
+		return
 	}
 	l.row.parse(l.message)
 	columns := &log.Columns
 	if !log.Header || !l.isSession(columns) {
 		columns = &defaultExchangeColumns
 		if !l.isSession(columns) {
-			return ""
+			return
 		}
 	}
 	l.env.Time, _, _ = cutRFC3339(l.row.field(0))
-	l.env.Program = l.row.field(columns.Connector)
+	l.program = l.row.field(columns.Connector)
 	event, data := l.row.field(columns.Event), l.row.field(columns.Data)
-	key := uint64(l.seed.add(l.env.Program).add(l.row.field(columns.Session)))
+	key := l.seed.add(l.program).add(l.row.field(columns.Session))
 	switch string(event) {
 	case "+":
 		*l.sessions.put(key) = exchangeSession{protocolSession: protocolSession{Begun: true}}
@@ -139,13 +144,14 @@ func (l *exchange) parse() (shape string) {
 		role := l.role(log, s, columns)
 		if sent != (role == serverRole) {
 			s.command(data)
-			return ""
+			return
 		}
-		return l.reply(s, role, columns, data)
+		l.reply(s, role, columns, data)
+		return
 	default:
-		return shapeProtocolRow
+		l.notUnderstood(shapeProtocolRow)
+		return
 	}
-	return ""
 }
 
 // header reads the lines before the rows.
@@ -202,7 +208,7 @@ func (l *exchange) role(log *exchangeLog, s *exchangeSession, c *exchangeColumns
 	_, local := cutEndpoint(l.row.field(c.Local))
 	_, remote := cutEndpoint(l.row.field(c.Remote))
 	switch {
-	case bytes.IndexByte(l.env.Program, '\\') >= 0, wellKnown(local):
+	case bytes.IndexByte(l.program, '\\') >= 0, wellKnown(local):
 		return serverRole
 	case s.Role != noRole:
 		return s.Role
@@ -227,13 +233,14 @@ func cutEndpoint(b []byte) (addr []byte, port int) {
 }
 
 // reply reads what the server of a session said.
-func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data []byte) (shape string) {
+func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data []byte) {
 	e, ok := s.reply(data, len(data) > 3 && data[3] == '-')
 	if !ok {
 		if role == serverRole && len(data) > 0 {
-			return shapeProtocolReply
+			l.notUnderstood(shapeProtocolReply)
+			return
 		}
-		return "" // what another server says need not be SMTP
+		return // what another server says need not be SMTP
 	}
 	e.Addr, _ = cutEndpoint(l.row.field(c.Remote))
 	if role == clientRole {
@@ -242,18 +249,17 @@ func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data
 		e.Authenticated = s.Authenticated
 	}
 	l.emit(e)
-	return ""
 }
 
 // disconnect ends a session. Of recipients that were accepted, and no reply to
 // the message itself came, the attempt is over.
-func (l *exchange) disconnect(key uint64, c *exchangeColumns) {
+func (l *exchange) disconnect(key hash, c *exchangeColumns) {
 	s := l.sessions.get(key)
 	if s == nil {
 		return
 	}
 	if s.Recipients > 0 {
-		e := Event{Kind: Delivery, Direction: Received, Count: 1, Deliveries: int(s.Recipients), Cause: CauseOther}
+		e := Event{Kind: Delivery, Direction: Received, Deliveries: int(s.Recipients), Cause: CauseOther}
 		if bytes.HasPrefix(l.row.field(c.Context), []byte("Remote")) {
 			e.Cause = CauseLostConnection
 		}

@@ -50,8 +50,13 @@ const (
 	shapeEximClosed   = "exim_connected" // SMTP call from ... dropped, Connection from ... refused
 )
 
-var eximShapes = []string{
-	shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed,
+var eximMTA = mtaSpec{
+	name:        "exim",
+	program:     []byte("exim"),
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "exim" || string(env.Program) == "exim4" },
+	ownsForm:    func(env *Envelope) bool { return env.Time.separated() && isEximMessage(env.Message) },
+	shapes:      []string{shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
+	new:         newExim,
 }
 
 // exim is a line of Exim, and what is remembered between its lines.
@@ -81,17 +86,15 @@ func (l *exim) tables() []remembered {
 // A rejection is the last line of a process if it goes to the reject log too.
 type rejection struct{ Line hash }
 
-var eximProgram = []byte("exim")
-
-func (l *exim) parse() (shape string) {
+func (l *exim) parse() {
 	b := l.message
 	tagged := l.env.Program != nil
-	if !tagged {
-		l.env.Program = eximProgram
-	} else if b = firstChunk(b); b == nil {
-		return "" // headers of a refused message, or the end of a long line
+	if tagged {
+		if b = firstChunk(b); b == nil {
+			return // headers of a refused message, or the end of a long line
+		}
 	}
-	key := uint64(l.process())
+	key := l.process()
 	record := l.seed.add(b)
 	if _, rest, ok := cutTime(b); ok {
 		b = bytes.TrimLeft(rest, " ")
@@ -104,12 +107,12 @@ func (l *exim) parse() (shape string) {
 	} else if tagged {
 		l.rejections.remove(key)
 	}
-	return l.text(b)
+	l.text(b)
 }
 
 // duplicate tells whether the line is the reject log's copy of the one that its
 // process logged before. Of lines that the logger counts, every second one is.
-func (l *exim) duplicate(process uint64, record hash) bool {
+func (l *exim) duplicate(process hash, record hash) bool {
 	last := l.rejections.put(process)
 	lines := l.count
 	if last.Line == record {
@@ -147,58 +150,68 @@ func isRejection(b []byte) bool {
 }
 
 // text reads what follows time, process and message id.
-func (l *exim) text(b []byte) (shape string) {
+func (l *exim) text(b []byte) {
 	if len(b) > 3 && b[2] == ' ' && l.id != nil {
 		rest := b[3:]
 		switch string(b[:2]) {
 		case "=>", "->", ">>":
-			return l.delivered(b[0], rest)
+			l.delivered(b[0], rest)
+			return
 		case "==":
-			return l.deferral(rest)
+			l.deferral(rest)
+			return
 		case "**":
-			return l.failure(rest)
+			l.failure(rest)
+			return
 		case "<=":
-			return l.arrival(rest, 250)
+			l.arrival(rest, 250)
+			return
 		case "(=":
-			return l.arrival(rest, 550)
+			l.arrival(rest, 550)
+			return
 		case "*>": // exim -N delivers nothing
-			return ""
+			return
 		}
 	}
 	b = bytes.TrimPrefix(bytes.TrimLeft(b, " "), []byte("DS")) // log_selector = +dnssec
 	if rest, ok := bytes.CutPrefix(b, []byte("H=")); ok {
-		return l.host(rest)
+		l.host(rest)
+		return
 	}
 	if bytes.HasPrefix(b, []byte("U=")) { // a dialogue on standard input
 		if i := bytes.IndexByte(b, ' '); i >= 0 {
-			return l.refused(eximHost{}, b[i:])
+			l.refused(eximHost{}, b[i:])
+			return
 		}
-		return ""
+		return
 	}
 	if isRemoteError(b) { // before 4.83, instead of H=...: SMTP error ...
-		return l.hostError(eximHost{}, b)
+		l.hostError(eximHost{}, b)
+		return
 	}
-	return l.implied(b)
+	l.implied(b)
 }
 
 // host reads what a line says of a host: of one that was delivered to, or of a
 // client.
-func (l *exim) host(b []byte) (shape string) {
+func (l *exim) host(b []byte) {
 	h, rest, ok := cutEximHost(b)
 	if !ok {
 		if bytes.Contains(b, []byte("rejected ")) {
-			return shapeEximRejected
+			l.notUnderstood(shapeEximRejected)
+			return
 		}
-		return ""
+		return
 	}
 	text := bytes.TrimPrefix(rest, []byte(":"))
 	if text, ok := bytes.CutPrefix(text, []byte(" ")); ok && isRemoteError(text) && !h.client() {
-		return l.hostError(h, text)
+		l.hostError(h, text)
+		return
 	}
 	if !bytes.HasPrefix(rest, []byte(" ")) {
-		return ""
+		return
 	}
-	return l.refused(h, rest)
+	l.refused(h, rest)
 }
 
 // firstChunk takes off the mark of a record that was cut for syslog, at a new line

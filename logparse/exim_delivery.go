@@ -61,13 +61,14 @@ func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
 }
 
 // delivered reads what follows "=>", "->" or ">>".
-func (l *exim) delivered(mark byte, b []byte) (shape string) {
+func (l *exim) delivered(mark byte, b []byte) {
 	e := Event{
-		Kind: Delivery, Direction: Received, QueueID: l.id, Count: 1, Deliveries: 1, Cause: CauseLocal,
+		Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: CauseLocal,
 	}
 	d, rest, ok := cutEximDelivery(b)
 	if !ok {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	l.setProgram(d.transport)
 	var text []byte
@@ -78,14 +79,15 @@ func (l *exim) delivered(mark byte, b []byte) (shape string) {
 	}
 	if d.addr == nil && text == nil {
 		l.emit(e)
-		return ""
+		return
 	}
 	e.Kind, e.Cause, e.Command, e.Remote, e.Addr, e.Text = Reply, NoCause, EndOfData, d.name, d.addr, text
 	switch e.Code, e.Enhanced, ok = parseEximReply(text); {
 	case !ok && len(text) == 0:
 		e.Code, e.Implied = 250, true // transports/smtp.c: only a 2xx is a delivery
 	case !ok || e.Code.Class() != 2:
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	a := l.next(d.recipient, true)
 	if d.addr != nil { // the lmtp transport has a reply for each
@@ -93,7 +95,6 @@ func (l *exim) delivered(mark byte, b []byte) (shape string) {
 		e.Repeat = l.shownIn(a, d.eximHost, text) && !own
 	}
 	l.emit(e)
-	return ""
 }
 
 // quotedConfirmation returns what stands before the closing quote.
@@ -112,16 +113,18 @@ func quotedConfirmation(b []byte) []byte {
 // deferral reads what follows "==" after the fields:
 //
 //	[ routing] defer (ERRNO)[: STRERROR][ H=HOST ...][ DT=0.1s][: TEXT]
-func (l *exim) deferral(b []byte) (shape string) {
+func (l *exim) deferral(b []byte) {
 	d, rest, ok := cutEximDelivery(b)
 	rest = bytes.TrimPrefix(rest, []byte(" routing"))
 	rest, found := bytes.CutPrefix(rest, []byte(" defer ("))
 	if !ok || !found {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	number, rest, ok := bytes.Cut(rest, []byte(")"))
 	if !ok || len(number) == 0 {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	cause := causeOfErrno(number)
 	if isDigit(number[0]) && string(number) != "0" {
@@ -136,7 +139,8 @@ func (l *exim) deferral(b []byte) (shape string) {
 	}
 	if host, ok := bytes.CutPrefix(rest, []byte(" H=")); ok {
 		if d.eximHost, rest, ok = cutEximHost(host); !ok {
-			return shapeEximDelivery
+			l.notUnderstood(shapeEximDelivery)
+			return
 		}
 	}
 	if bytes.HasPrefix(rest, []byte(" DT=")) {
@@ -146,24 +150,26 @@ func (l *exim) deferral(b []byte) (shape string) {
 		}
 		rest = rest[i:]
 	}
-	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, commandOfErrno(number), true)
+	l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, commandOfErrno(number), true)
 }
 
 // failure reads what follows "**" after the fields:
 //
 //	[ X=CIPHER][ CV=no][ DN="..."][: STRERROR][: TEXT][ DT=0.1s]
-func (l *exim) failure(b []byte) (shape string) {
+func (l *exim) failure(b []byte) {
 	d, rest, ok := cutEximDelivery(b)
 	if !ok {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	rest = skipTLS(rest)
 	text, ok := bytes.CutPrefix(rest, []byte(": "))
 	if !ok && len(rest) > 0 && !bytes.HasPrefix(rest, []byte(" ")) {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	text = cutDeliverTime(text)
-	return l.undelivered(d, text, NoCause, NoCommand, false)
+	l.undelivered(d, text, NoCause, NoCommand, false)
 }
 
 // cutDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
@@ -203,13 +209,13 @@ func skipTLS(b []byte) []byte {
 
 // undelivered adds the end of an attempt that failed or that comes again; command
 // is what its number says.
-func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Command, again bool) (shape string) {
+func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Command, again bool) {
 	l.setProgram(d.transport)
 	a := l.next(d.recipient, !again)
 	r, said, ok := remoteError(text, d.addr != nil)
 	if !said || d.transport == nil { // what a router says is of this host
 		e := Event{
-			Kind: Delivery, Direction: Received, QueueID: l.id, Count: 1, Deliveries: 1, Cause: cause,
+			Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: cause,
 			Remote: d.name, Addr: d.addr, Text: text,
 		}
 		if e.Cause == NoCause {
@@ -219,10 +225,11 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 			e.Cause = CauseLocal
 		}
 		l.emit(e)
-		return ""
+		return
 	}
 	if !ok {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	if r.addr == nil {
 		r.eximHost = d.eximHost
@@ -242,24 +249,23 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 		*l.shown.put(key) = a.Lines
 	}
 	l.emit(e)
-	return ""
 }
 
 // hostError reads the reply of a host after which another one may be tried
 // (transports/smtp.c, write_logs()).
-func (l *exim) hostError(h eximHost, text []byte) (shape string) {
+func (l *exim) hostError(h eximHost, text []byte) {
 	r, _, ok := remoteError(text, true)
 	if !ok || l.id == nil {
-		return shapeEximHost
+		l.notUnderstood(shapeEximHost)
+		return
 	}
 	if r.addr == nil {
 		r.eximHost = h
 	}
-	a := l.attempts.put(uint64(l.messageKey()))
+	a := l.attempts.put(l.messageKey())
 	a.Lines++
 	*l.shown.put(l.shownKey(r.eximHost, r.text)) = a.Lines
 	l.emit(r.event(l.id))
-	return ""
 }
 
 // messageKey is the key of the message id: the process is no part of it.
@@ -269,9 +275,9 @@ func (l *exim) messageKey() hash { return l.seed.add(l.env.Host).add(l.id) }
 // told of the recipient already.
 func (l *exim) next(recipient []byte, final bool) *attempt {
 	message := l.messageKey()
-	a := l.attempts.put(uint64(message))
+	a := l.attempts.put(message)
 	a.Lines++
-	key := uint64(message.add(recipient))
+	key := message.add(recipient)
 	if last := l.deferred.get(key); last != nil && *last >= max(a.Start, 1) {
 		a.Start = a.Last + 1
 	}
@@ -284,8 +290,8 @@ func (l *exim) next(recipient []byte, final bool) *attempt {
 	return a
 }
 
-func (l *exim) shownKey(h eximHost, text []byte) uint64 {
-	return uint64(l.messageKey().add(h.name).add(h.addr).add(text))
+func (l *exim) shownKey(h eximHost, text []byte) hash {
+	return l.messageKey().add(h.name).add(h.addr).add(text)
 }
 
 // shownIn notes a reply and tells whether a line of the attempt has shown it.
@@ -299,14 +305,14 @@ func (l *exim) shownIn(a *attempt, h eximHost, text []byte) bool {
 // setProgram names the transport.
 func (l *exim) setProgram(transport []byte) {
 	if len(transport) > 0 {
-		l.env.Program = transport
+		l.program = transport
 	}
 }
 
 // arrival reads what follows "<=", or "(=" after fakereject (receive.c):
 //
 //	SENDER[ R=ID][ DS][ H=HOST ...][ U=IDENT] P=PROTOCOL ...
-func (l *exim) arrival(b []byte, code Code) (shape string) {
+func (l *exim) arrival(b []byte, code Code) {
 	if len(b) > 0 && b[0] == '"' {
 		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
 			if b[0] == '\\' && len(b) > 1 {
@@ -321,18 +327,17 @@ func (l *exim) arrival(b []byte, code Code) (shape string) {
 	b = bytes.TrimPrefix(b, []byte("DS "))
 	host, ok := bytes.CutPrefix(b, []byte("H="))
 	if !ok {
-		return "" // came from this host
+		return // came from this host
 	}
 	h, rest, ok := cutEximHost(host)
 	rest, smtp := bytes.CutPrefix(rest, []byte(" P="))
 	protocol, _, _ := bytes.Cut(rest, []byte(" "))
 	if !ok || !smtp || !bytes.Contains(protocol, []byte("smtp")) || bytes.HasSuffix(protocol, []byte("bsmtp")) ||
 		bytes.HasPrefix(protocol, []byte("local")) {
-		return ""
+		return
 	}
 	l.emit(Event{
-		Direction: Sent, Code: code, Command: EndOfData, Count: 1, Implied: true, QueueID: l.id, Remote: h.name, Addr: h.addr,
+		Direction: Sent, Code: code, Command: EndOfData, Implied: true, QueueID: l.id, Remote: h.name, Addr: h.addr,
 		Authenticated: bytes.HasSuffix(protocol, []byte("a")),
 	})
-	return ""
 }

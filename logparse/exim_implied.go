@@ -46,7 +46,7 @@ var impliedToSender = []struct {
 }
 
 // implied reads the lines that begin neither with a host nor with an address.
-func (l *exim) implied(b []byte) (shape string) {
+func (l *exim) implied(b []byte) {
 	for i := range impliedByExim {
 		r := &impliedByExim[i]
 		rest, ok := bytes.CutPrefix(b, []byte(r.before))
@@ -62,7 +62,7 @@ func (l *exim) implied(b []byte) (shape string) {
 			if r.command == Ehlo {
 				*l.errors.put(l.errorKey(h, Ehlo)) = uint16(r.code)
 			}
-			return ""
+			return
 		}
 	}
 	for i := range impliedToSender {
@@ -76,63 +76,75 @@ func (l *exim) implied(b []byte) (shape string) {
 		h, rest, isHost := cutEximHost(rest)
 		if ok && found && isHost && bytes.HasPrefix(rest, []byte(r.after)) {
 			l.answer(h, r.command, r.code)
-			return ""
+			return
 		}
 	}
-	return l.otherAnswer(b)
+	l.otherAnswer(b)
 }
 
-func (l *exim) otherAnswer(b []byte) (shape string) {
+func (l *exim) otherAnswer(b []byte) {
 	switch {
 	case bytes.HasPrefix(b, []byte("SMTP syntax error in ")):
-		return l.syntaxError(b[len("SMTP syntax error in "):], true)
+		l.syntaxError(b[len("SMTP syntax error in "):], true)
+		return
 	case bytes.HasPrefix(b, []byte("SMTP protocol error in ")):
-		return l.syntaxError(b[len("SMTP protocol error in "):], false)
+		l.syntaxError(b[len("SMTP protocol error in "):], false)
+		return
 	case bytes.HasPrefix(b, []byte("SMTP protocol synchronization error (")),
 		bytes.HasPrefix(b, []byte("SMTP protocol violation: synchronization error (")):
-		return l.unsynchronized(b)
+		l.unsynchronized(b)
+		return
 	case bytes.HasPrefix(b, []byte("SMTP connection from ")):
-		return l.closed(b[len("SMTP connection from "):])
+		l.closed(b[len("SMTP connection from "):])
+		return
 	case bytes.HasPrefix(b, []byte("SMTP call from ")):
-		return l.dropped(b[len("SMTP call from "):])
+		l.dropped(b[len("SMTP call from "):])
+		return
 	case bytes.HasPrefix(b, []byte(`rejected "`)):
-		return l.helo(b[len(`rejected "`):], 550)
+		l.helo(b[len(`rejected "`):], 550)
+		return
 	case bytes.HasPrefix(b, []byte(`temporarily rejected "`)):
-		return l.helo(b[len(`temporarily rejected "`):], 451)
+		l.helo(b[len(`temporarily rejected "`):], 451)
+		return
 	case bytes.HasPrefix(b, []byte("PRDR R=<")) && l.id != nil:
-		return l.prdr(b[len("PRDR R=<"):])
+		l.prdr(b[len("PRDR R=<"):])
+		return
 	case bytes.HasPrefix(b, []byte("VRFY failed for ")):
-		return l.verified(b)
+		l.verified(b)
+		return
 	case bytes.HasPrefix(b, []byte("F=")):
-		return l.localScan(b[len("F="):])
+		l.localScan(b[len("F="):])
+		return
 	case bytes.HasPrefix(b, []byte("Connection from [")):
-		return shapeEximClosed
+		l.notUnderstood(shapeEximClosed)
+		return
 	case bytes.HasPrefix(b, []byte("ETRN ")): // and what the client wrote
-		return ""
+		return
 	}
 	if _, rest, ok := bytes.Cut(b, []byte(" ")); ok {
 		if rest, ok := bytes.CutPrefix(rest, []byte("authenticator failed ")); ok {
-			return l.authentication(rest)
+			l.authentication(rest)
+			return
 		}
 	}
 	if l.id != nil {
-		return l.localScan(b) // before 4.30 without "F="
+		l.localScan(b)
+		return // before 4.30 without "F="
 	}
-	return ""
 }
 
 // answer adds an implied reply to a client.
 func (l *exim) answer(h eximHost, c Command, code Code) {
 	l.emit(Event{
-		Direction: Sent, Code: code, Command: c, Count: 1, Implied: true, Repeat: l.repeated,
+		Direction: Sent, Code: code, Command: c, Implied: true, Repeat: l.repeated,
 		QueueID: l.id, Remote: h.name, Addr: h.addr,
 	})
 }
 
 // errorKey is the key of a client's error. Exim drops a client with the answer to
 // the error that was one too many, and tells of both.
-func (l *exim) errorKey(h eximHost, c Command) uint64 {
-	return uint64(l.seed.add(l.env.Host).add(h.name).add(h.addr).add([]byte{byte(c)}))
+func (l *exim) errorKey(h eximHost, c Command) hash {
+	return l.seed.add(l.env.Host).add(h.name).add(h.addr).add([]byte{byte(c)})
 }
 
 // syntaxErrors are what Exim says of a client's command, with the code that it
@@ -167,16 +179,17 @@ var syntaxErrors = []struct {
 //	SMTP syntax error in "COMMAND" H=HOST TEXT
 //
 // The client wrote the command, and Exim escapes no quote in it.
-func (l *exim) syntaxError(b []byte, syntax bool) (shape string) {
+func (l *exim) syntaxError(b []byte, syntax bool) {
 	const between = `" H=`
 	i := bytes.Index(b, []byte(between))
 	if i < 0 || b[0] != '"' {
-		return ""
+		return
 	}
 	h, text, ok := cutEximHost(b[i+len(between):])
 	text, blank := bytes.CutPrefix(text, []byte(" "))
 	if !ok || !blank || bytes.Contains(text, []byte(between)) {
-		return shapeEximSyntax
+		l.notUnderstood(shapeEximSyntax)
+		return
 	}
 	command := commandOf(b[1:i])
 	code := Code(0)
@@ -188,49 +201,51 @@ func (l *exim) syntaxError(b []byte, syntax bool) (shape string) {
 	switch {
 	case code != 0:
 	case string(text) == "SMTP synchronization error": // told in a line of its own
-		return ""
+		return
 	case bytes.HasSuffix(text, []byte(" authentication mechanism not supported")):
 		code = 504
 	case syntax && !bytes.HasPrefix([]byte(syntaxErrors[0].text), text):
 		code = 501 // an address or a parameter, in the words of parse.c
 	default:
-		return shapeEximSyntax
+		l.notUnderstood(shapeEximSyntax)
+		return
 	}
 	*l.errors.put(l.errorKey(h, command)) = uint16(code)
 	l.answer(h, command, code)
-	return ""
 }
 
 // unsynchronized reads:
 //
 //	SMTP protocol synchronization error (input sent without waiting for greeting): rejected connection from H=HOST input="..."
 //	SMTP protocol synchronization error (next input sent too soon: pipelining was not advertised): rejected "COMMAND" H=HOST next input="..."
-func (l *exim) unsynchronized(b []byte) (shape string) {
+func (l *exim) unsynchronized(b []byte) {
 	_, rest, ok := bytes.Cut(b, []byte("): rejected "))
 	if !ok {
-		return shapeEximSyntax
+		l.notUnderstood(shapeEximSyntax)
+		return
 	}
 	command := Connect
 	host, ok := bytes.CutPrefix(rest, []byte("connection from H="))
 	if !ok {
 		i := bytes.Index(rest, []byte(`" H=`))
 		if i < 1 {
-			return shapeEximSyntax
+			l.notUnderstood(shapeEximSyntax)
+			return
 		}
 		command, host = commandOf(rest[1:i]), rest[i+len(`" H=`):]
 	}
 	h, _, ok := cutEximHost(host)
 	if !ok {
-		return shapeEximSyntax
+		l.notUnderstood(shapeEximSyntax)
+		return
 	}
 	l.answer(h, command, 554)
-	return ""
 }
 
 // closed reads what follows "SMTP connection from ", of which most tells no reply:
 //
 //	HOST[ D=1s] closed after SIGTERM
-func (l *exim) closed(b []byte) (shape string) {
+func (l *exim) closed(b []byte) {
 	h, rest, ok := cutEximHost(b)
 	if duration, found := bytes.CutPrefix(rest, []byte(" D=")); found { // since 4.97
 		_, rest, _ = bytes.Cut(duration, []byte("s"))
@@ -238,7 +253,6 @@ func (l *exim) closed(b []byte) (shape string) {
 	if ok && (string(rest) == " closed after SIGTERM" || string(rest) == " closed after SIGINT") {
 		l.answer(h, NoCommand, 421)
 	}
-	return ""
 }
 
 // dropped reads what follows "SMTP call from ":
@@ -246,18 +260,19 @@ func (l *exim) closed(b []byte) (shape string) {
 //	HOST dropped: too many nonmail commands (last was "NOOP")
 //	HOST dropped: too many unrecognized commands (last was "QUX")
 //	HOST dropped: too many syntax or protocol errors (last command was "DATA",  C=EHLO,...)
-func (l *exim) dropped(b []byte) (shape string) {
+func (l *exim) dropped(b []byte) {
 	h, rest, ok := cutEximHost(b)
 	rest, found := bytes.CutPrefix(rest, []byte(" dropped: too many "))
 	what, last, quoted := bytes.Cut(rest, []byte(` "`))
 	if !ok || !found || !quoted {
-		return shapeEximClosed
+		l.notUnderstood(shapeEximClosed)
+		return
 	}
 	if i := bytes.LastIndexByte(last, '"'); i >= 0 {
 		last = last[:i]
 	}
 	e := Event{
-		Direction: Sent, Count: 1, Implied: true, Repeat: l.repeated, Remote: h.name, Addr: h.addr, Command: commandOf(last),
+		Direction: Sent, Implied: true, Repeat: l.repeated, Remote: h.name, Addr: h.addr, Command: commandOf(last),
 	}
 	told := l.errors.get(l.errorKey(h, e.Command))
 	switch string(what) {
@@ -271,35 +286,35 @@ func (l *exim) dropped(b []byte) (shape string) {
 			e.Code, e.Repeat = Code(*told), true
 		}
 	default:
-		return shapeEximClosed
+		l.notUnderstood(shapeEximClosed)
+		return
 	}
 	if e.Code == 0 {
 		if e.Kind, e.Implied = Refusal, false; e.Repeat {
-			return ""
+			return
 		}
 	}
 	l.emit(e)
-	return ""
 }
 
 // helo reads a name that is not the client's (helo_verify_hosts):
 //
 //	rejected "EHLO NAME" from HOST
-func (l *exim) helo(b []byte, code Code) (shape string) {
+func (l *exim) helo(b []byte, code Code) {
 	_, host, ok := bytes.Cut(b, []byte(`" from `))
 	h, _, isHost := cutEximHost(host)
 	if !ok || !isHost {
-		return shapeEximRejected
+		l.notUnderstood(shapeEximRejected)
+		return
 	}
 	l.answer(h, Ehlo, code)
-	return ""
 }
 
 // prdr reads the answer to one recipient of a message (receive.c): PRDR R=<ADDR> refusal
-func (l *exim) prdr(b []byte) (shape string) {
+func (l *exim) prdr(b []byte) {
 	verdict, ok := skipEximAddress(b)
 	if !ok {
-		return ""
+		return
 	}
 	switch string(verdict) {
 	case " acceptance":
@@ -309,65 +324,63 @@ func (l *exim) prdr(b []byte) (shape string) {
 	case " refusal":
 		l.answer(eximHost{}, EndOfData, 550)
 	}
-	return ""
 }
 
 // verified reads "VRFY failed for ARGUMENT H=HOST"; the client wrote the argument.
-func (l *exim) verified(b []byte) (shape string) {
+func (l *exim) verified(b []byte) {
 	if i := bytes.LastIndex(b, []byte(" H=")); i >= 0 {
 		if h, rest, ok := cutEximHost(b[i+len(" H="):]); ok && len(rest) == 0 {
 			l.answer(h, Vrfy, 550)
 		}
 	}
-	return ""
 }
 
 // localScan reads "SENDER H=HOST P=PROTOCOL [temporarily ]rejected by local_scan(): TEXT".
-func (l *exim) localScan(b []byte) (shape string) {
+func (l *exim) localScan(b []byte) {
 	sender, host, ok := bytes.Cut(b, []byte(" H="))
 	h, rest, isHost := cutEximHost(host)
 	if !ok || !isHost || bytes.IndexByte(sender, ' ') >= 0 {
-		return ""
+		return
 	}
 	i := bytes.Index(rest, []byte("rejected by local_scan(): "))
 	if i < 0 || !bytes.HasPrefix(rest, []byte(" P=")) {
-		return ""
+		return
 	}
 	code := Code(550)
 	if bytes.HasSuffix(rest[:i], []byte(" temporarily ")) {
 		code = 451
 	}
 	l.answer(h, EndOfData, code)
-	return ""
 }
 
 // authentication reads what follows "NAME authenticator failed ":
 //
 //	for HOST: 535 Incorrect authentication data (set_id=USER)     a client's
 //	H=HOST [IP] 535 5.7.8 REPLY                                   this server's own
-func (l *exim) authentication(b []byte) (shape string) {
-	e := Event{Direction: Sent, Count: 1, Command: Auth, Repeat: l.repeated, QueueID: l.id}
+func (l *exim) authentication(b []byte) {
+	e := Event{Direction: Sent, Command: Auth, Repeat: l.repeated, QueueID: l.id}
 	separator := ": "
 	host, ok := bytes.CutPrefix(b, []byte("for "))
 	if !ok {
 		if host, ok = bytes.CutPrefix(b, []byte("H=")); !ok {
-			return ""
+			return
 		}
 		e.Direction, e.Repeat, separator = Received, false, " "
 	}
 	h, rest, ok := cutEximHost(host)
 	rest, found := bytes.CutPrefix(rest, []byte(separator))
 	if !ok || !found {
-		return shapeEximAuth
+		l.notUnderstood(shapeEximAuth)
+		return
 	}
 	e.Remote, e.Addr, e.Text = h.name, h.addr, rest
 	e.Code, e.Enhanced, ok = parseEximReply(rest)
 	if !ok || e.Code.Class() < 4 || e.Direction == Sent && !isAuthRefusal(e.Code) {
-		return shapeEximAuth
+		l.notUnderstood(shapeEximAuth)
+		return
 	}
 	e.Implied = e.Code == 435 && e.Direction == Sent // whose log has words of its own (smtp_in_auth())
 	l.emit(e)
-	return ""
 }
 
 // isAuthRefusal knows the codes of smtp_in_auth(). A client's HELO name may hold

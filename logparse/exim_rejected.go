@@ -8,24 +8,27 @@ import "bytes"
 //	[X=CIPHER ...][F=<ADDR>[ A=AUTH[:ID]] ][temporarily ]rejected WHAT[: TEXT]
 //	sender verify fail for <ADDR>[: TEXT]
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
-func (l *exim) refused(h eximHost, b []byte) (shape string) {
+func (l *exim) refused(h eximHost, b []byte) {
 	tls := b
 	b = skipTLS(b)
 	h.subject = bytes.Contains(tls[:len(tls)-len(b)], []byte(` DN="`))
 	b = bytes.TrimPrefix(b, []byte(" "))
 	if rest, ok := bytes.CutPrefix(b, []byte("sender verify ")); ok {
-		return l.senderVerify(h, rest)
+		l.senderVerify(h, rest)
+		return
 	}
 	e := Event{
-		Direction: Sent, Count: 1, QueueID: l.id, Remote: h.name, Addr: h.addr, Repeat: l.repeated,
+		Direction: Sent, QueueID: l.id, Remote: h.name, Addr: h.addr, Repeat: l.repeated,
 	}
 	if !isRefusal(b) {
 		sender, ok := bytes.CutPrefix(b, []byte("F=<"))
 		if !ok {
-			return l.cutThrough(e, h, b)
+			l.cutThrough(e, h, b)
+			return
 		}
 		if b, ok = skipEximAddress(sender); !ok {
-			return shapeEximRejected
+			l.notUnderstood(shapeEximRejected)
+			return
 		}
 		b = bytes.TrimPrefix(b, []byte(" "))
 		if user, ok := bytes.CutPrefix(b, []byte("A=")); ok {
@@ -36,10 +39,10 @@ func (l *exim) refused(h eximHost, b []byte) (shape string) {
 			}
 		}
 		if !isRefusal(b) {
-			return ""
+			return
 		}
 	}
-	return l.aclRefusal(e, h, b)
+	l.aclRefusal(e, h, b)
 }
 
 func isRefusal(b []byte) bool {
@@ -88,7 +91,7 @@ func aclRefusalOf(b []byte) (where *aclWhere, rest []byte) {
 // if there is none, the message for the client with the code that it begins with:
 // that reply is implied, since the line never shows it as such. Without a code in
 // TEXT the message for the client can still have one.
-func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
+func (l *exim) aclRefusal(e Event, h eximHost, b []byte) {
 	temporarily := b[0] == 't'
 	where, b := aclRefusalOf(b)
 	if where == nil {
@@ -98,9 +101,10 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
 				e.Code = 451
 			}
 			l.emit(e)
-			return ""
+			return
 		}
-		return shapeEximRejected
+		l.notUnderstood(shapeEximRejected)
+		return
 	}
 	code := where.code
 	e.Command = where.command
@@ -109,7 +113,8 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
 	case Rcpt, Mail:
 		var ok bool
 		if b, ok = skipArgument(b); !ok {
-			return shapeEximRejected
+			l.notUnderstood(shapeEximRejected)
+			return
 		}
 	case Ehlo, Auth:
 		for len(b) > 0 && b[0] != ' ' && (b[0] != ':' || len(b) > 1 && b[1] != ' ') {
@@ -131,28 +136,29 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
 	text, said := bytes.CutPrefix(b, []byte(": "))
 	if !said {
 		if len(b) > 0 && b[0] != ':' {
-			return shapeEximRejected
+			l.notUnderstood(shapeEximRejected)
+			return
 		}
 		if !trusted {
 			e.Kind = Refusal
 			l.emit(e)
-			return ""
+			return
 		}
 		e.Code, e.Implied = code, true
 		e.Dialogue = code == 252
 		l.emit(e)
-		return ""
+		return
 	}
 	// A reply to a callout for the recipient is what the line tells first.
-	if shape, ok := l.callout(text); ok {
-		if shape != "" {
-			return shape
+	if l.callout(text) {
+		if l.shape != "" {
+			return
 		}
 		e.Kind, e.Repeat = Refusal, false
 		if !l.repeated {
 			l.emit(e)
 		}
-		return ""
+		return
 	}
 	e.Text = text
 	c, enhanced, ok := ParseReply(text)
@@ -164,12 +170,11 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) (shape string) {
 		if !l.repeated {
 			l.emit(e)
 		}
-		return ""
+		return
 	}
 	e.Code, e.Enhanced, e.Implied = c, enhanced, true
 	e.Dialogue = c.Class() < 4
 	l.emit(e)
-	return ""
 }
 
 // maxArgument is how much of a client's argument Exim logs (smtp_handle_acl_fail()).
@@ -205,17 +210,17 @@ func skipWholeArgument(b []byte) (rest []byte, ok bool) {
 
 // senderVerify reads "fail for <ADDR>[: TEXT]" or "defer for <ADDR>[: TEXT]". The
 // client's own refusal has a line of its own.
-func (l *exim) senderVerify(client eximHost, b []byte) (shape string) {
+func (l *exim) senderVerify(client eximHost, b []byte) {
 	_, address, ok := bytes.Cut(b, []byte(" for <"))
 	if !ok {
-		return ""
+		return
 	}
 	rest, ok := skipEximAddress(address)
 	if !ok || client.restated(rest) {
-		return shapeEximCallout
+		l.notUnderstood(shapeEximCallout)
+		return
 	}
-	shape, _ = l.callout(bytes.TrimPrefix(rest, []byte(": ")))
-	return shape
+	l.callout(bytes.TrimPrefix(rest, []byte(": ")))
 }
 
 // callout reads the reply of the server that was asked about an address (verify.c);
@@ -223,7 +228,7 @@ func (l *exim) senderVerify(client eximHost, b []byte) (shape string) {
 //
 //	[Could not complete sender verify callout: ]HOST [IP] : SMTP error from remote mail server after ...
 //	[Could not complete ...: ]response to "RCPT TO:<ADDR>" from HOST [IP] was: REPLY     before 4.88
-func (l *exim) callout(text []byte) (shape string, told bool) {
+func (l *exim) callout(text []byte) (told bool) {
 	for _, words := range []string{"Could not complete sender verify callout: ", "Could not complete recipient verify callout: "} {
 		text = bytes.TrimPrefix(text, []byte(words))
 	}
@@ -236,16 +241,17 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 		}
 		reply, was := bytes.CutPrefix(after, []byte(" was: "))
 		if !isHost || !was {
-			return "", false // such as "did not include SMTPUTF8"
+			return false // such as "did not include SMTPUTF8"
 		}
 		r = remoteReply{eximHost: h, command: command, reply: reply}
 		if r.code, r.enhanced, ok = parseEximReply(reply); !ok {
-			return shapeEximCallout, true
+			l.notUnderstood(shapeEximCallout)
+			return true
 		}
 	} else {
 		h, rest, ok := cutEximHost(text)
 		if !ok {
-			return "", false
+			return false
 		}
 		rest, ok = bytes.CutPrefix(rest, []byte(" : "))
 		if response, found := bytes.CutPrefix(rest, []byte(`response to "`)); ok && found {
@@ -253,19 +259,20 @@ func (l *exim) callout(text []byte) (shape string, told bool) {
 			reply, was := bytes.CutPrefix(after, []byte(" was: "))
 			r = remoteReply{command: command, reply: reply}
 			if r.code, r.enhanced, ok = parseEximReply(reply); !ok || !was {
-				return "", false
+				return false
 			}
 		} else if !ok || !isRemoteError(rest) {
-			return "", false
+			return false
 		} else if r, _, ok = remoteError(rest, true); !ok {
-			return shapeEximCallout, true
+			l.notUnderstood(shapeEximCallout)
+			return true
 		}
 		r.eximHost = h
 	}
 	e := r.event(l.id)
 	e.Repeat = l.repeated
 	l.emit(e)
-	return "", true
+	return true
 }
 
 // cutQuotedCommand reads a command of this server and returns what follows the
@@ -281,25 +288,27 @@ func cutQuotedCommand(b []byte) (c Command, rest []byte) {
 
 // cutThrough reads the answer to a message that was passed on while it came in
 // (verify.c, cutthrough_finaldot()); the client of a refused one gets it too.
-func (l *exim) cutThrough(client Event, host eximHost, b []byte) (shape string) {
+func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
 	_, rest, ok := cutEximDelivery(b)
 	if !ok {
-		return ""
+		return
 	}
 	rest, temporarily := bytes.CutPrefix(rest, []byte(" tmp-reject from cutthrough after DATA: R="))
 	rejected := false
 	if !temporarily {
 		if rest, rejected = bytes.CutPrefix(rest, []byte(" rejected after DATA: R=")); !rejected {
 			if isRefusal(bytes.TrimPrefix(rest, []byte(" "))) { // an old form, without F=
-				return l.aclRefusal(client, host, rest[1:])
+				l.aclRefusal(client, host, rest[1:])
+				return
 			}
-			return ""
+			return
 		}
 	}
 	_, rest, ok = bytes.Cut(rest, []byte(" "))
 	fields, _, found := bytes.Cut(rest, []byte(` C="`))
 	if !ok || !found || !bytes.HasPrefix(rest, []byte("T=")) || host.restated(rest) {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	transport, server, _ := bytes.Cut(rest[len("T="):], []byte(" "))
 	if bytes.HasPrefix(server, []byte("S=")) {
@@ -310,7 +319,8 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) (shape string) 
 	r := remoteReply{eximHost: h, command: EndOfData, reply: quotedConfirmation(rest[len(fields)+len(` C="`):])}
 	var code bool
 	if r.code, r.enhanced, code = parseEximReply(r.reply); !ok || !isHost || !code {
-		return shapeEximDelivery
+		l.notUnderstood(shapeEximDelivery)
+		return
 	}
 	a := l.next(r.reply, true)
 	e := r.event(l.id)
@@ -324,5 +334,4 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) (shape string) 
 		client.Kind, client.Command = Refusal, EndOfData
 		l.emit(client)
 	}
-	return ""
 }

@@ -15,7 +15,7 @@ type remoteReply struct {
 
 func (r *remoteReply) event(id []byte) Event {
 	return Event{
-		Direction: Received, Code: r.code, Enhanced: r.enhanced, Command: r.command, Count: 1, QueueID: id,
+		Direction: Received, Code: r.code, Enhanced: r.enhanced, Command: r.command, QueueID: id,
 		Remote: r.name, Addr: r.addr, Text: r.reply, Dialogue: r.code.Class() < 4,
 	}
 }

@@ -90,7 +90,7 @@ type formatLine struct {
 }
 
 // parse reads the line as it was logged, or the message if that is nil.
-func (l *formatLine) parse(text []byte) (shape string) {
+func (l *formatLine) parse(text []byte) {
 	if text == nil {
 		text = l.message
 	}
@@ -102,15 +102,15 @@ func (l *formatLine) parse(text []byte) (shape string) {
 					groups[known] = text[match[2*i]:match[2*i+1]]
 				}
 			}
-			return l.tell(e.direction, groups)
+			l.tell(e.direction, groups)
+			return
 		}
 	}
-	return ""
 }
 
 // tell adds the event of a line with the texts of its groups, in the order of
 // formatGroups.
-func (l *formatLine) tell(direction string, groups [7][]byte) (shape string) {
+func (l *formatLine) tell(direction string, groups [7][]byte) {
 	code, enhanced, text, remote, command := groups[0], groups[1], groups[2], groups[4], groups[5]
 	l.reply = append(l.reply[:0], code...)
 	for _, part := range [][]byte{enhanced, text} {
@@ -118,10 +118,11 @@ func (l *formatLine) tell(direction string, groups [7][]byte) (shape string) {
 			l.reply = append(append(l.reply, ' '), part...)
 		}
 	}
-	e := Event{Kind: Reply, Count: 1, Command: commandNamed(command), QueueID: groups[6], Text: l.reply}
+	e := Event{Kind: Reply, Command: commandNamed(command), QueueID: groups[6], Text: l.reply}
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(l.reply); !ok || len(code) != 3 {
-		return shapeFormat
+		l.notUnderstood(shapeFormat)
+		return
 	}
 	if direction == "" {
 		direction = strings.ToLower(string(groups[3]))
@@ -131,7 +132,8 @@ func (l *formatLine) tell(direction string, groups [7][]byte) (shape string) {
 	case Received.String():
 		e.Direction = Received
 	default:
-		return shapeFormat
+		l.notUnderstood(shapeFormat)
+		return
 	}
 	switch {
 	case e.Code.Class() == 3, e.Code == 220, e.Code == 221, e.Code == 235,
@@ -148,7 +150,6 @@ func (l *formatLine) tell(direction string, groups [7][]byte) (shape string) {
 		e.Remote = remote
 	}
 	l.emit(e)
-	return ""
 }
 
 // commandNamed returns the command of that name, in any case, or else the one

@@ -20,11 +20,14 @@ func caseLines(t testing.TB) (log [][]byte) {
 // check tests what holds for every event of every line.
 func check(t *testing.T, line []byte, r *logparse.Result) {
 	t.Helper()
-	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Told) {
+	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Understood) {
 		t.Errorf("%q: outcome %v with %d events", line, r.Outcome, len(r.Events))
 	}
 	if (r.Shape != "") != (r.Outcome == logparse.NotUnderstood) {
 		t.Errorf("%q: outcome %v with shape %q", line, r.Outcome, r.Shape)
+	}
+	if lost := r.LostLines > 0; lost != (r.Logger != "") || lost && r.Outcome != logparse.Foreign {
+		t.Errorf("%q: outcome %v with %d lost lines of %q", line, r.Outcome, r.LostLines, r.Logger)
 	}
 	for i := range r.Events {
 		checkEvent(t, line, &r.Events[i])
@@ -36,9 +39,6 @@ func checkEvent(t *testing.T, line []byte, e *logparse.Event) {
 	fail := func(what string) { t.Errorf("%q: %s: %s", line, what, showEvent(e)) }
 	if e.Count < 1 || e.Deliveries < 0 {
 		fail("count")
-	}
-	if (e.Logger != "") != (e.Kind == logparse.LostLines) {
-		fail("logger")
 	}
 	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery) {
 		fail("cause")
@@ -88,6 +88,16 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
+// parserFor returns a parser for the lines of one MTA.
+func parserFor(t testing.TB, mta string) *logparse.Parser {
+	t.Helper()
+	p, err := logparse.NewParserFor(mta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // fuzzMTA parses the lines of a session, since lines meet what the ones before
 // them left.
 func fuzzMTA(f *testing.F, mta string) {
@@ -103,7 +113,7 @@ func fuzzMTA(f *testing.F, mta string) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, session string) {
-		p := logparse.NewParserFor(mta)
+		p := parserFor(t, mta)
 		for line := range strings.Lines(session) {
 			line := []byte(strings.TrimSuffix(line, "\n"))
 			before := bytes.Clone(line)
@@ -119,7 +129,7 @@ func fuzzMTA(f *testing.F, mta string) {
 				continue
 			}
 			for i := range r.Events {
-				if e := &r.Events[i]; e.Count > max(1, e.Deliveries) && e.Kind != logparse.LostLines {
+				if e := &r.Events[i]; e.Count > max(1, e.Deliveries) {
 					t.Errorf("%q counts %d", line, e.Count)
 				}
 			}

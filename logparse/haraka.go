@@ -51,8 +51,13 @@ const (
 	shapeHarakaProtocol   = "protocol"   // S: ...
 )
 
-var harakaShapes = []string{
-	shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol,
+var harakaMTA = mtaSpec{
+	name:        "haraka",
+	program:     []byte("haraka"),
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "haraka" },
+	ownsForm:    func(env *Envelope) bool { return isHaraka(env.Message) },
+	shapes:      []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
+	new:         newHaraka,
 }
 
 // haraka is a line of Haraka, and what is remembered between its lines.
@@ -95,28 +100,24 @@ func (l *haraka) tables() []remembered {
 	return []remembered{&l.sessions, &l.transactions, &l.items}
 }
 
-// harakaProgram stands for the program in logs that name none.
-var harakaProgram = []byte("haraka")
-
-func (l *haraka) parse() (shape string) {
-	if l.env.Program == nil {
-		l.env.Program = harakaProgram
-	}
+func (l *haraka) parse() {
 	if !l.header() {
-		return ""
+		return
 	}
 	switch {
 	case string(l.level) == "PROTOCOL":
-		return l.protocol()
+		l.protocol()
+		return
 	case string(l.level) == "DATA": // the messages themselves
 	case string(l.origin) == "core":
-		return l.server()
+		l.server()
+		return
 	case string(l.origin) == "outbound":
-		return l.delivery()
+		l.delivery()
+		return
 	case string(l.uuid) != "-" && bytes.HasPrefix(l.origin, []byte("auth/")) && bytes.HasPrefix(l.text, []byte("delaying for ")):
 		l.refuse(harakaRefusal{Command: Auth}, nil) // plugins/auth/auth_base.js
 	}
-	return ""
 }
 
 // isHaraka tells whether a message without a tag is one of Haraka's.
@@ -325,4 +326,4 @@ func (l *haraka) attribute(name string) []byte {
 }
 
 // key is the key of a UUID, or of the beginning of one.
-func (l *haraka) key(uuid []byte) uint64 { return uint64(l.seed.add(uuid)) }
+func (l *haraka) key(uuid []byte) hash { return l.seed.add(uuid) }

@@ -31,70 +31,75 @@ func (l *haraka) item() *harakaItem { return l.items.put(l.key(l.uuid)) }
 const tempFail = "Temp fail for: "
 
 // delivery reads the lines of outbound/hmail.js.
-func (l *haraka) delivery() (shape string) {
+func (l *haraka) delivery() {
 	text := trimLineEnd(l.text)
 	if rest, ok := bytes.CutPrefix(text, []byte(tempFail)); ok {
-		return l.tempFailed(rest)
+		l.tempFailed(rest)
+		return
 	}
 	if string(l.uuid) == "-" {
-		return ""
+		return
 	}
 	if len(text) == 0 {
-		return l.delivered()
+		l.delivered()
+		return
 	}
 	if rest, ok := bytes.CutPrefix(text, []byte("recipient <")); ok {
-		return l.recipient(rest)
+		l.recipient(rest)
+		return
 	}
 	if rest, ok := bytes.CutPrefix(text, []byte("bouncing mail: ")); ok {
 		if reason, ok := bytes.CutPrefix(rest, []byte("Too many failures (")); ok {
 			rest = bytes.TrimSuffix(reason, []byte(")"))
 		}
-		shape = l.failed(rest)
+		l.failed(rest)
 		if !bytes.HasPrefix(rest, []byte(someRecipients)) {
 			l.items.remove(l.key(l.uuid))
 		}
-		return shape
+		return
 	}
 	// Temp failing FILE for 64 seconds: REASON
 	if rest, ok := bytes.CutPrefix(text, []byte("Temp failing ")); ok {
 		_, reason, ok := bytes.Cut(rest, []byte(" seconds: "))
 		if !ok {
-			return shapeHarakaUpstream
+			l.notUnderstood(shapeHarakaUpstream)
+			return
 		}
-		return l.failed(reason)
+		l.failed(reason)
+		return
 	}
 	// After the delivery, to RSET, where version 2 keeps the connection.
 	if rest, ok := bytes.CutPrefix(text, []byte("Error - but not processing mail: ")); ok {
-		e := Event{Direction: Received, Command: Rset, Count: 1, QueueID: l.uuid, Text: rest, Repeat: l.item().Logged}
+		e := Event{Direction: Received, Command: Rset, QueueID: l.uuid, Text: rest, Repeat: l.item().Logged}
 		if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
-			return shapeHarakaUpstream
+			l.notUnderstood(shapeHarakaUpstream)
+			return
 		}
 		l.emit(e)
-		return ""
+		return
 	}
 	if cause := harakaTrouble(text); cause != NoCause {
 		i := l.item()
 		i.Trouble, i.Refused, i.Deferred = cause, 0, 0
 		i.Asked, i.Last, i.Open = NoCommand, 0, 0
 	}
-	return ""
 }
 
 // tempFailed reads, at the level DEBUG, the reply that the next line tells.
-func (l *haraka) tempFailed(reason []byte) (shape string) {
+func (l *haraka) tempFailed(reason []byte) {
 	reply, ok := bytes.CutPrefix(reason, []byte(upstreamError))
 	if !ok {
-		return ""
+		return
 	}
-	e := Event{Direction: Received, Count: 1, Repeat: true, Text: reply}
+	e := Event{Direction: Received, Repeat: true, Text: reply}
 	if string(l.uuid) != "-" {
 		e.QueueID = l.uuid
 	}
 	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
-		return shapeHarakaUpstream
+		l.notUnderstood(shapeHarakaUpstream)
+		return
 	}
 	l.emit(e)
-	return ""
 }
 
 // accepted notes a recipient of the transaction in the order of the domains:
@@ -126,21 +131,24 @@ func (l *haraka) accepted() {
 //
 //	recipient <a@dest.example> deferred: 451 4.7.1 Try again later
 //	recipient <a@dest.example> rejected: 550 5.1.1 No such user
-func (l *haraka) recipient(b []byte) (shape string) {
+func (l *haraka) recipient(b []byte) {
 	b, ok := skipAddress(b)
 	if !ok {
-		return shapeHarakaRecipient
+		l.notUnderstood(shapeHarakaRecipient)
+		return
 	}
 	i := l.item()
 	reply, deferred := bytes.CutPrefix(b, []byte(" deferred: "))
 	if !deferred {
 		if reply, ok = bytes.CutPrefix(b, []byte(" rejected: ")); !ok {
-			return shapeHarakaRecipient
+			l.notUnderstood(shapeHarakaRecipient)
+			return
 		}
 	}
-	e := Event{Direction: Received, Command: Rcpt, Count: 1, Deliveries: 1, Repeat: i.Logged, QueueID: l.uuid, Text: reply}
+	e := Event{Direction: Received, Command: Rcpt, Deliveries: 1, Repeat: i.Logged, QueueID: l.uuid, Text: reply}
 	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
-		return shapeHarakaRecipient
+		l.notUnderstood(shapeHarakaRecipient)
+		return
 	}
 	if i.Logged && i.Answers == EndOfData {
 		e.Command = EndOfData
@@ -150,38 +158,38 @@ func (l *haraka) recipient(b []byte) (shape string) {
 		i.Deferred++
 	}
 	l.emit(e)
-	return ""
 }
 
 // delivered reads a success; rcpts counts those accepted, deferred and rejected.
 // In LMTP each of the former had a reply of its own.
 //
 //	delivered file=... domain=dest.example host=mx.dest.example ip=192.0.2.1 port=25 mode=SMTP ... response="Ok" ... rcpts=1/0/0
-func (l *haraka) delivered() (shape string) {
+func (l *haraka) delivered() {
 	response := l.attribute("response")
 	if response == nil {
-		return ""
+		return
 	}
 	rcpts := l.attribute("rcpts")
 	ok, _, counted := cutHarakaCounts(rcpts)
 	if !counted {
-		return shapeHarakaDelivered
+		l.notUnderstood(shapeHarakaDelivered)
+		return
 	}
 	i := l.item()
 	e := Event{
-		Direction: Received, Code: 250, Command: EndOfData, Count: 1, Deliveries: ok, Implied: true, Repeat: i.Logged,
+		Direction: Received, Code: 250, Command: EndOfData, Deliveries: ok, Implied: true, Repeat: i.Logged,
 		Remote: l.attribute("host"), Addr: l.attribute("ip"), QueueID: l.uuid, Text: response,
 	}
+	replies := 1
 	if string(l.attribute("mode")) == "LMTP" {
-		e.Count = ok
+		replies = ok
 	}
-	l.emit(e)
+	l.emitTimes(replies, e)
 	if i.Deferred == 0 {
 		l.items.remove(l.key(l.uuid))
-		return ""
+		return
 	}
 	i.Recipients, i.Refused, i.Deferred, i.Logged = i.Deferred, 0, 0, false
-	return ""
 }
 
 const (
@@ -197,7 +205,7 @@ const (
 //	550 5.7.1 Rejected
 //	Tried all MXs
 //	Some recipients temp failed: <a@dest.example>, <b@dest.example>
-func (l *haraka) failed(reason []byte) (shape string) {
+func (l *haraka) failed(reason []byte) {
 	i := l.item()
 	left := max(1, int(i.Recipients)-int(i.Refused))
 	deferred, trouble := i.Deferred, i.Trouble
@@ -206,9 +214,9 @@ func (l *haraka) failed(reason []byte) (shape string) {
 		if deferred > 0 {
 			i.Recipients = deferred
 		}
-		return ""
+		return
 	}
-	e := Event{Direction: Received, Count: 1, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid}
+	e := Event{Direction: Received, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid}
 	i.Logged = false // the next attempt may be after a restart at another level
 	upstream := false
 	if e.Text, upstream = bytes.CutPrefix(reason, []byte(upstreamError)); !upstream {
@@ -220,17 +228,17 @@ func (l *haraka) failed(reason []byte) (shape string) {
 			e.Command = i.Answers
 		}
 		l.emit(e)
-		return ""
+		return
 	}
 	if upstream {
-		return shapeHarakaUpstream
+		l.notUnderstood(shapeHarakaUpstream)
+		return
 	}
 	e.Kind, e.Repeat, e.Text, e.Cause = Delivery, false, reason, harakaCause(reason)
 	if e.Cause == CauseUnreachable && trouble != NoCause {
 		e.Cause = trouble
 	}
 	l.emit(e)
-	return ""
 }
 
 // harakaCause reads why nobody answered from the server's own words.

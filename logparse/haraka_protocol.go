@@ -24,37 +24,38 @@ func (d *harakaDialogue) valid() bool { return d.Asked < numCommands && d.Answer
 //	[PROTOCOL] [UUID.1] [core] S: 550 no such user
 //	[PROTOCOL] [UUID.1.1] [outbound] S: 250-mx.dest.example
 //	[PROTOCOL] [UUID.1] [queue/smtp_forward] S: 250 2.0.0 Ok
-func (l *haraka) protocol() (shape string) {
+func (l *haraka) protocol() {
 	var d *harakaDialogue
 	var s *harakaSession
 	direction := Received
 	switch {
 	case string(l.uuid) == "-":
-		return ""
+		return
 	case string(l.origin) == "core":
 		direction, s = Sent, l.session()
 		d = &s.harakaDialogue
 	case string(l.origin) == "outbound":
 		d = &l.item().harakaDialogue
 	case bytes.HasPrefix(l.origin, []byte("queue/")), string(l.origin) == "auth/auth_proxy":
-		d = &l.items.put(uint64(l.seed.add(l.uuid).add(l.origin))).harakaDialogue
+		d = &l.items.put(l.seed.add(l.uuid).add(l.origin)).harakaDialogue
 	default:
-		return ""
+		return
 	}
 	if line, ok := bytes.CutPrefix(l.text, []byte("C: ")); ok {
 		d.command(line)
-		return ""
+		return
 	}
 	text, ok := bytes.CutPrefix(l.text, []byte("S: "))
 	if !ok {
-		return ""
+		return
 	}
 	e, ok := d.reply(trimLineEnd(text), direction)
 	if !ok {
 		if direction == Sent {
-			return shapeHarakaProtocol
+			l.notUnderstood(shapeHarakaProtocol)
+			return
 		}
-		return "" // the server's, "Unrecognized response" follows
+		return // the server's, "Unrecognized response" follows
 	}
 	e.Direction, e.QueueID = direction, l.uuid
 	if s != nil {
@@ -66,7 +67,6 @@ func (l *haraka) protocol() (shape string) {
 		e.Deliveries = d.ended(&e)
 	}
 	l.emit(e)
-	return ""
 }
 
 // trimLineEnd drops a server's line end, as the forms and versions show it.
@@ -91,7 +91,7 @@ func (d *harakaDialogue) command(line []byte) {
 
 // reply reads a line of a reply; ok is false where it is none.
 func (d *harakaDialogue) reply(text []byte, direction Direction) (e Event, ok bool) {
-	e = Event{Count: 1, Text: text}
+	e = Event{Text: text}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return e, false
 	}

@@ -36,12 +36,13 @@ func (l *haraka) session() *harakaSession {
 
 // server reads the lines of connection.js and of the plugins' results there
 // (plugins.js, log_run_item).
-func (l *haraka) server() (shape string) {
+func (l *haraka) server() {
 	if rest, ok := bytes.CutPrefix(l.text, []byte(tempFail)); ok { // of version 2
-		return l.tempFailed(rest)
+		l.tempFailed(rest)
+		return
 	}
 	if string(l.uuid) == "-" {
-		return ""
+		return
 	}
 	switch text := l.text; {
 	case len(text) == 0:
@@ -53,7 +54,8 @@ func (l *haraka) server() (shape string) {
 		*s = harakaSession{Connected: true}
 		s.ClientLen = uint8(copy(s.Client[:], l.attribute("ip")))
 	case string(text) == "disconnect":
-		return l.disconnect()
+		l.disconnect()
+		return
 	case string(text) == "queue":
 		l.queue()
 	case string(text) == "message", bytes.HasPrefix(text, []byte("sender <")), bytes.HasPrefix(text, []byte("recipient <")):
@@ -65,7 +67,6 @@ func (l *haraka) server() (shape string) {
 	case bytes.HasPrefix(text, []byte("deny(soft?) overridden")):
 		l.session().Refused = harakaRefusal{}
 	}
-	return ""
 }
 
 // harakaHooks are the hooks whose refusal is a reply (connection.js, the
@@ -192,7 +193,7 @@ func (l *haraka) refuse(r harakaRefusal, words []byte) {
 		return // the dialogue tells it
 	}
 	if held := s.Refused; held.Held {
-		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Count: 1, Addr: s.client(), QueueID: l.uuid[:lenUUID]}
+		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Addr: s.client(), QueueID: l.uuid[:lenUUID]}
 		if held.Words == r.Words {
 			e.Text = words
 		}
@@ -224,7 +225,7 @@ func (l *haraka) queue() {
 	}
 	s := l.session()
 	l.emit(Event{
-		Direction: Sent, Code: 250, Command: EndOfData, Count: 1, Implied: true, Repeat: s.Logged,
+		Direction: Sent, Code: 250, Command: EndOfData, Implied: true, Repeat: s.Logged,
 		Addr: s.client(), Authenticated: s.Authenticated, QueueID: l.uuid,
 	})
 }
@@ -233,26 +234,28 @@ func (l *haraka) queue() {
 // negative reply:
 //
 //	disconnect ip=192.0.2.7 rdns=mail.src.example helo=... relay=N ... rcpts=1/0/2 msgs=1/0/0 bytes=9 lr="550 no" time=0.1
-func (l *haraka) disconnect() (shape string) {
+func (l *haraka) disconnect() {
 	s := l.session()
 	defer l.sessions.remove(l.key(l.uuid[:lenUUID]))
 	ip, rdns, rcpts := l.attribute("ip"), l.attribute("rdns"), l.attribute("rcpts")
 	text := l.attribute("lr")
 	if text == nil {
-		return shapeHarakaDisconnect
+		l.notUnderstood(shapeHarakaDisconnect)
+		return
 	}
 	switch string(rdns) {
 	case "NXDOMAIN", "DNSERROR", "Unknown":
 		rdns = nil
 	}
 	e := Event{
-		Direction: Sent, Count: 1, Repeat: s.Logged, Authenticated: s.Authenticated,
+		Direction: Sent, Repeat: s.Logged, Authenticated: s.Authenticated,
 		Remote: rdns, Addr: ip, QueueID: l.uuid, Text: text,
 	}
 	if len(text) > 0 {
 		var ok bool
 		if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 || len(text) < 4 {
-			return shapeHarakaDisconnect
+			l.notUnderstood(shapeHarakaDisconnect)
+			return
 		}
 		if r := &s.Refused; r.Held && (r.Words == l.words(text[4:]) || r.Words == 0 && (r.Code == e.Code || r.Code == 0 && e.Code == 535)) {
 			e.Command = r.Command
@@ -262,7 +265,7 @@ func (l *haraka) disconnect() (shape string) {
 		}
 		l.emit(e)
 	}
-	e = Event{Kind: Refusal, Direction: Sent, Command: s.Refused.Command, Count: 1, Remote: rdns, Addr: ip, QueueID: l.uuid}
+	e = Event{Kind: Refusal, Direction: Sent, Command: s.Refused.Command, Remote: rdns, Addr: ip, QueueID: l.uuid}
 	if s.Refused.Held {
 		// Another reply overtook it, or it is lr in other words: its code is no
 		// longer certain.
@@ -273,11 +276,10 @@ func (l *haraka) disconnect() (shape string) {
 	if bytes.HasPrefix(text, []byte("550 "+cannotDeliver)) {
 		rejected--
 	}
-	if n := rejected - int(s.Rejected); ok && s.Connected && !s.Logged && n > 0 {
-		e.Command, e.Count = Rcpt, n
-		l.emit(e)
+	if n := rejected - int(s.Rejected); ok && s.Connected && !s.Logged {
+		e.Command = Rcpt
+		l.emitTimes(n, e)
 	}
-	return ""
 }
 
 // cutHarakaCounts reads the first and the last of three numbers: "2/0/1".

@@ -23,7 +23,12 @@ import "bytes"
 
 const shapeSession = "session" // "SMTPD" or "SMTPC" and other fields
 
-var hMailServerShapes = []string{shapeSession}
+var hMailServerMTA = mtaSpec{
+	name:     "hmailserver",
+	ownsForm: func(env *Envelope) bool { return isHMailServer(env.Message) },
+	shapes:   []string{shapeSession},
+	new:      newHMailServer,
+}
 
 type hMailServer struct {
 	*line
@@ -54,44 +59,46 @@ func isHMailServer(message []byte) bool {
 	return false
 }
 
-func (l *hMailServer) parse() (shape string) {
+func (l *hMailServer) parse() {
 	server := bytes.HasPrefix(l.message, []byte(`"SMTPD"`))
 	if !server && !bytes.HasPrefix(l.message, []byte(`"SMTPC"`)) {
-		return ""
+		return
 	}
 	var field [6][]byte // name, thread, session, time, address, text
 	rest := l.message
 	for i := range field[:5] {
 		var ok bool
 		if field[i], rest, ok = bytes.Cut(rest, []byte("\t")); !ok {
-			return shapeSession
+			l.notUnderstood(shapeSession)
+			return
 		}
 	}
 	field[5] = rest
 	for _, i := range [...]int{0, 3, 4, 5} {
 		field[i] = bytes.TrimSuffix(bytes.TrimPrefix(field[i], []byte(`"`)), []byte(`"`))
 	}
-	l.env.Program = field[0]
+	l.program = field[0]
 	l.env.Time, _, _ = cutRFC3339(field[3])
 	text, sent := bytes.CutPrefix(field[5], []byte("SENT: "))
 	if !sent {
 		var ok bool
 		if text, ok = bytes.CutPrefix(field[5], []byte("RECEIVED: ")); !ok {
-			return shapeSession
+			l.notUnderstood(shapeSession)
+			return
 		}
 	}
-	s := l.sessions.put(uint64(l.seed.add(field[0]).add(field[2]).add(field[4])))
+	s := l.sessions.put(l.seed.add(field[0]).add(field[2]).add(field[4]))
 	if sent != server {
 		s.command(bytes.TrimPrefix(text, []byte("[nl]"))) // "[nl]." ends a message
-		return ""
+		return
 	}
-	return l.reply(s, server, field[4], text)
+	l.reply(s, server, field[4], text)
 }
 
 // reply reads a reply. A session's numbers are used again after a restart, so 220
 // that answers no STARTTLS is the greeting of a new one, and so is a refusal of
 // which nothing was heard before.
-func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) (shape string) {
+func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) {
 	text, lines := l.joined(text)
 	switch c := s.Waiting.front(); {
 	case bytes.HasPrefix(text, []byte("220")) && (c == NoCommand || c == Quit || server && c != StartTLS),
@@ -101,9 +108,10 @@ func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) 
 	e, ok := s.reply(text, lines == 1 && len(text) > 3 && text[3] == '-')
 	if !ok {
 		if server {
-			return shapeSession
+			l.notUnderstood(shapeSession)
+			return
 		}
-		return "" // what another server says need not be SMTP
+		return // what another server says need not be SMTP
 	}
 	e.Addr = addr
 	if server {
@@ -112,7 +120,6 @@ func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) 
 		e.Direction, e.Deliveries = Received, s.delivered(&e)
 	}
 	l.emit(e)
-	return ""
 }
 
 // joined returns the lines of a reply with blanks between them.

@@ -40,25 +40,30 @@ const (
 
 const shapeRecord = "record"
 
-var kumoMTAShapes = []string{shapeRecord}
-
-var kumoMTAProgram = []byte("kumod")
+var kumoMTA = mtaSpec{
+	name:        "kumomta",
+	program:     []byte("kumod"),
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "kumod" },
+	ownsForm:    func(env *Envelope) bool { return isKumoMTA(env.Message) },
+	shapes:      []string{shapeRecord},
+	new:         newKumoMTA,
+}
 
 // kumoMTA is a record of KumoMTA; nothing is remembered.
-type kumoMTA struct {
+type kumo struct {
 	*line
 	record jsonObject
 	text   []byte // of a reply, with its code
 }
 
 func newKumoMTA(l *line) grammar {
-	return &kumoMTA{line: l, record: newJSONObject("type", "id", "recipient", "response.code",
+	return &kumo{line: l, record: newJSONObject("type", "id", "recipient", "response.code",
 		"response.enhanced_code.class", "response.enhanced_code.subject", "response.enhanced_code.detail",
 		"response.content", "response.command", "peer_address.name", "peer_address.addr",
 		"event_time", "timestamp", "reception_protocol", "delivery_protocol")}
 }
 
-func (l *kumoMTA) tables() []remembered { return nil }
+func (l *kumo) tables() []remembered { return nil }
 
 // isKumoMTA tells whether a message is a record, or the beginning of one.
 func isKumoMTA(message []byte) bool {
@@ -78,17 +83,15 @@ func isKumoMTA(message []byte) bool {
 	return false
 }
 
-func (l *kumoMTA) parse() (shape string) {
+func (l *kumo) parse() {
 	if !isKumoMTA(l.message) {
-		return ""
+		return
 	}
 	if !l.record.parse(l.message) {
-		return shapeRecord // of which the end is missing
+		l.notUnderstood(shapeRecord)
+		return // of which the end is missing
 	}
 	v := l.record.values
-	if l.env.Program == nil {
-		l.env.Program = kumoMTAProgram
-	}
 	if at, rest, ok := cutRFC3339(v[kumoEventTime]); ok && len(rest) == 0 {
 		l.env.Time = at
 	} else if v[kumoTimestamp] != nil {
@@ -98,16 +101,17 @@ func (l *kumoMTA) parse() (shape string) {
 	case "Reception":
 		if spokeSMTP(v[kumoReceptionProtocol]) {
 			l.emit(Event{
-				Direction: Sent, Code: 250, Count: 1, Implied: true, Command: EndOfData,
+				Direction: Sent, Code: 250, Implied: true, Command: EndOfData,
 				Remote: v[kumoPeerName], Addr: v[kumoPeerAddr], QueueID: v[kumoID],
 			})
 		}
 	case "Rejection":
-		return l.response(Sent)
+		l.response(Sent)
+		return
 	case "Delivery", "TransientFailure", "Bounce":
-		return l.response(Received)
+		l.response(Received)
+		return
 	}
-	return ""
 }
 
 // spokeSMTP tells a protocol of SMTP's from those of HTTP, Lua and maildirs.
@@ -118,10 +122,10 @@ func spokeSMTP(protocol []byte) bool {
 
 // response adds the reply that a record ends with. Its recipients, of which
 // batches have several, were answered together.
-func (l *kumoMTA) response(direction Direction) (shape string) {
+func (l *kumo) response(direction Direction) {
 	v := l.record.values
 	e := Event{
-		Direction: direction, Count: 1, QueueID: v[kumoID], Remote: v[kumoPeerName], Addr: v[kumoPeerAddr],
+		Direction: direction, QueueID: v[kumoID], Remote: v[kumoPeerName], Addr: v[kumoPeerAddr],
 		Text: v[kumoContent],
 	}
 	if direction == Received {
@@ -131,33 +135,33 @@ func (l *kumoMTA) response(direction Direction) (shape string) {
 	protocol := v[kumoDeliveryProtocol]
 	switch {
 	case direction == Sent && isInternal:
-		return ""
+		return
 	case isInternal:
 		e.Cause = causeByWords(internal, kumoMTACauses)
 	case direction == Received && protocol != nil && !spokeSMTP(protocol):
 		e.Cause = CauseLocal
 	}
 	if e.Cause != NoCause {
-		e.Kind, e.Count = Delivery, 1
+		e.Kind = Delivery
 		l.emit(e)
-		return ""
+		return
 	}
 	e.Text = l.wire()
 	delivered := string(v[kumoType]) == "Delivery"
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || delivered != (e.Code.Class() < 4) {
-		return shapeRecord
+		l.notUnderstood(shapeRecord)
+		return
 	}
 	if command := bytes.TrimRight(v[kumoCommand], "\r\n"); len(command) > 0 {
 		e.Command = commandOf(command)
 	}
 	l.emit(e)
-	return ""
 }
 
 // wire returns the reply as it stood on the wire, of which the record holds the
 // parts; its enhanced code only where all three are there.
-func (l *kumoMTA) wire() []byte {
+func (l *kumo) wire() []byte {
 	v := l.record.values
 	b := append(l.text[:0], v[kumoCode]...)
 	if class, subject, detail := v[kumoClass], v[kumoSubject], v[kumoDetail]; class != nil && subject != nil && detail != nil {

@@ -36,9 +36,16 @@ import "bytes"
 
 const shapeMaddyFields = "event_fields" // an error's JSON is not whole
 
-var maddyShapes = []string{shapeMaddyFields}
+var maddyMTA = mtaSpec{
+	name:        "maddy",
+	program:     maddyProgram,
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "maddy" || ownsMaddy(env) },
+	ownsForm:    ownsMaddy,
+	shapes:      []string{shapeMaddyFields},
+	new:         newMaddy,
+}
 
-var programMaddy = []byte("maddy")
+var maddyProgram = []byte("maddy")
 
 // The members of maddy's events that are read.
 const (
@@ -150,7 +157,7 @@ func cutTab(b []byte) (before, after []byte, ok bool) {
 	return bytes.Cut(b, []byte("#011"))
 }
 
-func (l *maddy) parse() (shape string) {
+func (l *maddy) parse() {
 	m := l.message
 	debug := false
 	if string(l.env.Program) == "maddy" || l.env.PID != nil {
@@ -161,26 +168,26 @@ func (l *maddy) parse() (shape string) {
 	} else {
 		debug = l.env.Host != nil
 		l.module = l.env.Program
-		l.env.Program, l.env.Host = programMaddy, nil
+		l.program, l.env.Host = maddyProgram, nil
 	}
 	if l.module == nil {
 		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
 		var ok bool
 		if l.module, m, ok = cutMaddyModule(m); !ok {
-			return ""
+			return
 		}
 	}
 	words, fields, _ := cutTab(m)
 	read := l.reader(words, debug)
 	if read == nil {
-		return ""
+		return
 	}
 	if !l.fields.parse(bytes.TrimRight(fields, " ")) {
-		return shapeMaddyFields
+		l.notUnderstood(shapeMaddyFields)
+		return
 	}
 	l.text = l.text[:0]
 	read(l)
-	return ""
 }
 
 // reader returns what reads the fields of an event; nil where it tells nothing.
@@ -243,7 +250,7 @@ func (l *maddy) messageID() []byte {
 
 // mail returns what is remembered of the line's message.
 func (l *maddy) mail() *maddyMail {
-	return l.messages.put(uint64(l.seed.add(l.env.Host).add(l.messageID())))
+	return l.messages.put(l.seed.add(l.env.Host).add(l.messageID()))
 }
 
 // enhanced returns the enhanced code of an event; none for 0.0.0.

@@ -23,7 +23,7 @@ func (l *maddy) received() (e Event, ok bool) {
 		return Event{}, false
 	}
 	e = Event{
-		Kind: Reply, Direction: Received, Code: code, Count: 1, Dialogue: code.Class() < 4,
+		Kind: Reply, Direction: Received, Code: code, Dialogue: code.Class() < 4,
 		Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 	}
 	if bytes.Equal(l.field(maddyCode), digits) {
@@ -35,9 +35,9 @@ func (l *maddy) received() (e Event, ok bool) {
 
 // replyKey is the key of a reply that further lines may show: that of its
 // message, server and words in the present attempt.
-func (l *maddy) replyKey(kind string) uint64 {
+func (l *maddy) replyKey(kind string) hash {
 	h := l.seed.add([]byte(kind)).add(l.env.Host).add(l.messageID()).fold(uint64(l.mail().Attempt))
-	return uint64(h.add(l.field(maddyServer)).add(l.field(maddyReason)))
+	return h.add(l.field(maddyServer)).add(l.field(maddyReason))
 }
 
 // unusable reads what kept a host from being used: the greeting, or the answer
@@ -75,7 +75,7 @@ func (l *maddy) failed() {
 	switch {
 	case !ok:
 		e = Event{
-			Kind: Delivery, Direction: Received, Count: 1, Cause: l.cause(), Text: l.field(maddyReason),
+			Kind: Delivery, Direction: Received, Cause: l.cause(), Text: l.field(maddyReason),
 			Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 		}
 	case l.field(maddyDomain) != nil && string(target) == "remote": // "No usable MXs"
@@ -101,12 +101,12 @@ func (l *maddy) failed() {
 func (l *maddy) delivered() {
 	rcpt := l.field(maddyRcpt)
 	domain := rcpt[bytes.LastIndexByte(rcpt, '@')+1:]
-	key := uint64(l.seed.add([]byte("delivered")).add(l.env.Host).add(l.messageID()).add(l.field(maddyAttempt)).add(domain))
+	key := l.seed.add([]byte("delivered")).add(l.env.Host).add(l.messageID()).add(l.field(maddyAttempt)).add(domain)
 	repeat := l.told.get(key) != nil
 	l.told.put(key)
 	l.emit(Event{
 		Kind: Reply, Direction: Received, Code: 250, Implied: true, Repeat: repeat, Command: EndOfData,
-		Count: 1, Deliveries: 1, QueueID: l.messageID(),
+		Deliveries: 1, QueueID: l.messageID(),
 	})
 }
 

@@ -22,7 +22,7 @@ func (l *maddy) answer(command Command) Event {
 	m := l.mail()
 	client := m.Client[:m.ClientLen]
 	return Event{
-		Kind: Reply, Direction: Sent, Command: command, Count: 1, Authenticated: m.Authenticated,
+		Kind: Reply, Direction: Sent, Command: command, Authenticated: m.Authenticated,
 		Remote: client, Addr: client, QueueID: l.messageID(),
 	}
 }
@@ -45,21 +45,21 @@ func (l *maddy) accepted() {
 	l.emit(e)
 }
 
-func (l *maddy) refusedMail() { l.refused(l.answer(Mail)) }
+func (l *maddy) refusedMail() { l.refused(1, l.answer(Mail)) }
 
-func (l *maddy) refusedRcpt() { l.refused(l.answer(Rcpt)) }
+func (l *maddy) refusedRcpt() { l.refused(1, l.answer(Rcpt)) }
 
 func (l *maddy) refusedData() {
-	e := l.answer(EndOfData)
-	if string(l.module) == "lmtp" { // every recipient is told so
-		e.Count = max(1, int(min(l.mail().Recipients, maxRecipients)))
+	replies := 1
+	if string(l.module) == "lmtp" { // one for each recipient
+		replies = max(1, int(min(l.mail().Recipients, maxRecipients)))
 	}
-	l.refused(e)
+	l.refused(replies, l.answer(EndOfData))
 }
 
 // refused reads the error that a command of a client met. What another server
 // said to it while the client was waiting is a reply too.
-func (l *maddy) refused(e Event) {
+func (l *maddy) refused(replies int, e Event) {
 	reason := l.field(maddyReason)
 	if l.field(maddyServer) != nil {
 		if received, ok := l.received(); ok {
@@ -84,7 +84,7 @@ func (l *maddy) refused(e Event) {
 	default:
 		e.Kind = Refusal
 	}
-	l.emit(e)
+	l.emitTimes(replies, e)
 }
 
 // refusedSASL reads a failed login; go-smtp answers any error of the mechanism alike.
@@ -92,11 +92,11 @@ func (l *maddy) refusedSASL() {
 	client := hostOfPort(l.field(maddySource))
 	l.emit(Event{
 		Kind: Reply, Direction: Sent, Code: 454, Enhanced: EnhancedCode{4, 7, 0}, Implied: true,
-		Command: Auth, Count: 1, Remote: client, Addr: client,
+		Command: Auth, Remote: client, Addr: client,
 	})
 }
 
 func (l *maddy) refusedLogin() {
 	client := hostOfPort(l.field(maddySource))
-	l.emit(Event{Kind: Refusal, Direction: Sent, Command: Auth, Count: 1, Remote: client, Addr: client})
+	l.emit(Event{Kind: Refusal, Direction: Sent, Command: Auth, Remote: client, Addr: client})
 }

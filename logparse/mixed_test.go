@@ -23,7 +23,7 @@ func TestMixedLog(t *testing.T) {
 	alone, mixed := map[string]*strings.Builder{}, map[string]*strings.Builder{}
 	for mta, log := range logs {
 		alone[mta], mixed[mta] = new(strings.Builder), new(strings.Builder)
-		p := logparse.NewParserFor(mta)
+		p := parserFor(t, mta)
 		for _, line := range log {
 			r := p.Parse(line)
 			alone[mta].WriteString(showResult(r))

@@ -15,9 +15,14 @@ import "bytes"
 
 const shapeMsmtp = "msmtp" // host=..., but not whole
 
-var msmtpShapes = []string{shapeMsmtp}
-
-var programMsmtp = []byte("msmtp")
+var msmtpMTA = mtaSpec{
+	name:        "msmtp",
+	program:     []byte("msmtp"),
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "msmtp" },
+	ownsForm:    func(env *Envelope) bool { return msmtpStart(env, env.Message) >= 0 },
+	shapes:      []string{shapeMsmtp},
+	new:         newMsmtp,
+}
 
 type msmtp struct {
 	*line
@@ -33,22 +38,22 @@ func (l *msmtp) tables() []remembered { return nil }
 //
 // Quotes and control characters in smtpmsg are question marks, so no server can
 // end its own words.
-func (l *msmtp) parse() (shape string) {
+func (l *msmtp) parse() {
 	m := l.message
 	if l.env.Program == nil {
-		l.env.Program = programMsmtp
 		m = m[max(msmtpStart(&l.env, m), 0):]
 	}
 	host, rest, ok := cutMsmtpHost(m)
 	if !ok {
-		return ""
+		return
 	}
 	_, rest, ok = bytes.Cut(rest, []byte(" from="))
 	_, rest, sender := cutAddressWord(rest)
 	rest, list := bytes.CutPrefix(rest, []byte("recipients="))
 	to, rest, recipients := cutAddressWord(rest)
 	if !ok || !sender || !list || !recipients {
-		return shapeMsmtp
+		l.notUnderstood(shapeMsmtp)
+		return
 	}
 	if size, ok := bytes.CutPrefix(rest, []byte("mailsize=")); ok {
 		_, rest = cutNumber(size)
@@ -61,26 +66,29 @@ func (l *msmtp) parse() (shape string) {
 		status, rest, quoted = bytes.Cut(status, []byte(" smtpmsg='"))
 		text, rest, whole = bytes.Cut(rest, []byte("' "))
 		if !quoted || !whole {
-			return shapeMsmtp
+			l.notUnderstood(shapeMsmtp)
+			return
 		}
 	}
 	// A quote here can be of an address.
 	rest, exit, ok := cutLast(rest, "exitcode=")
 	if !ok || bytes.IndexByte(bytes.TrimRight(exit, " "), ' ') >= 0 {
-		return shapeMsmtp
+		l.notUnderstood(shapeMsmtp)
+		return
 	}
 	if quoted, ok := bytes.CutPrefix(rest, []byte("errormsg='")); ok {
 		reason = bytes.TrimSuffix(quoted, []byte("' "))
 	}
 
 	sent := string(bytes.TrimRight(exit, " ")) == "EX_OK"
-	e := Event{Kind: Delivery, Direction: Received, Count: 1, Deliveries: addresses(to), Remote: host, Text: reason}
+	e := Event{Kind: Delivery, Direction: Received, Deliveries: addresses(to), Remote: host, Text: reason}
 	switch {
 	case told:
 		e.Kind, e.Text = Reply, text
 		e.Code, e.Enhanced, ok = ParseReply(text)
 		if !ok || !bytes.HasPrefix(text, status) {
-			return shapeMsmtp
+			l.notUnderstood(shapeMsmtp)
+			return
 		}
 		if last, ok := lastLineEnhanced(text); ok {
 			e.Enhanced = last
@@ -95,7 +103,6 @@ func (l *msmtp) parse() (shape string) {
 		e.Cause = causeOfReason(reason)
 	}
 	l.emit(e)
-	return ""
 }
 
 // msmtpStart returns where "host=H tls=..." begins in a line of the log file; -1

@@ -1,87 +1,110 @@
 package logparse
 
-import "fmt"
+import "slices"
 
 // A grammar reads the messages of one MTA. It is the place of what is known of
 // that MTA's logs, and its only state is in its tables.
 type grammar interface {
-	// parse adds the events of the line that it shares with the Parser. It
-	// returns the shape of one that looks as if it told a reply and is not
-	// understood, else "".
-	parse() (shape string)
+	// parse adds the events of the line that it shares with the Parser, or says
+	// that it is not understood.
+	parse()
 	// tables returns what is remembered between lines, in a constant order.
 	tables() []remembered
 }
 
-// mta is an index of mtas.
-type mta uint8
-
-const (
-	mtaPostfix mta = iota
-	mtaCourier
-	mtaDMA
-	mtaESA
-	mtaExchange
-	mtaExim
-	mtaHaraka
-	mtaHMailServer
-	mtaKumoMTA
-	mtaMaddy
-	mtaMsmtp
-	mtaOpenSMTPD
-	mtaPowerMTA
-	mtaQmail
-	mtaSendmail
-	numMTAs
-	noMTA = numMTAs
-)
-
-var mtas = [numMTAs]struct {
-	name    string
+// An mtaSpec is what the file of an MTA declares of it. The predicates look at
+// nothing but what the writer of the log chooses.
+type mtaSpec struct {
+	name string // the label mta
+	// program is the label program of lines without a syslog identifier.
+	program []byte
+	// ownsProgram reports whether a line is the MTA's by its syslog identifier; nil
+	// for an MTA that does not log by syslog.
+	ownsProgram func(*Envelope) bool
+	// ownsForm reports whether a line without a syslog identifier is the MTA's by
+	// the form of its message; nil for an MTA that writes no log of its own.
+	ownsForm func(*Envelope) bool
+	// formIsCommon is true of an MTA whose form is that of other programs' lines too.
+	formIsCommon bool
+	// isInTag reports whether a byte can stand in the brackets of a tag, where most
+	// programs have their process id; nil for digits alone.
+	isInTag func(byte) bool
 	shapes  []string // that can be not understood
-	grammar func(*line) grammar
-}{
-	mtaPostfix:     {"postfix", postfixShapes, newPostfix},
-	mtaCourier:     {"courier", courierShapes, newCourier},
-	mtaDMA:         {"dma", dmaShapes, newDMA},
-	mtaESA:         {"cisco_esa", esaShapes, newESA},
-	mtaExchange:    {"exchange", exchangeShapes, newExchange},
-	mtaExim:        {"exim", eximShapes, newExim},
-	mtaHaraka:      {"haraka", harakaShapes, newHaraka},
-	mtaHMailServer: {"hmailserver", hMailServerShapes, newHMailServer},
-	mtaKumoMTA:     {"kumomta", kumoMTAShapes, newKumoMTA},
-	mtaMaddy:       {"maddy", maddyShapes, newMaddy},
-	mtaMsmtp:       {"msmtp", msmtpShapes, newMsmtp},
-	mtaOpenSMTPD:   {"opensmtpd", openSMTPDShapes, newOpenSMTPD},
-	mtaPowerMTA:    {"powermta", powerMTAShapes, newPowerMTA},
-	mtaQmail:       {"qmail", qmailShapes, newQmail},
-	mtaSendmail:    {"sendmail", sendmailShapes, newSendmail},
+	new     func(*line) grammar
+}
+
+// noMTA is the index of no MTA.
+const noMTA = len(mtas)
+
+// mtas are all MTAs. A line belongs to the first that owns it.
+var mtas = [...]*mtaSpec{
+	&postfixMTA,
+	&courierMTA,
+	&dmaMTA,
+	&esaMTA,
+	&exchangeMTA,
+	&eximMTA,
+	&harakaMTA,
+	&hMailServerMTA,
+	&kumoMTA,
+	&maddyMTA,
+	&msmtpMTA,
+	&openSMTPDMTA,
+	&powerMTA,
+	&qmailMTA,
+	&sendmailMTA,
 }
 
 // MTAs returns the names of the MTAs whose logs are understood.
 func MTAs() []string {
-	names := make([]string, numMTAs)
-	for m := range mtas {
-		names[m] = mtas[m].name
+	names := make([]string, 0, len(mtas))
+	for _, spec := range mtas {
+		names = append(names, spec.name)
 	}
 	return names
 }
 
-// Shapes returns the forms of an MTA's lines that can be not understood.
+// Shapes returns the forms of an MTA's lines that can be not understood; nil for
+// a name that is not one of MTAs.
 func Shapes(name string) []string {
-	for m := range mtas {
-		if mtas[m].name == name {
-			return mtas[m].shapes
+	for _, spec := range mtas {
+		if spec.name == name {
+			return slices.Clone(spec.shapes)
 		}
 	}
 	return nil
 }
 
-func mtaNamed(name string) mta {
-	for m := range mtas {
-		if mtas[m].name == name {
-			return mta(m)
+// ownerOf returns the index of the MTA that logged a line, by its syslog identifier
+// or, where it has none, by its form.
+func ownerOf(env *Envelope) int {
+	if env.Program == nil {
+		return ownerOfForm(env)
+	}
+	for m, spec := range mtas {
+		if spec.ownsProgram != nil && spec.ownsProgram(env) {
+			return m
 		}
 	}
-	panic(fmt.Sprintf("logparse: no MTA %q", name))
+	return noMTA
+}
+
+// ownerOfForm returns the index of the MTA that writes lines of this form to a log
+// of its own.
+func ownerOfForm(env *Envelope) int {
+	for m, spec := range mtas {
+		if spec.ownsForm != nil && spec.ownsForm(env) {
+			return m
+		}
+	}
+	return noMTA
+}
+
+// isInTag reports whether a byte can stand in the brackets of a program's tag.
+func isInTag(c byte, program []byte) bool {
+	if isDigit(c) {
+		return true
+	}
+	m := ownerOf(&Envelope{Program: program})
+	return m != noMTA && mtas[m].isInTag != nil && mtas[m].isInTag(c)
 }

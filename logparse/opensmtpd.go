@@ -26,7 +26,14 @@ const (
 	shapeSMTPDEvent    = "event"          // ID smtp event=..., ID mta event=...
 )
 
-var openSMTPDShapes = []string{shapeSMTPDDelivery, shapeSMTPDRejected, shapeSMTPDFailed, shapeSMTPDEvent}
+var openSMTPDMTA = mtaSpec{
+	name:        "opensmtpd",
+	program:     []byte("smtpd"),
+	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "smtpd" },
+	ownsForm:    func(env *Envelope) bool { return isOpenSMTPD(env.Message) },
+	shapes:      []string{shapeSMTPDDelivery, shapeSMTPDRejected, shapeSMTPDFailed, shapeSMTPDEvent},
+	new:         newOpenSMTPD,
+}
 
 // openSMTPD is a line of OpenSMTPD, and what is remembered between its lines.
 type openSMTPD struct {
@@ -65,9 +72,6 @@ type smtpdProcess struct {
 	Traced    Code // another server's reply, in the dialogue
 }
 
-// smtpdProgram names lines that bear no tag.
-var smtpdProgram = []byte("smtpd")
-
 // isOpenSMTPD tells whether a line without a tag is one of a session.
 func isOpenSMTPD(message []byte) bool {
 	if id, rest := cutSessionID(message); id != nil {
@@ -82,46 +86,45 @@ func isOpenSMTPD(message []byte) bool {
 	return false
 }
 
-func (l *openSMTPD) parse() (shape string) {
-	if l.env.Program == nil {
-		l.env.Program = smtpdProgram
-	}
-	process := l.processes.put(uint64(l.process()))
+func (l *openSMTPD) parse() {
+	process := l.processes.put(l.process())
 	l.before, *process = *process, smtpdProcess{}
 	id, rest := cutSessionID(l.message)
 	if id == nil {
-		return l.withoutSession(process)
+		l.withoutSession(process)
+		return
 	}
 	role, rest, _ := bytes.Cut(rest, []byte(" "))
 	verb, rest, _ := bytes.Cut(rest, []byte(" "))
 	switch string(role) {
 	case "smtp":
-		return l.server(id, verb, rest)
+		l.server(id, verb, rest)
+		return
 	case "mta":
-		return l.client(process, id, verb, rest)
+		l.client(process, id, verb, rest)
+		return
 	case "mda":
 		if string(verb) == "delivery" {
-			l.emit(Event{Kind: Delivery, Direction: Received, Count: 1, Deliveries: 1, Cause: CauseLocal})
+			l.emit(Event{Kind: Delivery, Direction: Received, Deliveries: 1, Cause: CauseLocal})
 		}
 	}
-	return ""
 }
 
-func (l *openSMTPD) withoutSession(process *smtpdProcess) (shape string) {
+func (l *openSMTPD) withoutSession(process *smtpdProcess) {
 	if rest, ok := bytes.CutPrefix(l.message, []byte("smtp-out: Error on session ")); ok {
 		id, rest := cutSessionID(rest)
 		_, reason, ok := bytes.Cut(rest, []byte(" sent: ")) // after N messages sent: REASON
 		if id == nil || !ok {
-			return ""
+			return
 		}
-		return l.rejected(id, reason)
+		l.rejected(id, reason)
+		return
 	}
 	if rest, ok := bytes.CutPrefix(l.message, []byte("warn: ")); ok {
 		l.ownBounce(rest)
-		return ""
+		return
 	}
 	l.trace(process)
-	return ""
 }
 
 // cutSessionID reads "0123456789abcdef ".
@@ -139,7 +142,7 @@ func cutSessionID(b []byte) (id, rest []byte) {
 }
 
 func (l *openSMTPD) session(id []byte) *smtpdSession {
-	return l.sessions.put(uint64(l.seed.add(l.env.Host).add(id)))
+	return l.sessions.put(l.seed.add(l.env.Host).add(id))
 }
 
 // smtpdSocket is where local clients, the sendmail command and the bounce agent,

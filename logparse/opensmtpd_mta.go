@@ -7,7 +7,7 @@ import "bytes"
 //	connecting address=SCHEME://ADDR:PORT host=NAME
 //	delivery evpid=ID from=<ADDR> to=<ADDR> rcpt=<ADDR> source="ADDR" relay="ADDR (NAME)" delay=1s result="Ok" stat="REPLY"
 //	error reason=BANNER rejected: REPLY
-func (l *openSMTPD) client(process *smtpdProcess, id, verb, b []byte) (shape string) {
+func (l *openSMTPD) client(process *smtpdProcess, id, verb, b []byte) {
 	switch string(verb) {
 	case "connecting":
 		address, name, _ := bytes.Cut(b, []byte(" host="))
@@ -17,28 +17,30 @@ func (l *openSMTPD) client(process *smtpdProcess, id, verb, b []byte) (shape str
 			*s = smtpdSession{LMTP: string(scheme) == "address=lmtp"}
 			s.Peer.set(name, smtpdAddr(addr[:i]))
 		}
-		return ""
+		return
 	case "delivery":
-		return l.delivery(process, id, b)
+		l.delivery(process, id, b)
+		return
 	case "error":
 		if reason, ok := bytes.CutPrefix(b, []byte("reason=")); ok {
-			return l.rejected(id, reason)
+			l.rejected(id, reason)
+			return
 		}
-		return ""
+		return
 	}
-	return oldEvent(verb)
+	l.oldEvent(verb)
 }
 
 // rejected reads the reason of an error; of all those, these quote a reply. The
 // envelopes that wait have lines of their own.
 //
 //	BANNER rejected: 554 5.7.1 no
-func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
+func (l *openSMTPD) rejected(id, reason []byte) {
 	step, text, ok := bytes.Cut(reason, []byte(" rejected: "))
 	if !ok {
-		return ""
+		return
 	}
-	e := Event{Kind: Reply, Direction: Received, Count: 1, Text: text}
+	e := Event{Kind: Reply, Direction: Received, Text: text}
 	switch string(step) {
 	case "BANNER":
 		e.Command = Connect
@@ -49,17 +51,17 @@ func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
 	case "AUTH":
 		e.Command = Auth
 	default:
-		return ""
+		return
 	}
 	if e.Code, e.Enhanced, ok = joinedReply(text); !ok {
-		return shapeSMTPDRejected
+		l.notUnderstood(shapeSMTPDRejected)
+		return
 	}
 	e.Dialogue = e.Code.Class() < 4
 	e.Repeat = l.before.Traced == e.Code
 	s := l.session(id)
 	e.Remote, e.Addr = s.Peer.name(), s.Peer.addr()
 	l.emit(e)
-	return ""
 }
 
 // delivery reads the end of an attempt for one recipient.
@@ -71,26 +73,28 @@ func (l *openSMTPD) rejected(id, reason []byte) (shape string) {
 // refused one after another in the same words, each by its own reply to RCPT,
 // look the same and are counted once, but for refusals whose enhanced code is of
 // an address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
-func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string) {
+func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) {
 	d, ok := cutSMTPDDelivery(b)
 	if !ok {
-		return shapeSMTPDDelivery
+		l.notUnderstood(shapeSMTPDDelivery)
+		return
 	}
 	if string(id) == "0000000000000000" { // no session: the relay is a domain
 		d.name, d.addr = d.addr, nil
 	}
 	e := Event{
-		Kind: Delivery, Direction: Received, Count: 1, Deliveries: 1,
+		Kind: Delivery, Direction: Received, Deliveries: 1,
 		Remote: d.name, Addr: d.addr, QueueID: d.envelope, Text: d.status,
 	}
 	if len(d.status) == 0 || !isDigit(d.status[0]) { // the MTA's own words (mta.c, mta_session.c)
 		e.Cause = smtpdCause(d.status)
 		l.emit(e)
-		return ""
+		return
 	}
 	e.Kind = Reply
 	if e.Code, e.Enhanced, ok = joinedReply(d.status); !ok || d.accepted && e.Code.Class() != 2 {
-		return shapeSMTPDDelivery
+		l.notUnderstood(shapeSMTPDDelivery)
+		return
 	}
 	if d.accepted {
 		e.Command = EndOfData
@@ -102,7 +106,6 @@ func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) (shape string)
 		e.Repeat = l.before.Delivered == process.Delivered
 	}
 	l.emit(e)
-	return ""
 }
 
 // A smtpdDelivery is what a delivery line tells.

@@ -9,7 +9,7 @@ import "bytes"
 //	message msgid=ID size=N nrcpt=N proto=ESMTP
 //	failed-command command="COMMAND" result="REPLY"
 //	bad-input result="REPLY"
-func (l *openSMTPD) server(id, verb, b []byte) (shape string) {
+func (l *openSMTPD) server(id, verb, b []byte) {
 	switch string(verb) {
 	case "connected":
 		addr, name, ok := bytes.Cut(b, []byte(" host="))
@@ -37,41 +37,44 @@ func (l *openSMTPD) server(id, verb, b []byte) (shape string) {
 	case "failed-command":
 		b, ok := bytes.CutPrefix(b, []byte(`command="`))
 		if !ok {
-			return shapeSMTPDFailed
+			l.notUnderstood(shapeSMTPDFailed)
+			return
 		}
 		// Quotes in the command are not escaped, so that it may hold all of this.
 		// In the reply, the client's words hold no blank.
 		const separator = `" result="`
 		if i := bytes.LastIndex(b, []byte(separator)); i >= 0 {
-			return l.refused(id, b[:i], b[i+len(separator):])
+			l.refused(id, b[:i], b[i+len(separator):])
+			return
 		}
-		return l.refused(id, nil, nil)
+		l.refused(id, nil, nil)
+		return
 	case "bad-input":
 		result, ok := bytes.CutPrefix(b, []byte(`result="`))
 		if !ok {
-			return shapeSMTPDFailed
+			l.notUnderstood(shapeSMTPDFailed)
+			return
 		}
-		return l.refused(id, nil, result)
+		l.refused(id, nil, result)
+		return
 	default:
-		return oldEvent(verb)
+		l.oldEvent(verb)
 	}
-	return ""
 }
 
-// oldEvent returns the shape of a line of a version before 6.4.
-func oldEvent(verb []byte) (shape string) {
+// oldEvent reads a line of a version before 6.4, as far as it is looked at.
+func (l *openSMTPD) oldEvent(verb []byte) {
 	switch string(verb) {
 	case "event=failed-command", "event=bad-input", "event=delivery", "event=error", "event=message":
-		return shapeSMTPDEvent
+		l.notUnderstood(shapeSMTPDEvent)
 	}
-	return ""
 }
 
 // sent returns an event of a reply to the session's client.
 func (l *openSMTPD) sent(id []byte) Event {
 	s := l.session(id)
 	return Event{
-		Kind: Reply, Direction: Sent, Count: 1, Authenticated: s.Authenticated, Remote: s.Peer.name(), Addr: s.Peer.addr(),
+		Kind: Reply, Direction: Sent, Authenticated: s.Authenticated, Remote: s.Peer.name(), Addr: s.Peer.addr(),
 	}
 }
 
@@ -80,16 +83,17 @@ func (l *openSMTPD) sent(id []byte) Event {
 // that something was refused. (A line that is cut right behind such a quote is like
 // a whole one. Commands are logged in at most 4095 bytes.) The command is nil
 // where the log does not tell it.
-func (l *openSMTPD) refused(id, command, result []byte) (shape string) {
+func (l *openSMTPD) refused(id, command, result []byte) {
 	text, ok := bytes.CutSuffix(result, []byte(`"`))
 	e := l.sent(id)
 	if !ok {
 		e.Kind = Refusal
 		l.emit(e)
-		return ""
+		return
 	}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 {
-		return shapeSMTPDFailed
+		l.notUnderstood(shapeSMTPDFailed)
+		return
 	}
 	e.Text = text
 	if command != nil {
@@ -97,7 +101,6 @@ func (l *openSMTPD) refused(id, command, result []byte) (shape string) {
 		e.Repeat = string(e.Addr) == string(smtpdSocket) && ofBounceAgent(command)
 	}
 	l.emit(e)
-	return ""
 }
 
 // ofBounceAgent tells whether smtpd's own bounce agent (bounce.c) gave a command
@@ -146,7 +149,7 @@ func (l *openSMTPD) ownBounce(b []byte) {
 	if !ok || !found || !more {
 		return
 	}
-	e := Event{Kind: Reply, Direction: Sent, Count: 1, Repeat: true, Implied: true, Addr: smtpdSocket, Text: text}
+	e := Event{Kind: Reply, Direction: Sent, Repeat: true, Implied: true, Addr: smtpdSocket, Text: text}
 	if e.Code, e.Enhanced, ok = ParseReply(text); ok && e.Code.Class() > 3 {
 		l.emit(e)
 	}

@@ -25,7 +25,7 @@ func (l *openSMTPD) trace(process *smtpdProcess) {
 	if !ok || !isClient && string(role) != "smtp" {
 		return
 	}
-	key := uint64(l.process().add(role).add(pointer))
+	key := l.process().add(role).add(pointer)
 	ours, isOurs := bytes.CutPrefix(text, []byte(">>> "))
 	theirs, isTheirs := bytes.CutPrefix(text, []byte("<<< "))
 	switch {

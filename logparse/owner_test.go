@@ -26,7 +26,7 @@ func TestOwner(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := logparse.NewParser()
 			if test.mta != "" {
-				p = logparse.NewParserFor(test.mta)
+				p = parserFor(t, test.mta)
 			}
 			if r := p.Parse([]byte(test.line)); r.MTA != test.want {
 				t.Errorf("%q, want %q", r.MTA, test.want)

@@ -1,6 +1,10 @@
 package logparse
 
-import "math/rand/v2"
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
 
 // Outcome says what became of a line.
 type Outcome uint8
@@ -8,32 +12,40 @@ type Outcome uint8
 const (
 	// Foreign lines are of programs that are no known MTA.
 	Foreign Outcome = iota
-	// Other lines are an MTA's and tell no reply.
+	// Other lines are an MTA's and have no event.
 	Other
-	// Told lines have events.
-	Told
-	// NotUnderstood lines looked as if they told a reply, but not in a form
-	// that the parser knows.
+	// Understood lines have events: replies, refusals or deliveries.
+	Understood
+	// NotUnderstood lines look as if they show a reply, but not in a form that
+	// the parser knows.
 	NotUnderstood
 	numOutcomes
 )
 
 var outcomeNames = [numOutcomes]string{"foreign", "other", "reply", "not_understood"}
 
-func (o Outcome) String() string { return outcomeNames[o] }
+// String returns the name that counters use as the label result; "" for a value
+// that is no outcome.
+func (o Outcome) String() string { return nameOf(outcomeNames[:], o) }
 
 // Outcomes returns all outcomes.
-func Outcomes() []Outcome { return []Outcome{Foreign, Other, Told, NotUnderstood} }
+func Outcomes() []Outcome { return []Outcome{Foreign, Other, Understood, NotUnderstood} }
 
-// A Result is what a line told. Like its events it holds until the next call
-// of Parse.
+// A Result is what one line says. It is valid until the next call of Parse.
 type Result struct {
 	Outcome Outcome
 	MTA     string // one of MTAs or a Format's name; "" for foreign lines
+	// Program names what logged the line: the syslog identifier, or what an MTA's
+	// own log has in its place, such as Exim's transport.
+	Program []byte
 	// Shape names the form that was not understood, one of Shapes.
 	Shape    string
 	Envelope Envelope
 	Events   []Event
+	// LostLines is how many lines Logger says in this one that it dropped. Such a
+	// line is Foreign.
+	LostLines int
+	Logger    string // Rsyslog or Journald; "" where LostLines is 0
 }
 
 // A Parser reads the lines of one log in their order and remembers, in bounded
@@ -41,8 +53,8 @@ type Result struct {
 // depend on the lines alone, and it is not safe for concurrent use.
 type Parser struct {
 	unwrapper unwrapper
-	grammars  [numMTAs]grammar
-	only      mta         // the one whose lines are read; noMTA for all
+	grammars  [len(mtas)]grammar
+	only      int         // index of the MTA whose lines are read; noMTA for all
 	format    *formatLine // what reads all lines; nil for the grammars
 	line      *line
 }
@@ -56,17 +68,23 @@ func NewParser() *Parser {
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 	}
 	for m := range mtas {
-		p.grammars[m] = mtas[m].grammar(p.line)
+		p.grammars[m] = mtas[m].new(p.line)
 	}
 	return p
 }
 
-// NewParserFor is NewParser for the lines of one of MTAs, whatever name its program
-// has; those of others are Foreign. It panics on another name.
-func NewParserFor(name string) *Parser {
-	p := NewParser()
-	p.only = mtaNamed(name)
-	return p
+// NewParserFor returns a parser for the lines of one MTA, whatever name its
+// program has; those of others are Foreign. The error says that name is not one
+// of MTAs.
+func NewParserFor(name string) (*Parser, error) {
+	for m := range mtas {
+		if mtas[m].name == name {
+			p := NewParser()
+			p.only = m
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("logparse: %q is not one of %s", name, strings.Join(MTAs(), ", "))
 }
 
 // Parse reads one line, without its line end. It keeps nothing of line's
@@ -87,71 +105,49 @@ func (p *Parser) ParseEnvelope(env Envelope) Result {
 }
 
 func (p *Parser) parse(env *Envelope) Result {
-	l := p.line
-	l.env, l.events, l.count = *env, l.events[:0], 1
-	if lost, logger := lostLines(env); lost > 0 {
-		l.emit(Event{Kind: LostLines, Count: lost, Logger: logger})
-		return Result{Outcome: Told, Envelope: *env, Events: l.events}
+	result := Result{Program: env.Program, Envelope: *env}
+	if result.LostLines, result.Logger = lostLines(env); result.LostLines > 0 {
+		return result
 	}
-	var result Result
-	var shape string
+	l := p.line
+	l.reset(env)
 	if p.format != nil {
-		result.MTA, l.message = p.format.mta, env.Message
-		shape = p.format.parse(p.unwrapper.logged)
+		result.MTA = p.format.mta
+		p.format.parse(p.unwrapper.logged)
 	} else {
 		m := p.ownerOf(env)
 		if m == noMTA {
-			return Result{Outcome: Foreign, Envelope: *env}
+			return result
 		}
 		result.MTA = mtas[m].name
 		l.message, l.count = repeatedMessage(env.Message)
-		shape = p.grammars[m].parse()
+		if l.program == nil {
+			l.program = mtas[m].program
+		}
+		p.grammars[m].parse()
 	}
-	result.Envelope, result.Events = l.env, l.events
+	result.Program, result.Envelope, result.Events = l.program, l.env, l.events
 	switch {
 	case len(l.events) > 0:
-		result.Outcome = Told
-	case shape != "":
-		result.Outcome, result.Shape = NotUnderstood, shape
+		result.Outcome = Understood
+	case l.shape != "":
+		result.Outcome, result.Shape = NotUnderstood, l.shape
 	default:
 		result.Outcome = Other
 	}
 	return result
 }
 
-// ownerOf returns the MTA whose grammar reads a line. Of the one MTA that is read
-// for, programs of other names are taken too, such as the node that runs Haraka, if
-// their messages have the form of its own logs. Postfix' form is too simple for that:
-// milters log queue ids as well.
-func (p *Parser) ownerOf(env *Envelope) mta {
+// ownerOf returns the index of the MTA whose grammar reads a line. A Parser for
+// one MTA takes lines of other programs too, such as the node that runs Haraka, if
+// they have the form of that MTA's own log.
+func (p *Parser) ownerOf(env *Envelope) int {
 	m := ownerOf(env)
-	if m == noMTA && p.only != noMTA && p.only != mtaPostfix {
-		m = ownerOfBare(env)
+	if m == noMTA && p.only != noMTA && !mtas[p.only].formIsCommon {
+		m = ownerOfForm(env)
 	}
 	if p.only != noMTA && m != p.only {
 		return noMTA
 	}
 	return m
 }
-
-// A line is one message while it is parsed. It lies in the Parser and is shared
-// with all grammars, since a line of its own would be allocated.
-type line struct {
-	seed    hash // of all hashes of the Parser
-	env     Envelope
-	message []byte // of env, or what the logger says was repeated
-	count   int    // how often the logger says the message came
-	events  []Event
-}
-
-// emit adds an event of the line.
-func (l *line) emit(e Event) {
-	e.Count *= l.count
-	e.Deliveries *= l.count
-	if e.Count > 0 || e.Deliveries > 0 {
-		l.events = append(l.events, e)
-	}
-}
-
-// process names the process that logged the line.
-func (l *line) process() hash { return l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID) }

@@ -16,8 +16,20 @@ const (
 	shapeContent    = "content_rejected" // QID: reject: header ...
 )
 
-var postfixShapes = []string{
-	shapeDelivery, shapeReject, shapeProxy, shapeHost, shapeDisconnect, shapePostscreen, shapeContent,
+var postfixMTA = mtaSpec{
+	name: "postfix",
+	ownsProgram: func(env *Envelope) bool {
+		if bytes.HasPrefix(env.Program, []byte("postfix")) {
+			return true
+		}
+		i := bytes.LastIndexByte(env.Program, '/')
+		return i >= 0 && services[string(env.Program[i+1:])]
+	},
+	ownsForm: func(env *Envelope) bool { return isPostfixMessage(env.Message) },
+	// Milters log queue ids as well.
+	formIsCommon: true,
+	shapes:       []string{shapeDelivery, shapeReject, shapeProxy, shapeHost, shapeDisconnect, shapePostscreen, shapeContent},
+	new:          newPostfix,
 }
 
 // postfix is a line of Postfix, and what is remembered between its lines.
@@ -113,7 +125,7 @@ func daemon(name []byte) string {
 	return "other"
 }
 
-func (l *postfix) parse() (shape string) {
+func (l *postfix) parse() {
 	message := l.message
 	if l.service = postfixService(l.env.Program); l.service == "" {
 		l.service = guessService(message)
@@ -121,26 +133,30 @@ func (l *postfix) parse() (shape string) {
 	l.process = l.line.process()
 	switch l.service {
 	case "smtp", "lmtp":
-		return l.client(message)
+		l.client(message)
+		return
 	case "smtpd":
-		return l.server(message)
+		l.server(message)
+		return
 	case "postscreen":
-		return l.postscreen(message)
+		l.postscreen(message)
+		return
 	case "cleanup":
-		return l.cleanup(message)
+		l.cleanup(message)
+		return
 	case "pickup":
 		// QID: uid=0 from=<root>: the id is no longer that of a message from smtpd.
 		if id, _ := cutQueueID(message); id != nil {
-			l.messages.remove(uint64(l.messageKey(id)))
+			l.messages.remove(l.messageKey(id))
 		}
 	case "error", "local":
 		if id, rest := cutQueueID(message); id != nil {
 			if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
-				return l.delivery(id, rest)
+				l.delivery(id, rest)
+				return
 			}
 		}
 	}
-	return ""
 }
 
 // guessService names the daemon by the form of its message, for logs in which
@@ -174,7 +190,7 @@ func guessService(message []byte) string {
 }
 
 // session returns what is remembered of the process' session.
-func (l *postfix) session() *session { return l.sessions.put(uint64(l.process)) }
+func (l *postfix) session() *session { return l.sessions.put(l.process) }
 
 // cutQueueID reads "QID: " or "NOQUEUE: ": letters and digits, at most 24 with
 // room to spare (short ids are hexadecimal, long ones are base 52 with a time

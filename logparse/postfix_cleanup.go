@@ -5,7 +5,7 @@ import "bytes"
 // cleanup reads the lines of cleanup(8), which checks messages after smtpd has
 // taken their content. The code that smtpd then answers is not shown; messages
 // that did not come by SMTP were answered nothing at all.
-func (l *postfix) cleanup(message []byte) (shape string) {
+func (l *postfix) cleanup(message []byte) {
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
 		id, rest := cutQueueID(rest)
 		for i := range impliedOfMessage {
@@ -14,41 +14,45 @@ func (l *postfix) cleanup(message []byte) (shape string) {
 				l.emitEndOfData(id, r.event())
 			}
 		}
-		return ""
+		return
 	}
 	id, rest := cutQueueID(message)
 	if id == nil {
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(rest, []byte("milter-reject: ")); ok {
-		return l.milterRejected(id, rest)
+		l.milterRejected(id, rest)
+		return
 	}
 	for _, prefix := range []string{
 		"reject: header ", "reject: body ", "reject: content ", "milter-header-reject: ", "milter-body-reject: ",
 	} {
 		if bytes.HasPrefix(rest, []byte(prefix)) {
-			return l.contentRejected(id, rest)
+			l.contentRejected(id, rest)
+			return
 		}
 	}
-	return ""
 }
 
 // milterRejected reads a milter's verdict on a whole message
 // (cleanup_milter.c, cleanup_milter_apply()):
 //
 //	QID: milter-reject: END-OF-MESSAGE from NAME[IP]: 5.7.1 Command rejected; from=<...> ...
-func (l *postfix) milterRejected(id, rest []byte) (shape string) {
+func (l *postfix) milterRejected(id, rest []byte) {
 	_, rest, ok := bytes.Cut(rest, []byte(" from "))
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	text, ok := bytes.CutPrefix(rest, []byte(": "))
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	text, _ = cutContext(text)
 	e := Event{Remote: name, Addr: addr, Text: text}
@@ -66,7 +70,6 @@ func (l *postfix) milterRejected(id, rest []byte) (shape string) {
 		}
 	}
 	l.emitEndOfData(id, e)
-	return ""
 }
 
 // contentRejected reads a verdict of header_checks, body_checks and their like
@@ -74,10 +77,11 @@ func (l *postfix) milterRejected(id, rest []byte) (shape string) {
 // Its text, which the administrator wrote, is last, behind all that the client did:
 //
 //	QID: reject: header Subject: ... from NAME[IP]; from=<...> to=<...> proto=ESMTP helo=<...>: 5.7.1 TEXT
-func (l *postfix) contentRejected(id, rest []byte) (shape string) {
+func (l *postfix) contentRejected(id, rest []byte) {
 	for i := len(rest); ; {
 		if i = bytes.LastIndex(rest[:i], []byte(": ")); i < 0 {
-			return shapeContent
+			l.notUnderstood(shapeContent)
+			return
 		}
 		text := rest[i+len(": "):]
 		enhanced, n := ParseEnhanced(text)
@@ -89,20 +93,20 @@ func (l *postfix) contentRejected(id, rest []byte) (shape string) {
 			e.Code = 451
 		}
 		l.emitEndOfData(id, e)
-		return ""
+		return
 	}
 }
 
 // emitEndOfData adds smtpd's answer to the content of a message, if the message
 // came by SMTP.
 func (l *postfix) emitEndOfData(id []byte, e Event) {
-	process := l.messages.get(uint64(l.messageKey(id)))
+	process := l.messages.get(l.messageKey(id))
 	if process == nil {
 		return
 	}
-	s := l.sessions.put(uint64(*process))
+	s := l.sessions.put(*process)
 	l.refuse(s, EndOfData)
-	e.Direction, e.Count, e.Command, e.QueueID = Sent, 1, EndOfData, id
+	e.Direction, e.Command, e.QueueID = Sent, EndOfData, id
 	e.Repeat = s.shownNext()
 	e.Authenticated = s.Authenticated
 	if e.Addr == nil {

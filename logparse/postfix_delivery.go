@@ -3,43 +3,45 @@ package logparse
 import "bytes"
 
 // client reads the lines of smtp(8) and lmtp(8).
-func (l *postfix) client(message []byte) (shape string) {
+func (l *postfix) client(message []byte) {
 	switch {
 	case len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>'):
 		l.clientTranscript(message)
-		return ""
+		return
 	case bytes.HasPrefix(message, []byte("warning: host ")):
 		// warning: host NAME[IP] said: REPLY (in reply to XFORWARD command)
-		return l.hostSaid(nil, message[len("warning: "):])
+		l.hostSaid(nil, message[len("warning: "):])
+		return
 	}
 	id, rest := cutQueueID(message)
 	if id == nil {
 		l.clientVerbose(message)
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
-		return l.delivery(id, rest)
+		l.delivery(id, rest)
+		return
 	}
 	// The reply of a host after which another one is tried (smtp_trouble.c).
-	return l.hostSaid(id, rest)
+	l.hostSaid(id, rest)
 }
 
 // hostSaid reads a reply in a message of its own:
 //
 //	QID: host NAME[IP] said: REPLY (in reply to RCPT TO command)
 //	QID: host NAME[IP] refused to talk to me: REPLY
-func (l *postfix) hostSaid(id, text []byte) (shape string) {
+func (l *postfix) hostSaid(id, text []byte) {
 	e, said, ok := quotedReply(text)
 	if !ok {
 		if said {
-			return shapeHost
+			l.notUnderstood(shapeHost)
+			return
 		}
-		return ""
+		return
 	}
-	e.Count, e.QueueID = 1, id
+	e.QueueID = id
 	e.Repeat = l.shownByTranscript(e.Remote, e.Addr)
 	l.emit(e)
-	return ""
 }
 
 // delivery reads what follows "QID: to=<" (global/log_adhoc.c):
@@ -48,18 +50,20 @@ func (l *postfix) hostSaid(id, text []byte) (shape string) {
 //
 // Addresses come in their external form (RFC 5321 quoting), so a recipient
 // cannot end its own field; TEXT is the last field, so a reply cannot either.
-func (l *postfix) delivery(id, b []byte) (shape string) {
+func (l *postfix) delivery(id, b []byte) {
 	b, ok := skipAddress(b)
 	if rest, found := bytes.CutPrefix(b, []byte(", orig_to=<")); ok && found {
 		b, ok = skipAddress(rest)
 	}
 	b, found := bytes.CutPrefix(b, []byte(", relay="))
 	if !ok || !found {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	relay, b, ok := bytes.Cut(b, []byte(", "))
 	if !ok {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	var delays, status []byte
 	for status == nil {
@@ -70,20 +74,22 @@ func (l *postfix) delivery(id, b []byte) (shape string) {
 		if bytes.HasPrefix(field, []byte("status=")) {
 			status = b[len("status="):]
 		} else if !more || bytes.IndexByte(field, ' ') >= 0 {
-			return shapeDelivery
+			l.notUnderstood(shapeDelivery)
+			return
 		}
 		b = rest
 	}
 	word, text, ok := bytes.Cut(status, []byte(" "))
 	if !ok || len(text) < 2 || text[0] != '(' {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	text = bytes.TrimSuffix(text[1:], []byte(")"))
 
 	name, addr, _, host := cutHost(relay)
 	host = host && len(name) > 0
 	probe := bytes.Contains(word, []byte("deliverable"))
-	e := Event{Kind: Delivery, Direction: Received, QueueID: id, Count: 1, Text: text}
+	e := Event{Kind: Delivery, Direction: Received, QueueID: id, Text: text}
 	if !probe {
 		e.Deliveries = 1
 	}
@@ -95,7 +101,8 @@ func (l *postfix) delivery(id, b []byte) (shape string) {
 		if e.Cause = causeOf(text); l.service == "local" || string(relay) != "none" {
 			e.Cause = CauseLocal
 		}
-		return l.emitDelivery(e)
+		l.emitDelivery(e)
+		return
 	}
 	accepted := string(word) == "sent" || string(word) == "deliverable"
 	if accepted {
@@ -110,17 +117,20 @@ func (l *postfix) delivery(id, b []byte) (shape string) {
 		case !ok:
 			e.Code, e.Implied = 250, true
 		case e.Code.Class() != 2:
-			return shapeDelivery
+			l.notUnderstood(shapeDelivery)
+			return
 		}
 	} else if reply, said, ok := quotedReply(text); ok {
-		reply.QueueID, reply.Count, reply.Deliveries = id, 1, e.Deliveries
+		reply.QueueID, reply.Deliveries = id, e.Deliveries
 		e = reply
 	} else if said {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	} else {
 		e.Cause = causeOf(text)
 		e.Remote, e.Addr = name, addr
-		return l.emitDelivery(e)
+		l.emitDelivery(e)
+		return
 	}
 	e.Remote, e.Addr = name, addr
 
@@ -133,7 +143,6 @@ func (l *postfix) delivery(id, b []byte) (shape string) {
 	e.Repeat = one && s.Delivered == delivered || l.shownByTranscript(name, addr)
 	s.Delivered = delivered
 	l.emit(e)
-	return ""
 }
 
 // emitDelivery adds an attempt without a reply; a probe's is of no interest.

@@ -14,16 +14,18 @@ import "bytes"
 // with 452. The greeting was a 220 where any command was obeyed: smtpd logs each
 // of the other greetings that it goes on after. Commands that failed and of
 // which no other line told are refusals without code.
-func (l *postfix) disconnect(rest []byte) (shape string) {
+func (l *postfix) disconnect(rest []byte) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
-		return shapeDisconnect
+		l.notUnderstood(shapeDisconnect)
+		return
 	}
 	s := l.session()
-	defer l.sessions.remove(uint64(l.process))
+	defer l.sessions.remove(l.process)
 	counts, ok := cutCounts(cutPort(rest))
 	if !ok {
-		return shapeDisconnect
+		l.notUnderstood(shapeDisconnect)
+		return
 	}
 	sum := summary{line: l, s: s, event: Event{
 		Direction: Sent, Implied: true, Repeat: s.shown(), Remote: name, Addr: addr,
@@ -36,7 +38,6 @@ func (l *postfix) disconnect(rest []byte) (shape string) {
 	if greeted && s.Explained[Connect] == 0 {
 		sum.obeyed(Connect, 220, 1)
 	}
-	return ""
 }
 
 // commandCount is " rcpt=2/3" of a summary.
@@ -157,8 +158,8 @@ func (m *summary) obeyed(c Command, code Code, n int) {
 		return
 	}
 	e := m.event
-	e.Command, e.Code, e.Count, e.Dialogue = c, code, n, true
-	m.line.emit(e)
+	e.Command, e.Code, e.Dialogue = c, code, true
+	m.line.emitTimes(n, e)
 }
 
 // messages adds the 250 to messages that Postfix itself accepted; a proxy's
@@ -166,9 +167,8 @@ func (m *summary) obeyed(c Command, code Code, n int) {
 func (m *summary) messages(n int) {
 	e := m.event
 	e.Command, e.Code, e.Enhanced = EndOfData, 250, EnhancedCode{2, 0, 0}
-	e.Count = max(0, n-int(m.s.Accepted))
 	e.Authenticated = e.Authenticated || m.s.Authenticated
-	m.line.emit(e)
+	m.line.emitTimes(n-int(m.s.Accepted), e)
 }
 
 // told returns of how many of n refused commands lines of their own told.
@@ -184,7 +184,7 @@ func (m *summary) refused(c Command, n int) {
 		return
 	}
 	e := m.event
-	e.Kind, e.Command, e.Count, e.Implied = Refusal, c, n, false
+	e.Kind, e.Command, e.Implied = Refusal, c, false
 	e.Authenticated = e.Authenticated || m.s.Authenticated
-	m.line.emit(e)
+	m.line.emitTimes(n, e)
 }

@@ -124,7 +124,7 @@ func (l *postfix) implied(r *impliedReply, message []byte) bool {
 
 // event returns the reply as an event that lacks its surroundings.
 func (r *impliedReply) event() Event {
-	e := Event{Direction: Sent, Count: 1, Implied: true, Text: r.reply}
+	e := Event{Direction: Sent, Implied: true, Text: r.reply}
 	e.Code, e.Enhanced, _ = ParseReply(r.reply)
 	e.Dialogue = e.Code.Class() == 2
 	return e
@@ -206,7 +206,7 @@ func (l *postfix) saslFailed(rest []byte) {
 		s := l.session()
 		l.explain(s, Auth)
 		if !s.shown() {
-			l.emit(Event{Kind: Refusal, Direction: Sent, Count: 1, Command: Auth, Remote: name, Addr: addr})
+			l.emit(Event{Kind: Refusal, Direction: Sent, Command: Auth, Remote: name, Addr: addr})
 		}
 	}
 }

@@ -21,22 +21,22 @@ var impliedByPostscreen = []struct {
 
 // postscreen reads the lines of postscreen(8), one process that talks to many
 // clients at a time.
-func (l *postfix) postscreen(message []byte) (shape string) {
+func (l *postfix) postscreen(message []byte) {
 	if len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>') {
 		l.postscreenTranscript(message)
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("CONNECT from ")); ok {
 		if _, addr, rest, ok := cutHost(rest); ok {
 			*l.screened(addr, rest) = session{}
 		}
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("DISCONNECT ")); ok {
 		if _, addr, rest, ok := cutHost(rest); ok {
-			l.sessions.remove(uint64(l.screenedKey(addr, rest)))
+			l.sessions.remove(l.screenedKey(addr, rest))
 		}
-		return ""
+		return
 	}
 	for i := range impliedByPostscreen {
 		r := &impliedByPostscreen[i]
@@ -46,7 +46,8 @@ func (l *postfix) postscreen(message []byte) (shape string) {
 		}
 		_, addr, rest, ok := cutHost(rest)
 		if !ok {
-			return shapePostscreen
+			l.notUnderstood(shapePostscreen)
+			return
 		}
 		s := l.screened(addr, rest)
 		rest = cutPort(rest)
@@ -56,33 +57,34 @@ func (l *postfix) postscreen(message []byte) (shape string) {
 		e := r.event()
 		e.Command, e.Addr, e.Repeat = r.command, addr, s.shownNext()
 		l.emit(e)
-		return ""
+		return
 	}
 	rest, ok := bytes.CutPrefix(message, []byte("NOQUEUE: reject: RCPT from "))
 	if !ok {
-		return ""
+		return
 	}
 	// NOQUEUE: reject: RCPT from [IP]:PORT: REPLY; from=<...>, to=<...>, proto=ESMTP, helo=<...>
 	_, addr, rest, ok := cutHost(rest)
 	text, found := bytes.CutPrefix(cutPort(rest), []byte(": "))
 	if !ok || !found {
-		return shapePostscreen
+		l.notUnderstood(shapePostscreen)
+		return
 	}
 	s := l.screened(addr, rest)
 	text, _ = cutContext(text)
-	e := Event{Direction: Sent, Count: 1, Command: Rcpt, Addr: addr, Text: text}
+	e := Event{Direction: Sent, Command: Rcpt, Addr: addr, Text: text}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
-		return shapePostscreen
+		l.notUnderstood(shapePostscreen)
+		return
 	}
 	s.Told = true
 	l.emit(e)
-	return ""
 }
 
 // screened returns the session of one client of postscreen; rest begins with
 // its port.
 func (l *postfix) screened(addr, rest []byte) *session {
-	return l.sessions.put(uint64(l.screenedKey(addr, rest)))
+	return l.sessions.put(l.screenedKey(addr, rest))
 }
 
 func (l *postfix) screenedKey(addr, rest []byte) hash {

@@ -3,10 +3,10 @@ package logparse
 import "bytes"
 
 // server reads the lines of smtpd(8).
-func (l *postfix) server(message []byte) (shape string) {
+func (l *postfix) server(message []byte) {
 	if len(message) > 2 && message[1] == ' ' && (message[0] == '<' || message[0] == '>') {
 		l.serverTranscript(message)
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("connect from ")); ok {
 		s := l.session()
@@ -14,70 +14,76 @@ func (l *postfix) server(message []byte) (shape string) {
 		if _, addr, _, ok := cutHost(rest); ok {
 			s.setClient(addr)
 		}
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("disconnect from ")); ok {
-		return l.disconnect(rest)
+		l.disconnect(rest)
+		return
 	}
 	if id, rest := cutQueueID(message); id != nil {
-		return l.serverMessage(id, rest)
+		l.serverMessage(id, rest)
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("proxy-")); ok {
-		return l.proxyAnswer(rest)
+		l.proxyAnswer(rest)
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: proxy ")); ok {
-		return l.proxyRejected(rest)
+		l.proxyRejected(rest)
+		return
 	}
 	if l.endOfSession(message) || l.impliedReply(message) {
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
 		l.saslFailed(rest)
 	}
-	return ""
 }
 
 // serverMessage reads the lines that begin with a queue id:
 //
 //	QID: client=NAME[IP][, sasl_method=...][, sasl_username=...]
 //	QID: reject: RCPT from NAME[IP]: REPLY; from=<...> to=<...> proto=ESMTP helo=<...>
-func (l *postfix) serverMessage(id, rest []byte) (shape string) {
+func (l *postfix) serverMessage(id, rest []byte) {
 	if rest, ok := bytes.CutPrefix(rest, []byte("client=")); ok {
 		if _, _, rest, ok = cutHost(rest); ok {
-			*l.messages.put(uint64(l.messageKey(id))) = l.process
+			*l.messages.put(l.messageKey(id)) = l.process
 			l.session().Queued += uint32(l.count)
 			if bytes.HasPrefix(cutPort(rest), []byte(", sasl_")) {
 				l.session().Authenticated = true
 			}
 		}
-		return ""
+		return
 	}
 	if l.implied(&tlsAborted, rest) {
-		return ""
+		return
 	}
 	milter := false
 	what, ok := bytes.CutPrefix(rest, []byte("reject: "))
 	if !ok {
 		if what, milter = bytes.CutPrefix(rest, []byte("milter-reject: ")); !milter {
-			return "" // holds, warnings, filters: no reply
+			return // holds, warnings, filters: no reply
 		}
 	}
 	where, from, ok := bytes.Cut(what, []byte(" from "))
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	name, addr, from, ok := cutHost(from)
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	text, ok := bytes.CutPrefix(cutPort(from), []byte(": "))
 	if !ok {
-		return shapeReject
+		l.notUnderstood(shapeReject)
+		return
 	}
 	text, context := cutContext(text)
 	s := l.session()
 	e := Event{
-		Direction: Sent, Count: 1, QueueID: noQueue(id), Remote: name, Addr: addr, Text: text,
+		Direction: Sent, QueueID: noQueue(id), Remote: name, Addr: addr, Text: text,
 		Command: commandAt(where),
 	}
 	e.Authenticated = s.Authenticated || saslUser(context) || l.submitted(e.Command, text)
@@ -88,7 +94,7 @@ func (l *postfix) serverMessage(id, rest []byte) (shape string) {
 		if !s.shown() {
 			l.emit(e)
 		}
-		return ""
+		return
 	}
 	if milter && e.Code != 421 && (e.Command == Connect || e.Command == Ehlo) {
 		if e.Command == Connect && e.Code.Class() == 5 {
@@ -102,12 +108,11 @@ func (l *postfix) serverMessage(id, rest []byte) (shape string) {
 			e.Repeat, e.Command = true, Mail
 		}
 		l.emit(e)
-		return ""
+		return
 	}
 	l.refuse(s, e.Command)
 	s.Told = true
 	l.emit(e)
-	return ""
 }
 
 // commandAt reads SMTPD_STATE.where (smtpd/smtpd.h): the command, or what it
@@ -182,20 +187,23 @@ func noQueue(id []byte) []byte {
 // that the client got too (smtpd.c, common_post_message_handling()):
 //
 //	proxy-accept: END-OF-MESSAGE: REPLY; from=<...> to=<...> proto=ESMTP helo=<...>
-func (l *postfix) proxyAnswer(rest []byte) (shape string) {
+func (l *postfix) proxyAnswer(rest []byte) {
 	verdict, rest, ok := bytes.Cut(rest, []byte(": "))
 	if !ok {
-		return shapeProxy
+		l.notUnderstood(shapeProxy)
+		return
 	}
 	where, text, ok := bytes.Cut(rest, []byte(": "))
 	if !ok {
-		return shapeProxy
+		l.notUnderstood(shapeProxy)
+		return
 	}
 	text, context := cutContext(text)
 	s := l.session()
-	e := Event{Direction: Sent, Count: 1, Command: commandAt(where), Text: text, Addr: s.address()}
+	e := Event{Direction: Sent, Command: commandAt(where), Text: text, Addr: s.address()}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
-		return shapeProxy
+		l.notUnderstood(shapeProxy)
+		return
 	}
 	e.Authenticated = s.Authenticated || saslUser(context)
 	e.Repeat = s.shown() // the transcript came first
@@ -204,12 +212,11 @@ func (l *postfix) proxyAnswer(rest []byte) (shape string) {
 	} else if e.Code.Class() < 4 {
 		// The filter's answer to an earlier command: Postfix itself refused the
 		// message, and tells so in a line of its own.
-		return ""
+		return
 	} else {
 		l.refuse(s, EndOfData)
 	}
 	l.emit(e)
-	return ""
 }
 
 // proxyRejected reads a reply of a before-queue filter to one command
@@ -217,33 +224,35 @@ func (l *postfix) proxyAnswer(rest []byte) (shape string) {
 // so a line with more than one place where the reply could begin is left alone.
 //
 //	warning: proxy 127.0.0.1:10026 rejected "MAIL FROM:<...>": "451 4.3.2 Scanner restarting"
-func (l *postfix) proxyRejected(rest []byte) (shape string) {
+func (l *postfix) proxyRejected(rest []byte) {
 	proxy, rest, ok := bytes.Cut(rest, []byte(` rejected "`))
 	if !ok {
-		return ""
+		return
 	}
 	const between = `": "`
 	start := 0
 	if i := bytes.IndexByte(rest, '<'); i >= 0 && i < bytes.Index(rest, []byte(between)) {
 		after, ok := skipAddress(rest[i+1:])
 		if !ok {
-			return shapeProxy
+			l.notUnderstood(shapeProxy)
+			return
 		}
 		start = len(rest) - len(after)
 	}
 	i := bytes.Index(rest[start:], []byte(between))
 	if i < 0 || bytes.IndexByte(proxy, ' ') >= 0 {
-		return shapeProxy
+		l.notUnderstood(shapeProxy)
+		return
 	}
 	text, whole := bytes.CutSuffix(rest[start+i+len(between):], []byte(`"`))
-	e := Event{Direction: Received, Count: 1, Command: commandOf(rest[:start+i]), Text: text, Implied: true}
+	e := Event{Direction: Received, Command: commandOf(rest[:start+i]), Text: text, Implied: true}
 	e.Remote, e.Addr = proxyAddress(proxy)
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok || !whole || e.Code.Class() < 4 || bytes.Contains(text, []byte(between)) {
-		return shapeProxy
+		l.notUnderstood(shapeProxy)
+		return
 	}
 	e.Repeat = l.session().Proxy.Logged
 	l.emit(e)
-	return ""
 }
 
 // proxyAddress reads smtpd_proxy_filter: host:port, inet:host:port, unix:path.

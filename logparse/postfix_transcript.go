@@ -80,7 +80,7 @@ func (t *transcript) command(line []byte) {
 
 // reply reads one line of a reply and returns its event.
 func (t *transcript) reply(text []byte, lmtp bool) (e Event, ok bool) {
-	e = Event{Count: 1, Text: text}
+	e = Event{Text: text}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return e, false
 	}
@@ -177,7 +177,7 @@ func (l *postfix) clientVerbose(message []byte) {
 		text = bytes.TrimSuffix(text, []byte(`" -1`))
 	}
 	if e, _, ok := quotedReply(text); ok && (e.Command == Connect || e.Command == Auth) {
-		e.Count, e.Repeat = 1, true
+		e.Repeat = true
 		l.emit(e)
 	}
 }

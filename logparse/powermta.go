@@ -32,19 +32,25 @@ const (
 	shapeDiagnostic = "diagnostic" // dsnDiag has a reply of another class than the row's type
 )
 
-var powerMTAShapes = []string{shapeColumns, shapeDiagnostic}
+var powerMTA = mtaSpec{
+	name:     "powermta",
+	program:  []byte("pmta"),
+	ownsForm: func(env *Envelope) bool { return isPowerMTA(env.Message) },
+	shapes:   []string{shapeColumns, shapeDiagnostic},
+	new:      newPowerMTA,
+}
 
-type powerMTA struct {
+type pmta struct {
 	*line
 	row     csvRecord
 	headers table[powerMTAColumns] // one
 }
 
 func newPowerMTA(l *line) grammar {
-	return &powerMTA{line: l, headers: newTable[powerMTAColumns](ways)}
+	return &pmta{line: l, headers: newTable[powerMTAColumns](ways)}
 }
 
-func (l *powerMTA) tables() []remembered { return []remembered{&l.headers} }
+func (l *pmta) tables() []remembered { return []remembered{&l.headers} }
 
 // powerMTAColumns are the places of columns in a row of N.
 type powerMTAColumns struct {
@@ -61,8 +67,6 @@ var defaultPowerMTAColumns = powerMTAColumns{
 	N: 22, TimeLogged: 1, Action: 6, Status: 7, Diag: 8, MTA: 9, DlvType: 13, SourceIP: 14, DestinationIP: 15,
 }
 
-var powerMTAProgram = []byte("pmta")
-
 // isPowerMTA knows a header, and a row by its type.
 func isPowerMTA(message []byte) bool {
 	kind, rest, ok := bytes.Cut(message[:min(len(message), len("type,"))], []byte(","))
@@ -78,33 +82,33 @@ func isPowerMTA(message []byte) bool {
 	return false
 }
 
-func (l *powerMTA) parse() (shape string) {
+func (l *pmta) parse() {
 	l.row.parse(l.message)
-	l.env.Program = powerMTAProgram
 	kind := l.row.field(0)
 	if string(kind) == "type" {
 		l.header()
-		return ""
+		return
 	}
 	attempt := string(kind) == "d" || string(kind) == "b" || string(kind) == "t"
 	if !attempt && string(kind) != "tq" {
-		return ""
+		return
 	}
-	c := l.headers.get(uint64(l.seed))
+	c := l.headers.get(l.seed)
 	if c == nil || int(c.N) != l.row.n {
 		c = &defaultPowerMTAColumns
 		if !l.hasDefaultColumns() {
-			return shapeColumns
+			l.notUnderstood(shapeColumns)
+			return
 		}
 	}
 	l.env.Time, _, _ = cutRFC3339(l.row.field(c.TimeLogged))
-	return l.attempt(c, kind)
+	l.attempt(c, kind)
 }
 
 // header reads the row that names the columns.
-func (l *powerMTA) header() {
+func (l *pmta) header() {
 	r := &l.row
-	*l.headers.put(uint64(l.seed)) = powerMTAColumns{
+	*l.headers.put(l.seed) = powerMTAColumns{
 		N:          uint16(min(r.n, 1<<16-1)),
 		TimeLogged: r.column("timeLogged"), Action: r.column("dsnAction"),
 		Status: r.column("dsnStatus"), Diag: r.column("dsnDiag"), MTA: r.column("dsnMta"),
@@ -114,7 +118,7 @@ func (l *powerMTA) header() {
 
 // hasDefaultColumns tells whether a row looks in each column that matters as one
 // with the default columns does. There may be more behind them.
-func (l *powerMTA) hasDefaultColumns() bool {
+func (l *pmta) hasDefaultColumns() bool {
 	c := &defaultPowerMTAColumns
 	if l.row.n < int(c.N) {
 		return false
@@ -138,8 +142,8 @@ func (l *powerMTA) hasDefaultColumns() bool {
 }
 
 // attempt reads a row of type d, b, t or tq.
-func (l *powerMTA) attempt(c *powerMTAColumns, kind []byte) (shape string) {
-	e := Event{Direction: Received, Count: 1, Deliveries: 1}
+func (l *pmta) attempt(c *powerMTAColumns, kind []byte) {
+	e := Event{Direction: Received, Deliveries: 1}
 	e.Remote, e.Addr = cutMTA(l.row.field(c.MTA))
 	if e.Addr == nil {
 		e.Addr = l.row.field(c.DestinationIP)
@@ -150,7 +154,8 @@ func (l *powerMTA) attempt(c *powerMTAColumns, kind []byte) (shape string) {
 		e.Code, e.Enhanced, smtp = ParseReply(e.Text)
 	}
 	if string(kind) == "d" {
-		return l.delivered(c, e, smtp)
+		l.delivered(c, e, smtp)
+		return
 	}
 	if string(kind) == "tq" {
 		e.Deliveries = 0
@@ -162,16 +167,16 @@ func (l *powerMTA) attempt(c *powerMTAColumns, kind []byte) (shape string) {
 			l.withoutReply(e, causeOfStatus(status))
 		}
 	case e.Code.Class() < 4:
-		return shapeDiagnostic
+		l.notUnderstood(shapeDiagnostic)
+		return
 	default:
 		l.emit(e)
 	}
-	return ""
 }
 
 // delivered reads a row of type d, of which e has what is common to all; smtp
 // tells whether it has a reply.
-func (l *powerMTA) delivered(c *powerMTAColumns, e Event, smtp bool) (shape string) {
+func (l *pmta) delivered(c *powerMTAColumns, e Event, smtp bool) {
 	bySMTP := len(e.Addr) > 0 || len(l.row.field(c.SourceIP)) > 0
 	if c.DlvType != noColumn {
 		bySMTP = string(l.row.field(c.DlvType)) == "smtp"
@@ -179,19 +184,19 @@ func (l *powerMTA) delivered(c *powerMTAColumns, e Event, smtp bool) (shape stri
 	switch {
 	case !bySMTP && !smtp:
 		l.withoutReply(e, CauseLocal)
-		return ""
+		return
 	case !smtp:
 		e.Code, e.Implied, e.Text = 250, true, nil
 	case e.Code.Class() != 2:
-		return shapeDiagnostic
+		l.notUnderstood(shapeDiagnostic)
+		return
 	}
 	e.Command = EndOfData
 	l.emit(e)
-	return ""
 }
 
 // withoutReply adds an attempt that no reply ended.
-func (l *powerMTA) withoutReply(e Event, cause Cause) {
+func (l *pmta) withoutReply(e Event, cause Cause) {
 	e.Kind, e.Code, e.Enhanced, e.Cause = Delivery, 0, EnhancedCode{}, cause
 	l.emit(e)
 }

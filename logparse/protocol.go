@@ -55,7 +55,7 @@ func chunkOf(line []byte) Command {
 // is true of a line that is not the reply's last: it shows the reply that the
 // last one counts.
 func (s *protocolSession) reply(text []byte, more bool) (e Event, ok bool) {
-	e = Event{Count: 1, Text: text, Repeat: more}
+	e = Event{Text: text, Repeat: more}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
 		return e, false
 	}

@@ -57,7 +57,7 @@ func TestAccountingDeliveries(t *testing.T) {
 		for _, line := range c.lines(t) {
 			r := p.Parse(line)
 			want := 0
-			if kind, _, _ := strings.Cut(string(line), ","); r.Outcome == logparse.Told && kind != "tq" {
+			if kind, _, _ := strings.Cut(string(line), ","); r.Outcome == logparse.Understood && kind != "tq" {
 				want = 1
 			}
 			got := 0

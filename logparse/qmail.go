@@ -24,9 +24,17 @@ import "bytes"
 // Other forms of lines than those of deliveries that can be not understood.
 const shapeRBL = "rblsmtpd" // rblsmtpd: IP pid N: 451 TEXT
 
-var qmailShapes = []string{shapeDelivery, shapeRBL}
-
-var qmailProgram = []byte("qmail")
+var qmailMTA = mtaSpec{
+	name:    "qmail",
+	program: []byte("qmail"),
+	ownsProgram: func(env *Envelope) bool {
+		return bytes.HasPrefix(env.Program, []byte("qmail")) ||
+			string(env.Program) == "rblsmtpd" || string(env.Program) == "spamdyke"
+	},
+	ownsForm: isQmail,
+	shapes:   []string{shapeDelivery, shapeRBL},
+	new:      newQmail,
+}
 
 // qmail is a line of qmail, and what is remembered between its lines.
 type qmail struct {
@@ -82,33 +90,32 @@ func isQmail(env *Envelope) bool {
 	return ok && env.Time.separated()
 }
 
-func (l *qmail) parse() (shape string) {
+func (l *qmail) parse() {
 	message := cutSplogger(l.message)
-	if l.env.Program == nil {
-		l.env.Program = qmailProgram
-	}
 	switch string(l.env.Program) {
 	case "rblsmtpd":
-		return l.rblsmtpd(message)
+		l.rblsmtpd(message)
+		return
 	case "qmail-smtpd":
 		l.smtpd(message)
-		return ""
+		return
 	case "spamdyke":
 		l.spamdyke(message)
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("delivery ")); ok {
-		return l.delivery(rest)
+		l.delivery(rest)
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("starting delivery ")); ok {
 		l.start(rest)
-		return ""
+		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("rblsmtpd: ")); ok {
-		return l.rblsmtpd(rest)
+		l.rblsmtpd(rest)
+		return
 	}
 	l.server(message)
-	return ""
 }
 
 // cutSplogger drops the time that splogger.c puts before a message.
@@ -136,7 +143,7 @@ func (l *qmail) start(b []byte) {
 	if id == nil || !ok || !to || !whole {
 		return
 	}
-	*l.deliveries.put(uint64(l.process().add(id))) = qmailDelivery{
+	*l.deliveries.put(l.process().add(id)) = qmailDelivery{
 		Local: string(channel) == "local", RecipientLen: uint32(len(recipient)),
 	}
 }
@@ -145,14 +152,15 @@ func (l *qmail) start(b []byte) {
 //
 //	7: success: TEXT
 //	7: report mangled, will defer
-func (l *qmail) delivery(b []byte) (shape string) {
+func (l *qmail) delivery(b []byte) {
 	id, b := cutDigits(b)
 	b, ok := bytes.CutPrefix(b, []byte(": "))
 	if id == nil || !ok {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	var begun qmailDelivery
-	key := uint64(l.process().add(id))
+	key := l.process().add(id)
 	started := l.deliveries.get(key)
 	if started != nil {
 		begun = *started
@@ -160,19 +168,20 @@ func (l *qmail) delivery(b []byte) (shape string) {
 	}
 	verdict, text, ok := bytes.Cut(b, []byte(": "))
 	success := string(verdict) == "success"
-	e := Event{Kind: Delivery, Direction: Received, Count: 1, Deliveries: 1, Text: text}
+	e := Event{Kind: Delivery, Direction: Received, Deliveries: 1, Text: text}
 	switch {
 	case string(b) == "report mangled, will defer":
 		e.Cause, e.Text = CauseSystem, b
 	case !ok || !success && string(verdict) != "deferral" && string(verdict) != "failure":
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	case begun.Local:
 		e.Cause = CauseLocal
 	default:
-		return l.remote(e, success, begun.RecipientLen, started != nil)
+		l.remote(e, success, begun.RecipientLen, started != nil)
+		return
 	}
 	l.emit(e)
-	return ""
 }
 
 // remote reads the words of qmail-remote.c, a sentence a line, of which patches
@@ -180,7 +189,7 @@ func (l *qmail) delivery(b []byte) (shape string) {
 // its length: it is a stranger's, and may look like a sentence.
 //
 //	[SENTENCE./]...[<RECIPIENT>_]192.0.2.10_does_not_like_recipient./Remote_host_said:_REPLY/Giving_up_on_192.0.2.10./
-func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool) (shape string) {
+func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool) {
 	text := e.Text
 	for own := true; len(text) > 0; own = false {
 		if rest, ok := bytes.CutPrefix(text, []byte("User_and_password_not_set,_continuing_without_authentication./")); ok {
@@ -189,7 +198,8 @@ func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool)
 		if bytes.HasPrefix(text, []byte("<")) {
 			var ok bool
 			if text, ok = skipQmailRecipient(text, recipientLen, started); !ok {
-				return shapeDelivery
+				l.notUnderstood(shapeDelivery)
+				return
 			}
 		}
 		if cause := qmailCause(text); cause != NoCause {
@@ -201,14 +211,16 @@ func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool)
 		addr, command, ok := qmailIntroduction(sentence)
 		switch {
 		case ok && isSaid && (own || !bytes.Contains(said, []byte("Remote_host_said:_"))):
-			return l.said(e, said, success, addr, command)
+			l.said(e, said, success, addr, command)
+			return
 		case isSaid:
-			return shapeDelivery
+			l.notUnderstood(shapeDelivery)
+			return
 		case ok && success && command == EndOfData && len(rest) == 0:
 			e.Kind, e.Code, e.Implied, e.Command = Reply, 250, true, command
 			e.Remote, e.Addr, e.Text = addr, addr, nil
 			l.emit(e)
-			return ""
+			return
 		}
 		text = rest
 	}
@@ -219,7 +231,6 @@ func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool)
 		}
 	}
 	l.emit(e)
-	return ""
 }
 
 // skipQmailRecipient passes over "<RECIPIENT>_". Where the recipient's length is
@@ -243,13 +254,14 @@ func skipQmailRecipient(text []byte, length uint32, started bool) (rest []byte, 
 
 // said adds the reply that a server ended a delivery with. A positive one does
 // not: it is that to STARTTLS, after which the handshake failed.
-func (l *qmail) said(e Event, said []byte, success bool, addr []byte, command Command) (shape string) {
+func (l *qmail) said(e Event, said []byte, success bool, addr []byte, command Command) {
 	reply := e
 	reply.Kind, reply.Remote, reply.Addr, reply.Command = Reply, addr, addr, command
 	reply.Text = l.unsafe(said)
 	var ok bool
 	if reply.Code, reply.Enhanced, ok = ParseReply(reply.Text); !ok || success != (command == EndOfData && reply.Code.Class() < 4) {
-		return shapeDelivery
+		l.notUnderstood(shapeDelivery)
+		return
 	}
 	if !success && reply.Code.Class() < 4 {
 		reply.Deliveries, reply.Dialogue = 0, true
@@ -261,7 +273,6 @@ func (l *qmail) said(e Event, said []byte, success bool, addr []byte, command Co
 		reply = e
 	}
 	l.emit(reply)
-	return ""
 }
 
 // unsafe undoes logsafe as far as can be, and drops qmail's own last words.

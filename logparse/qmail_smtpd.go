@@ -10,7 +10,7 @@ func (l *qmail) server(message []byte) {
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("CHKUSER rejected ")); ok {
 		// The patch's replies are what it was built with.
-		e := Event{Kind: Refusal, Direction: Sent, Count: 1, Command: Rcpt}
+		e := Event{Kind: Refusal, Direction: Sent, Command: Rcpt}
 		if bytes.HasPrefix(rest, []byte("sender:")) {
 			e.Command = Mail
 		}
@@ -32,18 +32,18 @@ func (l *qmail) server(message []byte) {
 //	bl.example blocked 192.0.2.7 pc.evil.example -
 //
 // The last form is another version's; its code is that of -b or not.
-func (l *qmail) rblsmtpd(b []byte) (shape string) {
+func (l *qmail) rblsmtpd(b []byte) {
 	addr, rest, _ := bytes.Cut(b, []byte(" "))
-	e := Event{Direction: Sent, Count: 1, Remote: addr, Addr: addr}
+	e := Event{Direction: Sent, Remote: addr, Addr: addr}
 	if rest, ok := bytes.CutPrefix(rest, []byte("blocked ")); ok {
 		addr, _, _ := bytes.Cut(rest, []byte(" "))
 		e.Kind, e.Remote, e.Addr = Refusal, addr, addr
 		l.emit(e)
-		return ""
+		return
 	}
 	rest, ok := bytes.CutPrefix(rest, []byte("pid "))
 	if !ok {
-		return ""
+		return
 	}
 	_, rest = cutDigits(rest)
 	if base, ok := bytes.CutPrefix(rest, []byte(" ")); ok {
@@ -53,17 +53,17 @@ func (l *qmail) rblsmtpd(b []byte) (shape string) {
 	}
 	e.Text = bytes.TrimPrefix(rest, []byte(": "))
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		return shapeRBL
+		l.notUnderstood(shapeRBL)
+		return
 	}
 	l.emit(e)
-	return ""
 }
 
 // smtpd reads the replies that patches of qmail-smtpd.c log:
 //
 //	421 badiprbl: ip 192.0.2.7 rbl: bl.example
 func (l *qmail) smtpd(b []byte) {
-	e := Event{Direction: Sent, Count: 1, Text: b}
+	e := Event{Direction: Sent, Text: b}
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(b); !ok || e.Code.Class() < 4 {
 		return
@@ -79,7 +79,7 @@ func (l *qmail) smtpd(b []byte) {
 //	DENIED_GRAYLISTED from: a@src.example to: ann@dest.example origin_ip: 192.0.2.7 ...
 func (l *qmail) spamdyke(b []byte) {
 	if bytes.HasPrefix(b, []byte("DENIED_")) {
-		l.emit(Event{Kind: Refusal, Direction: Sent, Count: 1})
+		l.emit(Event{Kind: Refusal, Direction: Sent})
 	}
 }
 
@@ -108,7 +108,7 @@ func (l *qmail) tcpserver(b []byte) {
 	if rest, ok := bytes.CutPrefix(b, []byte("pid ")); ok {
 		pid, rest := cutDigits(rest)
 		if addr, ok := bytes.CutPrefix(rest, []byte(" from ")); ok {
-			r := l.recordings.put(uint64(l.process().add(pid)))
+			r := l.recordings.put(l.process().add(pid))
 			*r = qmailRecording{}
 			r.ClientLen = uint8(copy(r.Client[:], addr))
 		}
@@ -116,7 +116,7 @@ func (l *qmail) tcpserver(b []byte) {
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("end ")); ok {
 		pid, _ := cutDigits(rest)
-		l.recordings.remove(uint64(l.process().add(pid)))
+		l.recordings.remove(l.process().add(pid))
 	}
 }
 
@@ -143,7 +143,7 @@ func (l *qmail) record(message []byte) {
 	if !ok {
 		return
 	}
-	key := uint64(l.process().add(pid))
+	key := l.process().add(pid)
 	if wrote && string(text) == "[EOF]" {
 		l.recordings.remove(key)
 		return

@@ -52,7 +52,12 @@ const (
 	shapeProtocol         = "protocol" // QID: HOST: SMTP DATA-2 protocol error: ...
 )
 
-var sendmailShapes = []string{shapeSendmailDelivery, shapeRuleset, shapeMilter, shapeProtocol}
+var sendmailMTA = mtaSpec{
+	name:        "sendmail",
+	ownsProgram: func(env *Envelope) bool { return sendmailProgram(env.Program) },
+	shapes:      []string{shapeSendmailDelivery, shapeRuleset, shapeMilter, shapeProtocol},
+	new:         newSendmail,
+}
 
 // sendmail is a line of Sendmail, and what is remembered between its lines.
 type sendmail struct {
@@ -132,10 +137,10 @@ type sendmailMessage struct {
 
 func (m *sendmailMessage) valid() bool { return m.Client.valid() }
 
-func (l *sendmail) session() *sendmailSession { return l.sessions.put(uint64(l.process())) }
+func (l *sendmail) session() *sendmailSession { return l.sessions.put(l.process()) }
 
 // messageKey is the key of a queue id, which the MTA's processes share.
-func (l *sendmail) messageKey(id []byte) uint64 { return uint64(l.seed.add(l.env.Host).add(id)) }
+func (l *sendmail) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }
 
 // sendmailProgram tells whether a syslog identifier is one of Sendmail's: that of
 // the program, or what -L gives it, which is sm-mta, sm-msp-queue and the like in
@@ -145,18 +150,20 @@ func sendmailProgram(program []byte) bool {
 		bytes.HasPrefix(program, []byte("sm-")) && string(program) != "sm-notify" // of NFS
 }
 
-func (l *sendmail) parse() (shape string) {
+func (l *sendmail) parse() {
 	id, text, more := cutSendmailID(l.message)
 	if more {
-		return "" // the rest of a line that was too long (conf.c, sm_syslog())
+		return // the rest of a line that was too long (conf.c, sm_syslog())
 	}
 	switch {
 	case bytes.HasPrefix(text, []byte("to=")):
 		if id != nil {
-			return l.delivery(id, text[len("to="):])
+			l.delivery(id, text[len("to="):])
+			return
 		}
 	case bytes.HasPrefix(text, []byte("deliver: mailer=")):
-		return l.failover(id, text[len("deliver: "):])
+		l.failover(id, text[len("deliver: "):])
+		return
 	case bytes.HasPrefix(text, []byte("from=")):
 		if id != nil {
 			l.sender(id, text[len("from="):])
@@ -166,11 +173,14 @@ func (l *sendmail) parse() (shape string) {
 	case bytes.HasPrefix(text, []byte("<-- ")):
 		l.session().command(bytes.TrimLeft(text[len("<-- "):], " \t"))
 	case bytes.HasPrefix(text, []byte("ruleset=")):
-		return l.ruleset(id, text[len("ruleset="):])
+		l.ruleset(id, text[len("ruleset="):])
+		return
 	case bytes.HasPrefix(text, []byte("milter=")):
-		return l.filter(id, text[len("milter="):])
+		l.filter(id, text[len("milter="):])
+		return
 	case bytes.HasPrefix(text, []byte("Milter: ")):
-		return l.filtered(id, text[len("Milter: "):])
+		l.filtered(id, text[len("Milter: "):])
+		return
 	case string(text) == "discarded":
 		if id != nil {
 			l.accept(id)
@@ -188,12 +198,10 @@ func (l *sendmail) parse() (shape string) {
 			l.session().is(addr)
 		}
 	default:
-		if shape, ok := l.protocolError(id, text); ok {
-			return shape
+		if !l.protocolError(id, text) {
+			l.refusal(id, text)
 		}
-		l.refusal(id, text)
 	}
-	return ""
 }
 
 // cutSendmailID reads "QID: ", "NOQUEUE: " or nothing. A queue id ends with a
@@ -339,7 +347,7 @@ func (l *sendmail) sender(id, b []byte) {
 	}
 	_, addr, _, ok := cutClient(b[relay+len(", relay="):])
 	if !ok {
-		l.sessions.remove(uint64(l.process())) // sendmail -bs
+		l.sessions.remove(l.process()) // sendmail -bs
 		return
 	}
 	s := l.session()
@@ -360,7 +368,7 @@ func (l *sendmail) accept(id []byte) {
 		return
 	}
 	m.Accepted = true
-	e := Event{Kind: Reply, Direction: Sent, Code: 250, Command: EndOfData, Count: 1, Implied: true, QueueID: id}
+	e := Event{Kind: Reply, Direction: Sent, Code: 250, Command: EndOfData, Implied: true, QueueID: id}
 	m.Client.told(&e)
 	l.emit(e)
 }
@@ -376,7 +384,7 @@ func (l *sendmail) loggedIn(b []byte) {
 	s.Client.Authenticated = true
 	if !s.Logged {
 		l.emit(Event{
-			Kind: Reply, Direction: Sent, Code: 235, Enhanced: EnhancedCode{2, 0, 0}, Command: Auth, Count: 1,
+			Kind: Reply, Direction: Sent, Code: 235, Enhanced: EnhancedCode{2, 0, 0}, Command: Auth,
 			Implied: true, Dialogue: true, Authenticated: true, Remote: name, Addr: addr,
 		})
 	}

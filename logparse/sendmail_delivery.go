@@ -37,27 +37,30 @@ type sendmailDelivery struct {
 }
 
 // delivery reads what follows "QID: to=".
-func (l *sendmail) delivery(id, b []byte) (shape string) {
+func (l *sendmail) delivery(id, b []byte) {
 	d := sendmailDelivery{id: id}
 	var ok bool
 	if d.recipients, b, ok = cutAddresses(b); !ok {
-		return shapeSendmailDelivery
+		l.notUnderstood(shapeSendmailDelivery)
+		return
 	}
 	b, more := bytes.CutPrefix(b, []byte("[more], "))
 	again := l.goesOn(more, id, b)
 	if rest, found := bytes.CutPrefix(b, []byte("ctladdr=")); found {
 		if _, b, ok = cutAddresses(rest); !ok {
-			return shapeSendmailDelivery
+			l.notUnderstood(shapeSendmailDelivery)
+			return
 		}
 	}
 	if !d.fields(b) {
-		return shapeSendmailDelivery
+		l.notUnderstood(shapeSendmailDelivery)
+		return
 	}
 	if d.mailer != nil || string(d.stat) == "discarded" {
 		l.accept(id)
 	}
 	if d.mailer == nil || string(d.stat) == "queued" || string(d.stat) == "quarantined" {
-		return "" // no attempt; a refused message has no mailer (srvrsmtp.c, logundelrcpts())
+		return // no attempt; a refused message has no mailer (srvrsmtp.c, logundelrcpts())
 	}
 	before := len(l.events)
 	l.attempt(&d)
@@ -66,7 +69,6 @@ func (l *sendmail) delivery(id, b []byte) (shape string) {
 			e.Repeat = true
 		}
 	}
-	return ""
 }
 
 // failover reads what follows "deliver: ", where Sendmail logs that it tries
@@ -74,23 +76,23 @@ func (l *sendmail) delivery(id, b []byte) (shape string) {
 // was told before.
 //
 //	mailer=esmtp, relay=HOST [IP], state=S, reply=REPLY, stat=tempfail: trying next host
-func (l *sendmail) failover(id, b []byte) (shape string) {
+func (l *sendmail) failover(id, b []byte) {
 	d := sendmailDelivery{id: id}
 	if !d.fields(b) {
-		return shapeSendmailDelivery
+		l.notUnderstood(shapeSendmailDelivery)
+		return
 	}
 	e := d.parse(d.reply)
 	if e.Code.Class() < 4 || madeUp(d.reply) {
-		return ""
+		return
 	}
 	e.Repeat = l.tell(&e)
 	l.emit(e)
-	return ""
 }
 
 // goesOn tells whether a line has further recipients of the line before it.
 func (l *sendmail) goesOn(more bool, id, b []byte) bool {
-	s := l.sessions.get(uint64(l.process()))
+	s := l.sessions.get(l.process())
 	if s == nil && !more {
 		return false
 	}
@@ -178,7 +180,7 @@ func (d *sendmailDelivery) network() bool {
 // attempt adds the events of a delivery attempt.
 func (l *sendmail) attempt(d *sendmailDelivery) {
 	e := Event{
-		Kind: Delivery, Direction: Received, QueueID: d.id, Count: 1, Deliveries: d.recipients,
+		Kind: Delivery, Direction: Received, QueueID: d.id, Deliveries: d.recipients,
 		Text: d.stat, Cause: CauseLocal,
 	}
 	if !d.network() {
@@ -187,14 +189,15 @@ func (l *sendmail) attempt(d *sendmailDelivery) {
 	}
 	e.Remote, e.Addr = d.name, d.addr
 	if words, sent := bytes.CutPrefix(d.stat, []byte("Sent")); sent && d.reply == nil {
+		replies := 1
 		e.Kind, e.Cause, e.Code, e.Command, e.Implied, e.Text = Reply, NoCause, 250, EndOfData, true, words
 		if words, ok := bytes.CutPrefix(words, []byte(" (")); ok {
 			e.Text = bytes.TrimSuffix(words, []byte(")"))
 			e.Enhanced, _ = ParseEnhanced(e.Text) // of a server that does not announce them
 		} else {
-			e.Count = d.recipients // LMTP: each has a reply, and none is shown
+			replies = d.recipients // LMTP: each has a reply, and none is shown
 		}
-		l.emit(e)
+		l.emitTimes(replies, e)
 		return
 	}
 	reply := d.parse(d.reply)
@@ -238,7 +241,7 @@ func (l *sendmail) attempt(d *sendmailDelivery) {
 // parse returns the event of a server's reply; without a code where text is none.
 func (d *sendmailDelivery) parse(text []byte) Event {
 	e := Event{
-		Kind: Reply, Direction: Received, QueueID: d.id, Count: 1, Deliveries: d.recipients,
+		Kind: Reply, Direction: Received, QueueID: d.id, Deliveries: d.recipients,
 		Remote: d.name, Addr: d.addr, Text: text, Command: d.command(),
 	}
 	e.Code, e.Enhanced, _ = ParseReply(text)
@@ -301,8 +304,8 @@ func (l *sendmail) tell(e *Event) (before bool) {
 		text = bytes.TrimPrefix(text[n:], []byte(" "))
 	}
 	key := l.process().add(e.Text[:len("421")]).add(text)
-	before = l.told.get(uint64(key)) != nil
-	*l.told.put(uint64(key)) = true
+	before = l.told.get(key) != nil
+	*l.told.put(key) = true
 	return before
 }
 
@@ -310,16 +313,16 @@ func (l *sendmail) tell(e *Event) (before bool) {
 // delivery line that may tell it again (usersmtp.c). ok is true for such a line.
 //
 //	HOST: SMTP DATA-2 protocol error: 541 5.4.1 No thanks
-func (l *sendmail) protocolError(id, text []byte) (shape string, ok bool) {
+func (l *sendmail) protocolError(id, text []byte) (ok bool) {
 	host, rest, ok := bytes.Cut(text, []byte(": SMTP "))
 	if !ok || bytes.IndexByte(host, ' ') >= 0 {
-		return "", false
+		return false
 	}
 	where, text, ok := bytes.Cut(rest, []byte(" protocol error: "))
 	if !ok {
-		return "", false
+		return false
 	}
-	e := Event{Kind: Reply, Direction: Received, QueueID: id, Remote: host, Count: 1, Text: text}
+	e := Event{Kind: Reply, Direction: Received, QueueID: id, Remote: host, Text: text}
 	switch string(where) {
 	case "MAIL":
 		e.Command = Mail
@@ -330,16 +333,17 @@ func (l *sendmail) protocolError(id, text []byte) (shape string, ok bool) {
 	case "DATA-2", "DATA-3":
 		e.Command = EndOfData
 	default:
-		return "", false
+		return false
 	}
 	if bytes.HasPrefix(text, []byte("remote server returned response before final dot")) {
-		return "", true
+		return true
 	}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
-		return shapeProtocol, true
+		l.notUnderstood(shapeProtocol)
+		return true
 	}
 	e.Dialogue = e.Code.Class() < 4
 	l.tell(&e)
 	l.emit(e)
-	return "", true
+	return true
 }

@@ -110,7 +110,7 @@ func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
 			return // the dialogue shows it
 		}
 		e := Event{
-			Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Count: 1, Implied: true,
+			Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
 			Remote: name, QueueID: id, Text: text,
 		}
 		s.Client.told(&e)
@@ -146,7 +146,7 @@ func (l *sendmail) userError(id, text []byte) {
 		return
 	}
 	e := Event{
-		Kind: Refusal, Direction: Sent, Command: Rcpt, Count: 1, QueueID: id, Text: words,
+		Kind: Refusal, Direction: Sent, Command: Rcpt, QueueID: id, Text: words,
 	}
 	s.Client.told(&e)
 	if string(words) == "User unknown" {

@@ -9,10 +9,10 @@ import "bytes"
 // The argument is the client's word: an address whose quotes and brackets end
 // (parseaddr.c, prescan()), the client's name, or a header's text with anything in
 // it. The reply is what the administrator and Sendmail say.
-func (l *sendmail) ruleset(id, b []byte) (shape string) {
+func (l *sendmail) ruleset(id, b []byte) {
 	name, rest, ok := bytes.Cut(b, []byte(", arg1="))
 	if !ok || !bytes.Contains(rest, []byte(", reject=")) {
-		return "" // discard, quarantine
+		return // discard, quarantine
 	}
 	command, verdict, unstructured := NoCommand, false, false
 	switch string(name) {
@@ -35,20 +35,22 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 	case "check_expn":
 		command = OtherCommand
 	case "check_compat", "tls_server", "tls_rcpt", "try_tls", "authinfo", "trust_auth", "oc_rate", "oc_conc", "bcc":
-		return "" // no answer to a client
+		return // no answer to a client
 	default:
 		command, unstructured = EndOfData, true // a header's
 	}
 	client, text, ok := cutRuleset(rest, unstructured)
 	if !ok {
-		return shapeRuleset
+		l.notUnderstood(shapeRuleset)
+		return
 	}
-	e := Event{Direction: Sent, Count: 1, QueueID: id, Command: command, Text: text}
+	e := Event{Direction: Sent, QueueID: id, Command: command, Text: text}
 	if e.Remote, e.Addr, _, ok = cutClient(client); !ok {
-		return "" // sendmail -bs, or no SMTP at all
+		return // sendmail -bs, or no SMTP at all
 	}
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok || e.Code.Class() < 4 {
-		return shapeRuleset
+		l.notUnderstood(shapeRuleset)
+		return
 	}
 	s := l.session()
 	s.is(e.Addr)
@@ -66,7 +68,6 @@ func (l *sendmail) ruleset(id, b []byte) (shape string) {
 	}
 	s.Shown = 0
 	l.emit(e)
-	return ""
 }
 
 // cutRuleset reads what follows ", arg1=". An unstructured argument may hold
@@ -97,17 +98,17 @@ func cutRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
 //
 //	NAME, action=rcpt, reject=451 4.7.1 Try again later
 //	NAME, reject=550 5.7.1 Spam
-func (l *sendmail) filter(id, b []byte) (shape string) {
+func (l *sendmail) filter(id, b []byte) {
 	_, rest, ok := bytes.Cut(b, []byte(", "))
 	if !ok {
-		return ""
+		return
 	}
 	e := Event{Command: EndOfData}
 	if action, ok := bytes.CutPrefix(rest, []byte("action=")); ok {
 		action, rest, _ = bytes.Cut(action, []byte(", "))
 		switch string(action) {
 		case "connect":
-			return "" // its code is not used (srvrsmtp.c, _FFR_MILTER_CONNECT_REPLYCODE)
+			return // its code is not used (srvrsmtp.c, _FFR_MILTER_CONNECT_REPLYCODE)
 		case "helo":
 			e.Command, e.Implied = NoCommand, true
 		case "mail":
@@ -122,13 +123,13 @@ func (l *sendmail) filter(id, b []byte) (shape string) {
 	}
 	text, ok := bytes.CutPrefix(rest, []byte("reject="))
 	if !ok {
-		return ""
+		return
 	}
 	if !l.refuse(id, text, e) {
-		return shapeMilter
+		l.notUnderstood(shapeMilter)
+		return
 	}
 	l.session().Milter = true
-	return ""
 }
 
 // filtered reads what follows "Milter: " (srvrsmtp.c, MILTER_REPLY(), smtp() and
@@ -139,29 +140,33 @@ func (l *sendmail) filter(id, b []byte) (shape string) {
 //	data, reject=550 5.7.1 Spam                    the answer to the whole message
 //	cmd=data, reject=550 5.7.1 No
 //	connect: host=client.example, addr=192.0.2.7, rejecting commands
-func (l *sendmail) filtered(id, b []byte) (shape string) {
+func (l *sendmail) filtered(id, b []byte) {
 	if rest, ok := bytes.CutPrefix(b, []byte("data, reject=")); ok {
-		return l.filterSaid(id, rest, Event{Command: EndOfData})
+		l.filterSaid(id, rest, Event{Command: EndOfData})
+		return
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("cmd=data, reject=")); ok {
-		return l.filterSaid(id, rest, Event{Command: Data})
+		l.filterSaid(id, rest, Event{Command: Data})
+		return
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("helo=")); ok {
 		i := bytes.LastIndex(rest, []byte(", reject="))
 		if i < 0 {
-			return ""
+			return
 		}
 		text := rest[i+len(", reject="):]
 		if string(text) == "Command rejected" {
 			if l.session().Logged {
-				return "" // the dialogue shows it
+				return // the dialogue shows it
 			}
 			text = commandRejected
 		}
-		return l.filterSaid(id, text, Event{Implied: true})
+		l.filterSaid(id, text, Event{Implied: true})
+		return
 	}
 	if rest, ok := bytes.CutPrefix(b, []byte("connect: host=")); ok {
-		return l.filteredConnection(id, rest)
+		l.filteredConnection(id, rest)
+		return
 	}
 	for i := range filteredCommands {
 		rest, ok := bytes.CutPrefix(b, []byte(filteredCommands[i].before))
@@ -169,18 +174,19 @@ func (l *sendmail) filtered(id, b []byte) (shape string) {
 			continue
 		}
 		if _, rest, ok = cutAddresses(rest); !ok {
-			return shapeMilter
+			l.notUnderstood(shapeMilter)
+			return
 		}
 		if text, ok := bytes.CutPrefix(rest, []byte("reject=")); ok {
 			if string(text) == "421, errormode=4" {
 				text = closingConnection
 			}
-			return l.filterSaid(id, text, Event{Command: filteredCommands[i].command})
+			l.filterSaid(id, text, Event{Command: filteredCommands[i].command})
+			return
 		}
-		return ""
+		return
 	}
 	l.imply(id, nil, b, impliedByMilter)
-	return ""
 }
 
 // What Sendmail says for a milter that names no reply (srvrsmtp.c).
@@ -199,13 +205,13 @@ var filteredCommands = []struct {
 }
 
 // filterSaid adds what a milter had a client told, which may repeat a milter= line.
-func (l *sendmail) filterSaid(id, text []byte, e Event) (shape string) {
+func (l *sendmail) filterSaid(id, text []byte, e Event) {
 	s := l.session()
 	e.Repeat, s.Milter = s.Milter, false
 	if !l.refuse(id, text, e) {
-		return shapeMilter
+		l.notUnderstood(shapeMilter)
+		return
 	}
-	return ""
 }
 
 // refuse adds a milter's refusal. To one without an enhanced code, Sendmail adds
@@ -226,7 +232,7 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 	} else {
 		e.Implied, s.Told = false, e.Code
 	}
-	e.Direction, e.Count, e.QueueID, e.Text = Sent, 1, id, text
+	e.Direction, e.QueueID, e.Text = Sent, id, text
 	s.Client.told(&e)
 	l.emit(e)
 	return true
@@ -237,14 +243,14 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 //
 //	client.example, addr=192.0.2.7, rejecting commands
 //	client.example, addr=192.0.2.7, reject=550 5.7.1 No
-func (l *sendmail) filteredConnection(id, b []byte) (shape string) {
+func (l *sendmail) filteredConnection(id, b []byte) {
 	name, rest, ok := bytes.Cut(b, []byte(", addr="))
 	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
-		return ""
+		return
 	}
 	addr, what, ok := bytes.Cut(rest, []byte(", "))
 	if !ok {
-		return ""
+		return
 	}
 	addr = bytes.TrimPrefix(addr, []byte("IPv6:"))
 	if name[0] == '[' {
@@ -255,11 +261,11 @@ func (l *sendmail) filteredConnection(id, b []byte) (shape string) {
 	for _, before := range []string{"reject=", "temp failing commands=", "shutdown="} {
 		if text, ok := bytes.CutPrefix(what, []byte(before)); ok {
 			if !l.refuse(id, text, Event{Command: Connect, Remote: name, Implied: true}) {
-				return shapeMilter
+				l.notUnderstood(shapeMilter)
+				return
 			}
-			return ""
+			return
 		}
 	}
 	l.imply(id, name, what, impliedByMilter)
-	return ""
 }

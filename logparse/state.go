@@ -85,7 +85,7 @@ func (t *table[V]) append(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(binary.Size(&v)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(entries)))
 	for _, e := range entries {
-		b = binary.LittleEndian.AppendUint64(b, e.key)
+		b = binary.LittleEndian.AppendUint64(b, uint64(e.key))
 		var err error
 		if b, err = binary.Append(b, binary.LittleEndian, &e.value); err != nil {
 			return nil, fmt.Errorf("logparse: %w", err)
@@ -108,7 +108,7 @@ func (t *table[V]) read(b []byte) ([]byte, error) {
 		return nil, errState
 	}
 	for range n {
-		value := t.put(binary.LittleEndian.Uint64(b))
+		value := t.put(hash(binary.LittleEndian.Uint64(b)))
 		if _, err := binary.Decode(b[8:], binary.LittleEndian, value); err != nil {
 			return nil, fmt.Errorf("logparse: %w", err)
 		}

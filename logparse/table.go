@@ -18,7 +18,7 @@ type table[V any] struct {
 const ways = 8
 
 type entry[V any] struct {
-	key   uint64
+	key   hash
 	used  uint64 // the clock when it was last asked for; 0 is empty
 	value V
 }
@@ -29,15 +29,15 @@ func newTable[V any](size int) table[V] {
 }
 
 // set returns the entries among which key is; nil before the first one.
-func (t *table[V]) set(key uint64) *[ways]entry[V] {
+func (t *table[V]) set(key hash) *[ways]entry[V] {
 	if t.sets == nil {
 		return nil
 	}
-	return t.sets[key%uint64(len(t.sets))]
+	return t.sets[uint64(key)%uint64(len(t.sets))]
 }
 
 // get returns the value of key, or nil.
-func (t *table[V]) get(key uint64) *V {
+func (t *table[V]) get(key hash) *V {
 	set := t.set(key)
 	if set == nil {
 		return nil
@@ -53,14 +53,14 @@ func (t *table[V]) get(key uint64) *V {
 }
 
 // put returns the value of key, a new zero one if there is none.
-func (t *table[V]) put(key uint64) *V {
+func (t *table[V]) put(key hash) *V {
 	if v := t.get(key); v != nil {
 		return v
 	}
 	if t.sets == nil {
 		t.sets = make([]*[ways]entry[V], t.size/ways)
 	}
-	place := &t.sets[key%uint64(len(t.sets))]
+	place := &t.sets[uint64(key)%uint64(len(t.sets))]
 	if *place == nil {
 		*place = new([ways]entry[V])
 	}
@@ -77,7 +77,7 @@ func (t *table[V]) put(key uint64) *V {
 }
 
 // remove forgets a key.
-func (t *table[V]) remove(key uint64) {
+func (t *table[V]) remove(key hash) {
 	set := t.set(key)
 	if set == nil {
 		return

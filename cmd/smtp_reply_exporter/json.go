@@ -54,7 +54,7 @@ func (w *jsonWriter) line(at position, r *logparse.Result, labels []classify.Lab
 			continue
 		}
 		reply := jsonReply{
-			File: at.file, Line: at.line, MTA: r.MTA, Program: string(r.Envelope.Program),
+			File: at.file, Line: at.line, MTA: r.MTA, Program: string(r.Program),
 			Direction: e.Direction.String(), Peer: labels[i].Peer,
 			Code: int(e.Code), EnhancedCode: e.Enhanced.String(), Class: e.Code.ClassLabel(), Meaning: e.Code.Meaning(),
 			Reason: labels[i].Reason, Provider: labels[i].Provider,

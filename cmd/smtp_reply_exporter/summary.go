@@ -69,6 +69,9 @@ func (s *summary) line(at position, r *logparse.Result, labels []classify.Labels
 		c.lines++
 		s.notUnderstood[key] = c
 	}
+	if r.LostLines > 0 {
+		s.lost[r.Logger] += r.LostLines
+	}
 	for i := range r.Events {
 		s.event(&r.Events[i], &labels[i])
 	}
@@ -84,8 +87,6 @@ func (s *summary) event(e *logparse.Event, l *classify.Labels) {
 		s.refusals[e.Command.String()] += e.Count
 	case logparse.Delivery:
 		s.unanswered[l.Reason] += e.Deliveries
-	case logparse.LostLines:
-		s.lost[e.Logger] += e.Count
 	}
 }
 
@@ -213,7 +214,7 @@ func (s *summary) printLines(w io.Writer) {
 		outcome logparse.Outcome
 		name    string
 	}{
-		{logparse.Told, "told of replies or deliveries"},
+		{logparse.Understood, "told of replies or deliveries"},
 		{logparse.NotUnderstood, "looked like it and were not understood"},
 		{logparse.Other, "of an MTA, about other things"},
 		{logparse.Foreign, "of other programs"},

@@ -135,5 +135,9 @@ func (c *Config) NewParser(mta string) *logparse.Parser {
 	case mta == Auto:
 		return logparse.NewParser()
 	}
-	return logparse.NewParserFor(mta)
+	p, err := logparse.NewParserFor(mta)
+	if err != nil {
+		panic(err) // CheckMTA would have found it
+	}
+	return p
 }

@@ -113,11 +113,10 @@ func NewSource(mtas []string, now time.Time) *Source {
 // Line counts a line and what it told; labels has the labels of each event.
 func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Time) {
 	s.lastLine = now
-	outcome := r.Outcome
-	if len(r.Events) == 1 && r.Events[0].Kind == logparse.LostLines {
-		outcome = logparse.Foreign // the logger's own line
+	add(s.lines, r.Outcome, 1, now)
+	if r.LostLines > 0 {
+		s.Lost(r.Logger, r.LostLines, now)
 	}
-	add(s.lines, outcome, 1, now)
 	if r.MTA != "" {
 		s.zeroMTA(r.MTA, now)
 	}
@@ -135,8 +134,6 @@ func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger,
 
 func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
 	switch e.Kind {
-	case logparse.LostLines:
-		add(s.lost, e.Logger, e.Count, now)
 	case logparse.Refusal:
 		add(s.refusals, Refusal{r.MTA, l.Peer, e.Command}, e.Count, now)
 	case logparse.Reply:
@@ -157,7 +154,7 @@ func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels
 		add(s.dialogueReceived, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
 	default:
 		key := Detail{
-			MTA: r.MTA, Peer: l.Peer, Program: s.program(r.Envelope.Program), Command: e.Command,
+			MTA: r.MTA, Peer: l.Peer, Program: s.program(r.Program), Command: e.Command,
 			Code: e.Code, Enhanced: e.Enhanced, Reason: l.Reason,
 		}
 		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {

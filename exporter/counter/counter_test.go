@@ -43,9 +43,6 @@ func (w *tally) event(e *logparse.Event, l classify.Labels) {
 	n := uint64(e.Count)
 	w.deliveries[Delivery{MTA: "postfix", Peer: l.Peer, Code: e.Code, Reason: l.Reason}] += uint64(e.Deliveries)
 	switch e.Kind {
-	case logparse.LostLines:
-		w.lost[e.Logger] += n
-		return
 	case logparse.Refusal:
 		w.refusals[Refusal{"postfix", l.Peer, e.Command}] += n
 		return
@@ -121,17 +118,18 @@ func sansZeros[K comparable](m map[K]uint64) map[K]uint64 {
 
 // feed counts one line of one event, in the source and in the tally.
 func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labels) {
-	r := logparse.Result{
-		Outcome: logparse.Told, MTA: "postfix",
-		Envelope: logparse.Envelope{Program: []byte(program)}, Events: []logparse.Event{e},
-	}
+	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte(program), Events: []logparse.Event{e}}
 	s.Line(&r, []classify.Labels{l}, later)
 	w.event(&e, l)
-	if e.Kind == logparse.LostLines {
-		w.lines[logparse.Foreign]++ // the logger's own line
-	} else {
-		w.lines[logparse.Told]++
-	}
+	w.lines[logparse.Understood]++
+}
+
+// lose counts a line in which a logger says that it dropped some.
+func lose(s *Source, w *tally, logger string, lines int) {
+	r := logparse.Result{Outcome: logparse.Foreign, LostLines: lines, Logger: logger}
+	s.Line(&r, nil, later)
+	w.lost[logger] += uint64(lines)
+	w.lines[logparse.Foreign]++
 }
 
 // TestSumsAgree feeds random events, of few labels with some seeds and of so
@@ -145,8 +143,12 @@ func TestSumsAgree(t *testing.T) {
 			one := func(of string) string { return fmt.Sprint(of, rnd.IntN(1+variety/20)) }
 			s, w := NewSource([]string{"postfix"}, start), newTally()
 			for range 4000 {
+				if rnd.IntN(4) == 0 {
+					lose(s, w, pick(logparse.Loggers()...), 1+rnd.IntN(3))
+					continue
+				}
 				e := logparse.Event{
-					Kind:      logparse.Kind(rnd.IntN(4)),
+					Kind:      logparse.Kind(rnd.IntN(3)),
 					Direction: logparse.Direction(rnd.IntN(2)),
 					Command:   logparse.Command(rnd.IntN(int(logparse.OtherCommand) + 1)),
 					Count:     1 + rnd.IntN(3),
@@ -162,8 +164,6 @@ func TestSumsAgree(t *testing.T) {
 					e.Repeat, e.Dialogue, e.Deliveries = rnd.IntN(4) == 0, rnd.IntN(4) == 0, rnd.IntN(3)
 				case logparse.Delivery:
 					e.Count, e.Deliveries = 1, 1+rnd.IntN(2)
-				case logparse.LostLines:
-					e.Logger = pick(logparse.Loggers()...)
 				}
 				feed(s, w, one("postfix/smtp"), e, classify.Labels{
 					Peer: pick(sentPeers...), Provider: one("provider"), Reason: one("reason"),
@@ -186,18 +186,17 @@ func TestEvents(t *testing.T) {
 	narrow := Reply{"postfix", "external", 451}
 	delivered := Delivery{"postfix", "external", "gmail", 451, "greylisted"}
 	for _, tc := range []struct {
-		name                  string
-		event                 logparse.Event
-		times                 int
-		replies, deliveries   uint64
-		refusals, lost, talks uint64
+		name                string
+		event               logparse.Event
+		times               int
+		replies, deliveries uint64
+		refusals, talks     uint64
 	}{
 		{name: "reply", event: reply, times: 1, replies: 1, deliveries: 1},
 		{name: "constant 451 for each of 200 recipients", event: reply, times: 200, replies: 200, deliveries: 200},
 		{name: "repeats are deliveries but no replies", event: repeat, times: 49, deliveries: 49},
 		{name: "dialogue is apart", event: dialogue, times: 2, talks: 2},
 		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Count: 3}, times: 1, refusals: 3},
-		{name: "lost lines", event: logparse.Event{Kind: logparse.LostLines, Count: 237, Logger: "rsyslog"}, times: 2, lost: 474},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, w := NewSource([]string{"postfix"}, start), newTally()
@@ -208,11 +207,11 @@ func TestEvents(t *testing.T) {
 			w.check(t, c)
 			got := []uint64{
 				c.Received[narrow].Value, c.Deliveries[delivered].Value,
-				c.Refusals[Refusal{"postfix", "external", logparse.Auth}].Value, c.Lost["rsyslog"].Value,
+				c.Refusals[Refusal{"postfix", "external", logparse.Auth}].Value,
 				c.DialogueReceived[Dialogue{"postfix", logparse.Rcpt, 354}].Value,
 			}
-			if diff := cmp.Diff([]uint64{tc.replies, tc.deliveries, tc.refusals, tc.lost, tc.talks}, got); diff != "" {
-				t.Errorf("replies, deliveries, refusals, lost lines, dialogue (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]uint64{tc.replies, tc.deliveries, tc.refusals, tc.talks}, got); diff != "" {
+				t.Errorf("replies, deliveries, refusals, dialogue (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -238,17 +237,28 @@ func TestLines(t *testing.T) {
 	}
 }
 
+func TestLostLines(t *testing.T) {
+	s, w := NewSource([]string{"postfix"}, start), newTally()
+	for range 2 {
+		lose(s, w, "rsyslog", 237)
+	}
+	c := s.Cut()
+	w.check(t, c)
+	if got := c.Lost["rsyslog"].Value; got != 474 {
+		t.Errorf("%d lost lines, want 474", got)
+	}
+}
+
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	s := NewSource([]string{"postfix"}, start)
 	known, unknown := logparse.EnhancedCode{Class: 4, Subject: 7, Detail: 1}, logparse.EnhancedCode{Class: 4, Subject: 99, Detail: 9}
-	r := logparse.Result{Outcome: logparse.Told, MTA: "postfix", Envelope: logparse.Envelope{Program: []byte("postfix/smtp")}}
+	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte("postfix/smtp"), LostLines: 1, Logger: "rsyslog"}
 	for _, e := range []logparse.Event{
 		{Kind: logparse.Reply, Direction: logparse.Received, Code: 451, Enhanced: known, Deliveries: 1},
 		{Kind: logparse.Reply, Direction: logparse.Sent, Code: 554, Enhanced: unknown},
 		{Kind: logparse.Reply, Direction: logparse.Sent, Code: 250, Dialogue: true},
 		{Kind: logparse.Refusal, Command: logparse.Auth},
 		{Kind: logparse.Delivery, Cause: logparse.CauseTimeout, Deliveries: 1},
-		{Kind: logparse.LostLines, Logger: "rsyslog"},
 	} {
 		e.Count = 1
 		r.Events = append(r.Events, e)

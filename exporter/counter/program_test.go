@@ -20,7 +20,7 @@ func TestProgram(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := NewSource(logparse.MTAs(), time.Now())
 			s.Line(&logparse.Result{
-				Outcome: logparse.Told, MTA: "postfix", Envelope: logparse.Envelope{Program: []byte(tc.identifier)},
+				Outcome: logparse.Understood, MTA: "postfix", Program: []byte(tc.identifier),
 				Events: []logparse.Event{{Direction: logparse.Sent, Code: 554, Count: 1}},
 			}, []classify.Labels{{Peer: "external", Reason: "policy"}}, time.Now())
 			for key := range s.Cut().SentDetail {

@@ -82,9 +82,7 @@ func (f *syslogFeed) poll(now time.Time, parse func(func(*logparse.Parser) logpa
 	return f.Poll(now, func(text []byte) {
 		parse(func(p *logparse.Parser) logparse.Result {
 			r := p.Parse(text)
-			if len(r.Events) == 1 && r.Events[0].Kind == logparse.LostLines {
-				return logparse.Result{Outcome: logparse.Foreign}
-			}
+			r.LostLines = 0
 			return r
 		})
 	})
