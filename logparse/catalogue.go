@@ -3,6 +3,7 @@ package logparse
 import (
 	_ "embed" // for the tables
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,7 +37,7 @@ var (
 )
 
 // Codes returns the catalogue of reply codes, in ascending order.
-func Codes() []CodeInfo { return codes }
+func Codes() []CodeInfo { return slices.Clone(codes) }
 
 // Info returns the code's entry; ok is false for one that no table knows.
 func (c Code) Info() (info CodeInfo, ok bool) {
@@ -66,24 +67,53 @@ func (c Code) String() string {
 	return strconv.Itoa(int(c))
 }
 
-// ClassLabel returns "2xx" to "5xx", "none" for no code.
+// ClassLabel returns "2xx" to "5xx", "none" for what is no reply code.
 func (c Code) ClassLabel() string {
-	return [...]string{"none", "", "2xx", "3xx", "4xx", "5xx"}[c.Class()]
+	switch c.Class() {
+	case 2:
+		return "2xx"
+	case 3:
+		return "3xx"
+	case 4:
+		return "4xx"
+	case 5:
+		return "5xx"
+	}
+	return "none"
 }
 
-// ClassName returns what the first digit means (RFC 5321 §4.2.1).
+// ClassName returns what the first digit means (RFC 5321 §4.2.1), "none" for what
+// is no reply code.
 func (c Code) ClassName() string {
-	return [...]string{
-		"none", "", "positive_completion", "positive_intermediate", "transient_negative", "permanent_negative",
-	}[c.Class()]
+	switch c.Class() {
+	case 2:
+		return "positive_completion"
+	case 3:
+		return "positive_intermediate"
+	case 4:
+		return "transient_negative"
+	case 5:
+		return "permanent_negative"
+	}
+	return "none"
 }
 
-// Category returns what the second digit means (RFC 5321 §4.2.1).
+// Category returns what the second digit means (RFC 5321 §4.2.1), "other" where
+// it means nothing.
 func (c Code) Category() string {
-	return [...]string{
-		"syntax", "information", "connections", "unspecified", "unspecified", "mail_system",
-		"other", "other", "other", "other",
-	}[int(c)/10%10]
+	switch c / 10 % 10 {
+	case 0:
+		return "syntax"
+	case 1:
+		return "information"
+	case 2:
+		return "connections"
+	case 3, 4:
+		return "unspecified"
+	case 5:
+		return "mail_system"
+	}
+	return "other"
 }
 
 // Info returns the entry of an enhanced code; ok is false for one that no

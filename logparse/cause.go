@@ -2,17 +2,20 @@ package logparse
 
 import "bytes"
 
-// A wordedCause is what a text that holds the words tells.
-type wordedCause struct {
-	words string
-	cause Cause
+// A causeRule says what a text means that begins with prefix, holds contains and
+// ends with suffix. An empty one of them fits any text.
+type causeRule struct {
+	prefix, contains, suffix string
+	cause                    Cause
 }
 
-// causeByWords returns the cause of the first of causes whose words text holds.
-func causeByWords(text []byte, causes []wordedCause) Cause {
-	for i := range causes {
-		if bytes.Contains(text, []byte(causes[i].words)) {
-			return causes[i].cause
+// causeOf returns the cause of the first rule that fits text, else CauseOther.
+func causeOf(rules []causeRule, text []byte) Cause {
+	for i := range rules {
+		r := &rules[i]
+		if bytes.HasPrefix(text, []byte(r.prefix)) && bytes.HasSuffix(text, []byte(r.suffix)) &&
+			bytes.Contains(text, []byte(r.contains)) {
+			return r.cause
 		}
 	}
 	return CauseOther

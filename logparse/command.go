@@ -27,7 +27,9 @@ var commandNames = [numCommands]string{
 	"end_of_data", "rset", "vrfy", "etrn", "quit", "other",
 }
 
-func (c Command) String() string { return commandNames[c] }
+// String returns the command's name, as the label command has it; "" for NoCommand
+// and for a value that is no command.
+func (c Command) String() string { return nameOf(commandNames[:], c) }
 
 // commandOf names the command that a client's line begins with; verbs are
 // case-insensitive (RFC 5321 §2.4).

@@ -159,7 +159,7 @@ func (l *dma) atHost(d *dmaLine, after string, b []byte) {
 func (l *dma) tell(e Event, d *dmaLine, text []byte) {
 	e.Deliveries, e.Text = d.deliveries, text
 	var ok bool
-	if e.Code, e.Enhanced, ok = dmaReply(text); ok {
+	if e.Code, e.Enhanced, ok = parseReplyLines(text, dmaLineEnds...); ok {
 		e.Command, e.Dialogue = d.command, e.Code.Class() < 4
 	} else {
 		if e.Deliveries == 0 {
@@ -179,25 +179,6 @@ func cutDMAHost(b []byte) (name, addr, rest []byte, ok bool) {
 	}
 	addr, rest, ok = bytes.Cut(b[1:], []byte("]"))
 	return name, addr, rest, ok && bytes.IndexByte(addr, ' ') < 0
-}
-
-// dmaReply is ParseReply for a whole reply, whose line ends loggers escape. The
-// enhanced code is that of its last line, where that has one.
-func dmaReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
-	if code, enhanced, ok = joinedReply(text); !ok || len(text) < 4 || text[3] != '-' {
-		return code, enhanced, ok
-	}
-	for _, end := range dmaLineEnds {
-		i := bytes.LastIndex(text, []byte(end))
-		if i < 0 {
-			continue
-		}
-		if c, last, whole := ParseReply(text[i+len(end):]); whole && c == code && last.Class != 0 {
-			enhanced = last
-		}
-		break
-	}
-	return code, enhanced, true
 }
 
 // dmaLineEnds are forms of a line feed: rsyslog's, OpenBSD's, as it is.

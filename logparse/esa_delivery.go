@@ -122,7 +122,7 @@ func (l *esa) failed(b []byte) {
 	}
 	code, lines := cutTuple(b)
 	if !connected || code == nil || string(code) == "000" {
-		e.Kind, e.Cause = Delivery, causeByWords(b, esaCauses)
+		e.Kind, e.Cause = Delivery, causeOf(esaCauses, b)
 		l.emit(e)
 		return
 	}
@@ -139,18 +139,18 @@ func (l *esa) failed(b []byte) {
 }
 
 // esaCauses are tried in order.
-var esaCauses = []wordedCause{
-	{"DNS", CauseDNS},
-	{"Bad destination host", CauseDNS},
-	{"Connection refused", CauseRefused},
-	{"onnection reset", CauseLostConnection},
-	{"lost", CauseLostConnection},
-	{"timeout", CauseTimeout},
-	{"timed out", CauseTimeout},
-	{"TLS", CauseTLS},
-	{"network error", CauseUnreachable},
-	{"network problem", CauseUnreachable},
-	{"nreachable", CauseUnreachable},
+var esaCauses = []causeRule{
+	{contains: "DNS", cause: CauseDNS},
+	{contains: "Bad destination host", cause: CauseDNS},
+	{contains: "Connection refused", cause: CauseRefused},
+	{contains: "onnection reset", cause: CauseLostConnection},
+	{contains: "lost", cause: CauseLostConnection},
+	{contains: "timeout", cause: CauseTimeout},
+	{contains: "timed out", cause: CauseTimeout},
+	{contains: "TLS", cause: CauseTLS},
+	{contains: "network error", cause: CauseUnreachable},
+	{contains: "network problem", cause: CauseUnreachable},
+	{contains: "nreachable", cause: CauseUnreachable},
 }
 
 // cutTuple finds the first tuple of a code and a list, and returns both; the list

@@ -82,7 +82,7 @@ func (l *exim) delivered(mark byte, b []byte) {
 		return
 	}
 	e.Kind, e.Cause, e.Command, e.Remote, e.Addr, e.Text = Reply, NoCause, EndOfData, d.name, d.addr, text
-	switch e.Code, e.Enhanced, ok = parseEximReply(text); {
+	switch e.Code, e.Enhanced, ok = parseReplyLines(text, `\n`); {
 	case !ok && len(text) == 0:
 		e.Code, e.Implied = 250, true // transports/smtp.c: only a 2xx is a delivery
 	case !ok || e.Code.Class() != 2:
@@ -135,7 +135,7 @@ func (l *exim) deferral(b []byte) {
 				end = i
 			}
 		}
-		cause, rest = causeOfExim(reason[:end]), reason[end:]
+		cause, rest = causeOf(eximCauses, reason[:end]), reason[end:]
 	}
 	if host, ok := bytes.CutPrefix(rest, []byte(" H=")); ok {
 		if d.eximHost, rest, ok = cutEximHost(host); !ok {
@@ -219,7 +219,7 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 			Remote: d.name, Addr: d.addr, Text: text,
 		}
 		if e.Cause == NoCause {
-			e.Cause = causeOfExim(text)
+			e.Cause = causeOf(eximCauses, text)
 		}
 		if e.Cause == CauseOther && d.transport != nil && d.addr == nil {
 			e.Cause = CauseLocal

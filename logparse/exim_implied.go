@@ -374,7 +374,7 @@ func (l *exim) authentication(b []byte) {
 		return
 	}
 	e.Remote, e.Addr, e.Text = h.name, h.addr, rest
-	e.Code, e.Enhanced, ok = parseEximReply(rest)
+	e.Code, e.Enhanced, ok = parseReplyLines(rest, `\n`)
 	if !ok || e.Code.Class() < 4 || e.Direction == Sent && !isAuthRefusal(e.Code) {
 		l.notUnderstood(shapeEximAuth)
 		return

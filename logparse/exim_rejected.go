@@ -244,7 +244,7 @@ func (l *exim) callout(text []byte) (told bool) {
 			return false // such as "did not include SMTPUTF8"
 		}
 		r = remoteReply{eximHost: h, command: command, reply: reply}
-		if r.code, r.enhanced, ok = parseEximReply(reply); !ok {
+		if r.code, r.enhanced, ok = parseReplyLines(reply, `\n`); !ok {
 			l.notUnderstood(shapeEximCallout)
 			return true
 		}
@@ -258,7 +258,7 @@ func (l *exim) callout(text []byte) (told bool) {
 			command, after := cutQuotedCommand(response)
 			reply, was := bytes.CutPrefix(after, []byte(" was: "))
 			r = remoteReply{command: command, reply: reply}
-			if r.code, r.enhanced, ok = parseEximReply(reply); !ok || !was {
+			if r.code, r.enhanced, ok = parseReplyLines(reply, `\n`); !ok || !was {
 				return false
 			}
 		} else if !ok || !isRemoteError(rest) {
@@ -318,7 +318,7 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
 	h, _, isHost := cutEximHost(server)
 	r := remoteReply{eximHost: h, command: EndOfData, reply: quotedConfirmation(rest[len(fields)+len(` C="`):])}
 	var code bool
-	if r.code, r.enhanced, code = parseEximReply(r.reply); !ok || !isHost || !code {
+	if r.code, r.enhanced, code = parseReplyLines(r.reply, `\n`); !ok || !isHost || !code {
 		l.notUnderstood(shapeEximDelivery)
 		return
 	}

@@ -76,7 +76,7 @@ func remoteError(text []byte, host bool) (r remoteReply, said, ok bool) {
 		}
 	}
 	r.reply = rest
-	r.code, r.enhanced, ok = parseEximReply(rest)
+	r.code, r.enhanced, ok = parseReplyLines(rest, `\n`)
 	return r, true, ok
 }
 
@@ -108,21 +108,6 @@ func cutEximCommand(b []byte) (c Command, rest []byte, ok bool) {
 		c = commandOf(name)
 	}
 	return c, rest, true
-}
-
-// parseEximReply is ParseReply for a text in which the lines of a reply are joined
-// with \n, escaped as string_printing() does; the last line has the enhanced code.
-func parseEximReply(text []byte) (Code, EnhancedCode, bool) {
-	code, enhanced, ok := ParseReply(text)
-	if !ok || len(text) < 4 || text[3] != '-' {
-		return code, enhanced, ok
-	}
-	if i := bytes.LastIndex(text, []byte(`\n`)); i >= 0 {
-		if last, e, ok := ParseReply(text[i+2:]); ok && last == code {
-			enhanced = e
-		}
-	}
-	return code, enhanced, true
 }
 
 // commandOfErrno reads the numbers that name a command.
@@ -157,48 +142,36 @@ func causeOfErrno(number []byte) Cause {
 	return NoCause
 }
 
-var eximCauses = []struct {
-	words string
-	cause Cause
-}{
-	{"retry time", CauseSuspended},
-	{"Retry time", CauseSuspended},
-	{"all hosts", CauseSuspended},
-	{"Connection timed out", CauseTimeout},
-	{"SMTP timeout", CauseTimeout},
-	{"LMTP timeout", CauseTimeout},
-	{"Operation timed out", CauseTimeout},
-	{"Connection refused", CauseRefused},
-	{"No route to host", CauseUnreachable},
-	{"Network is unreachable", CauseUnreachable},
-	{"Network unreachable", CauseUnreachable},
-	{"Remote host closed connection", CauseLostConnection},
-	{"LMTP connection closed", CauseLostConnection},
-	{"Connection reset", CauseLostConnection},
-	{"Broken pipe", CauseLostConnection},
-	{"host lookup did not complete", CauseDNS},
-	{"all relevant MX records point to non-existent hosts", CauseDNS},
-	{"an MX or SRV record indicated no SMTP service", CauseDNS},
-	{"Unrouteable address", CauseDNS},
-	{"unrouteable mail domain", CauseDNS},
-	{"all host address lookups", CauseDNS},
-	{"TLS session: ", CauseTLS},
-	{"a TLS session is required", CauseTLS},
-	{"TLS session is required", CauseTLS},
-	{"DANE ", CauseTLS},
-	{"authentication required but", CauseAuth},
-	{"message is too big", CauseTooLarge},
-	{"Too many \"Received\" headers", CauseLoop},
-	{"remote host address is the local host", CauseLoop},
-	{"lowest numbered MX record points to local host", CauseLoop},
-}
-
-// causeOfExim reads Exim's own reason.
-func causeOfExim(text []byte) Cause {
-	for i := range eximCauses {
-		if bytes.HasPrefix(text, []byte(eximCauses[i].words)) {
-			return eximCauses[i].cause
-		}
-	}
-	return CauseOther
+// eximCauses are Exim's own reasons.
+var eximCauses = []causeRule{
+	{prefix: "retry time", cause: CauseSuspended},
+	{prefix: "Retry time", cause: CauseSuspended},
+	{prefix: "all hosts", cause: CauseSuspended},
+	{prefix: "Connection timed out", cause: CauseTimeout},
+	{prefix: "SMTP timeout", cause: CauseTimeout},
+	{prefix: "LMTP timeout", cause: CauseTimeout},
+	{prefix: "Operation timed out", cause: CauseTimeout},
+	{prefix: "Connection refused", cause: CauseRefused},
+	{prefix: "No route to host", cause: CauseUnreachable},
+	{prefix: "Network is unreachable", cause: CauseUnreachable},
+	{prefix: "Network unreachable", cause: CauseUnreachable},
+	{prefix: "Remote host closed connection", cause: CauseLostConnection},
+	{prefix: "LMTP connection closed", cause: CauseLostConnection},
+	{prefix: "Connection reset", cause: CauseLostConnection},
+	{prefix: "Broken pipe", cause: CauseLostConnection},
+	{prefix: "host lookup did not complete", cause: CauseDNS},
+	{prefix: "all relevant MX records point to non-existent hosts", cause: CauseDNS},
+	{prefix: "an MX or SRV record indicated no SMTP service", cause: CauseDNS},
+	{prefix: "Unrouteable address", cause: CauseDNS},
+	{prefix: "unrouteable mail domain", cause: CauseDNS},
+	{prefix: "all host address lookups", cause: CauseDNS},
+	{prefix: "TLS session: ", cause: CauseTLS},
+	{prefix: "a TLS session is required", cause: CauseTLS},
+	{prefix: "TLS session is required", cause: CauseTLS},
+	{prefix: "DANE ", cause: CauseTLS},
+	{prefix: "authentication required but", cause: CauseAuth},
+	{prefix: "message is too big", cause: CauseTooLarge},
+	{prefix: "Too many \"Received\" headers", cause: CauseLoop},
+	{prefix: "remote host address is the local host", cause: CauseLoop},
+	{prefix: "lowest numbered MX record points to local host", cause: CauseLoop},
 }

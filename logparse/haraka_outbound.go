@@ -234,37 +234,25 @@ func (l *haraka) failed(reason []byte) {
 		l.notUnderstood(shapeHarakaUpstream)
 		return
 	}
-	e.Kind, e.Repeat, e.Text, e.Cause = Delivery, false, reason, harakaCause(reason)
+	e.Kind, e.Repeat, e.Text, e.Cause = Delivery, false, reason, causeOf(harakaCauses, reason)
 	if e.Cause == CauseUnreachable && trouble != NoCause {
 		e.Cause = trouble
 	}
 	l.emit(e)
 }
 
-// harakaCause reads why nobody answered from the server's own words.
-func harakaCause(reason []byte) Cause {
-	for i := range harakaCauses {
-		if bytes.HasPrefix(reason, []byte(harakaCauses[i].before)) {
-			return harakaCauses[i].cause
-		}
-	}
-	return CauseOther
-}
-
-var harakaCauses = []struct {
-	before string
-	cause  Cause
-}{
-	{"Tried all MXs", CauseUnreachable}, // or what a line before says
-	{"DNS lookup failure", CauseDNS},
-	{"Temporary MX lookup error", CauseDNS},
-	{"No MX for ", CauseDNS},
-	{"No Such Domain: ", CauseDNS},
-	{"Nowhere to deliver mail to", CauseDNS},
-	{"Domain ", CauseDNS}, // of RFC 7505
-	{"No TLS available", CauseTLS},
-	{"Host failed TLS verification", CauseTLS},
-	{"Error ", CauseSystem},
+// harakaCauses are why nobody answered, in Haraka's own words.
+var harakaCauses = []causeRule{
+	{prefix: "Tried all MXs", cause: CauseUnreachable}, // or what a line before says
+	{prefix: "DNS lookup failure", cause: CauseDNS},
+	{prefix: "Temporary MX lookup error", cause: CauseDNS},
+	{prefix: "No MX for ", cause: CauseDNS},
+	{prefix: "No Such Domain: ", cause: CauseDNS},
+	{prefix: "Nowhere to deliver mail to", cause: CauseDNS},
+	{prefix: "Domain ", cause: CauseDNS}, // of RFC 7505
+	{prefix: "No TLS available", cause: CauseTLS},
+	{prefix: "Host failed TLS verification", cause: CauseTLS},
+	{prefix: "Error ", cause: CauseSystem},
 }
 
 // harakaTrouble reads why the next server is tried.
@@ -275,25 +263,18 @@ func harakaTrouble(text []byte) Cause {
 	case !bytes.HasPrefix(text, []byte("Failed to get socket: ")) && !bytes.HasPrefix(text, []byte("Ongoing connection failed to ")):
 		return NoCause
 	}
-	for i := range harakaTroubles {
-		if bytes.Contains(text, []byte(harakaTroubles[i].within)) {
-			return harakaTroubles[i].cause
-		}
-	}
-	return CauseLostConnection
+	return causeOf(harakaTroubles, text)
 }
 
-var harakaTroubles = []struct {
-	within string
-	cause  Cause
-}{
-	{"timed out", CauseTimeout},
-	{"socket timeout", CauseTimeout},
-	{"ETIMEDOUT", CauseTimeout},
-	{"ECONNREFUSED", CauseRefused},
-	{"ENETUNREACH", CauseUnreachable},
-	{"EHOSTUNREACH", CauseUnreachable},
-	{"ENOTFOUND", CauseDNS},
-	{"EAI_AGAIN", CauseDNS},
-	{"SSL routines", CauseTLS},
+var harakaTroubles = []causeRule{
+	{contains: "timed out", cause: CauseTimeout},
+	{contains: "socket timeout", cause: CauseTimeout},
+	{contains: "ETIMEDOUT", cause: CauseTimeout},
+	{contains: "ECONNREFUSED", cause: CauseRefused},
+	{contains: "ENETUNREACH", cause: CauseUnreachable},
+	{contains: "EHOSTUNREACH", cause: CauseUnreachable},
+	{contains: "ENOTFOUND", cause: CauseDNS},
+	{contains: "EAI_AGAIN", cause: CauseDNS},
+	{contains: "SSL routines", cause: CauseTLS},
+	{cause: CauseLostConnection},
 }

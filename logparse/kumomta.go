@@ -137,7 +137,7 @@ func (l *kumo) response(direction Direction) {
 	case direction == Sent && isInternal:
 		return
 	case isInternal:
-		e.Cause = causeByWords(internal, kumoMTACauses)
+		e.Cause = causeOf(kumoMTACauses, internal)
 	case direction == Received && protocol != nil && !spokeSMTP(protocol):
 		e.Cause = CauseLocal
 	}
@@ -174,22 +174,22 @@ func (l *kumo) wire() []byte {
 }
 
 // kumoMTACauses are tried in order.
-var kumoMTACauses = []wordedCause{
-	{"suspended", CauseSuspended},
-	{"suspension", CauseSuspended},
-	{"Connection refused", CauseRefused},
-	{"Connection reset", CauseLostConnection},
-	{"NULL MX", CauseDNS},
-	{"NXDOMAIN", CauseDNS},
-	{"resolve MX", CauseDNS},
-	{"MX list", CauseDNS},
-	{"MTA-STS", CauseTLS},
-	{"DANE", CauseTLS},
-	{"TLS", CauseTLS},
-	{"Timed Out", CauseTimeout},
-	{"timed out", CauseTimeout},
-	{"timeout", CauseTimeout},
-	{"closed", CauseLostConnection},
-	{"AUTH", CauseAuth},
-	{"failed to connect", CauseUnreachable},
+var kumoMTACauses = []causeRule{
+	{contains: "suspended", cause: CauseSuspended},
+	{contains: "suspension", cause: CauseSuspended},
+	{contains: "Connection refused", cause: CauseRefused},
+	{contains: "Connection reset", cause: CauseLostConnection},
+	{contains: "NULL MX", cause: CauseDNS},
+	{contains: "NXDOMAIN", cause: CauseDNS},
+	{contains: "resolve MX", cause: CauseDNS},
+	{contains: "MX list", cause: CauseDNS},
+	{contains: "MTA-STS", cause: CauseTLS},
+	{contains: "DANE", cause: CauseTLS},
+	{contains: "TLS", cause: CauseTLS},
+	{contains: "Timed Out", cause: CauseTimeout},
+	{contains: "timed out", cause: CauseTimeout},
+	{contains: "timeout", cause: CauseTimeout},
+	{contains: "closed", cause: CauseLostConnection},
+	{contains: "AUTH", cause: CauseAuth},
+	{contains: "failed to connect", cause: CauseUnreachable},
 }

@@ -112,42 +112,38 @@ func (l *maddy) delivered() {
 
 // cause reads why nobody answered.
 func (l *maddy) cause() Cause {
-	for i := range maddyCauses {
-		c := &maddyCauses[i]
-		if bytes.HasPrefix(l.field(maddyMessage), []byte(c.message)) && bytes.HasPrefix(l.field(maddyReason), []byte(c.before)) &&
-			bytes.HasSuffix(l.field(maddyReason), []byte(c.after)) {
-			return c.cause
-		}
+	if cause := causeOf(maddyMessageCauses, l.field(maddyMessage)); cause != CauseOther {
+		return cause
 	}
-	return CauseOther
+	return causeOf(maddyReasonCauses, l.field(maddyReason))
 }
 
-// maddyCauses are tried in order: the errors of package net and of package tls,
-// and what target/remote says itself.
-var maddyCauses = []struct {
-	message, before, after string
-	cause                  Cause
-}{
-	{"MX lookup error", "", "", CauseDNS},
-	{"DNS error", "", "", CauseDNS},
-	{"Domain does not accept email (null MX)", "", "", CauseDNS},
-	{"TLS it not available", "", "", CauseTLS},
-	{"Failed to establish the MX record authenticity", "", "", CauseTLS},
-	{"Failed to establish the module", "", "", CauseTLS},
-	{"Authentication is required", "", "", CauseAuth},
-	{"High load, ", "", "", CauseSystem},
-	{"", "dial ", "timeout", CauseTimeout},
-	{"", "dial ", ": connection refused", CauseRefused},
-	{"", "dial ", ": connection reset by peer", CauseLostConnection},
-	{"", "dial ", "", CauseUnreachable},
-	{"", "read ", "timeout", CauseTimeout},
-	{"", "", "deadline exceeded", CauseTimeout},
-	{"", "read ", "", CauseLostConnection},
-	{"", "write ", "", CauseLostConnection},
-	{"", "", "EOF", CauseLostConnection},
-	{"", "tls: ", "", CauseTLS},
-	{"", "smtpconn: ", "", CauseTLS},
-	{"", "TLS required but unsupported", "", CauseTLS},
-	{"", "remote error: tls: ", "", CauseTLS},
-	{"", "open ", "", CauseSystem},
+// maddyMessageCauses are what target/remote says itself.
+var maddyMessageCauses = []causeRule{
+	{prefix: "MX lookup error", cause: CauseDNS},
+	{prefix: "DNS error", cause: CauseDNS},
+	{prefix: "Domain does not accept email (null MX)", cause: CauseDNS},
+	{prefix: "TLS it not available", cause: CauseTLS},
+	{prefix: "Failed to establish the MX record authenticity", cause: CauseTLS},
+	{prefix: "Failed to establish the module", cause: CauseTLS},
+	{prefix: "Authentication is required", cause: CauseAuth},
+	{prefix: "High load, ", cause: CauseSystem},
+}
+
+// maddyReasonCauses are the errors of package net and of package tls.
+var maddyReasonCauses = []causeRule{
+	{prefix: "dial ", suffix: "timeout", cause: CauseTimeout},
+	{prefix: "dial ", suffix: ": connection refused", cause: CauseRefused},
+	{prefix: "dial ", suffix: ": connection reset by peer", cause: CauseLostConnection},
+	{prefix: "dial ", cause: CauseUnreachable},
+	{prefix: "read ", suffix: "timeout", cause: CauseTimeout},
+	{suffix: "deadline exceeded", cause: CauseTimeout},
+	{prefix: "read ", cause: CauseLostConnection},
+	{prefix: "write ", cause: CauseLostConnection},
+	{suffix: "EOF", cause: CauseLostConnection},
+	{prefix: "tls: ", cause: CauseTLS},
+	{prefix: "smtpconn: ", cause: CauseTLS},
+	{prefix: "TLS required but unsupported", cause: CauseTLS},
+	{prefix: "remote error: tls: ", cause: CauseTLS},
+	{prefix: "open ", cause: CauseSystem},
 }

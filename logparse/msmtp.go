@@ -85,13 +85,10 @@ func (l *msmtp) parse() {
 	switch {
 	case told:
 		e.Kind, e.Text = Reply, text
-		e.Code, e.Enhanced, ok = ParseReply(text)
+		e.Code, e.Enhanced, ok = parseReplyLines(text, `\n`)
 		if !ok || !bytes.HasPrefix(text, status) {
 			l.notUnderstood(shapeMsmtp)
 			return
-		}
-		if last, ok := lastLineEnhanced(text); ok {
-			e.Enhanced = last
 		}
 		if e.Command = EndOfData; !sent {
 			e.Command = commandOfReason(reason)
@@ -100,7 +97,7 @@ func (l *msmtp) parse() {
 	case sent:
 		e.Kind, e.Code, e.Implied, e.Command = Reply, 250, true, EndOfData
 	default:
-		e.Cause = causeOfReason(reason)
+		e.Cause = causeOf(msmtpCauses, reason)
 	}
 	l.emit(e)
 }
@@ -177,17 +174,6 @@ func addresses(b []byte) (n int) {
 	}
 }
 
-// lastLineEnhanced returns the enhanced code of the last line of a reply whose
-// lines are joined by a backslash and an n.
-func lastLineEnhanced(text []byte) (EnhancedCode, bool) {
-	i := bytes.LastIndex(text, []byte(`\n`))
-	if i < 0 || len(text) < i+len(`\n250 `) || !bytes.HasPrefix(text[i+len(`\n`):], text[:3]) {
-		return EnhancedCode{}, false
-	}
-	e, n := ParseEnhanced(text[i+len(`\n250 `):])
-	return e, n > 0
-}
-
 // commandOfReason returns the command that failed (smtp.c).
 func commandOfReason(reason []byte) Command {
 	if command, ok := bytes.CutPrefix(reason, []byte("command ")); ok {
@@ -215,40 +201,26 @@ var msmtpCommands = []struct {
 	{"delivery to one or more recipients failed", EndOfData}, // LMTP
 }
 
-// causeOfReason reads why no reply ended a mail (net.c, tls.c, smtp.c).
-func causeOfReason(reason []byte) Cause {
-	for i := range msmtpCauses {
-		c := &msmtpCauses[i]
-		if bytes.HasPrefix(reason, []byte(c.before)) && bytes.HasSuffix(reason, []byte(c.after)) {
-			return c.cause
-		}
-	}
-	return CauseOther
-}
-
-// msmtpCauses are tried in order.
-var msmtpCauses = []struct {
-	before, after string
-	cause         Cause
-}{
-	{"network ", "the operation timed out", CauseTimeout},
-	{"network ", "", CauseLostConnection},
-	{"the server sent an empty reply", "", CauseLostConnection},
-	{"cannot connect to ", "timed out", CauseTimeout},
-	{"cannot connect to ", ": Connection refused", CauseRefused},
-	{"cannot connect to ", "", CauseUnreachable},
-	{"proxy failure: ", "", CauseUnreachable},
-	{"cannot locate host ", "", CauseDNS},
-	{"TLS ", "", CauseTLS},
-	{"cannot read from TLS connection", "", CauseTLS},
-	{"cannot write to TLS connection", "", CauseTLS},
-	{"cannot initialize TLS ", "", CauseTLS},
-	{"cannot set ", "", CauseTLS},
-	{"the server does not support TLS", "", CauseTLS},
-	{"authentication ", "", CauseAuth},
-	{"cannot use a secure authentication method", "", CauseAuth},
-	{"cannot find a usable authentication method", "", CauseAuth},
-	{"the server does not support authentication", "", CauseAuth},
-	{"cannot open", "", CauseSystem},
-	{"cannot create temporary file", "", CauseSystem},
+// msmtpCauses are why no reply ended a mail (net.c, tls.c, smtp.c).
+var msmtpCauses = []causeRule{
+	{prefix: "network ", suffix: "the operation timed out", cause: CauseTimeout},
+	{prefix: "network ", cause: CauseLostConnection},
+	{prefix: "the server sent an empty reply", cause: CauseLostConnection},
+	{prefix: "cannot connect to ", suffix: "timed out", cause: CauseTimeout},
+	{prefix: "cannot connect to ", suffix: ": Connection refused", cause: CauseRefused},
+	{prefix: "cannot connect to ", cause: CauseUnreachable},
+	{prefix: "proxy failure: ", cause: CauseUnreachable},
+	{prefix: "cannot locate host ", cause: CauseDNS},
+	{prefix: "TLS ", cause: CauseTLS},
+	{prefix: "cannot read from TLS connection", cause: CauseTLS},
+	{prefix: "cannot write to TLS connection", cause: CauseTLS},
+	{prefix: "cannot initialize TLS ", cause: CauseTLS},
+	{prefix: "cannot set ", cause: CauseTLS},
+	{prefix: "the server does not support TLS", cause: CauseTLS},
+	{prefix: "authentication ", cause: CauseAuth},
+	{prefix: "cannot use a secure authentication method", cause: CauseAuth},
+	{prefix: "cannot find a usable authentication method", cause: CauseAuth},
+	{prefix: "the server does not support authentication", cause: CauseAuth},
+	{prefix: "cannot open", cause: CauseSystem},
+	{prefix: "cannot create temporary file", cause: CauseSystem},
 }

@@ -53,7 +53,7 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 	default:
 		return
 	}
-	if e.Code, e.Enhanced, ok = joinedReply(text); !ok {
+	if e.Code, e.Enhanced, ok = parseJoinedReply(text); !ok {
 		l.notUnderstood(shapeSMTPDRejected)
 		return
 	}
@@ -87,12 +87,12 @@ func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) {
 		Remote: d.name, Addr: d.addr, QueueID: d.envelope, Text: d.status,
 	}
 	if len(d.status) == 0 || !isDigit(d.status[0]) { // the MTA's own words (mta.c, mta_session.c)
-		e.Cause = smtpdCause(d.status)
+		e.Cause = causeOf(smtpdCauses, d.status)
 		l.emit(e)
 		return
 	}
 	e.Kind = Reply
-	if e.Code, e.Enhanced, ok = joinedReply(d.status); !ok || d.accepted && e.Code.Class() != 2 {
+	if e.Code, e.Enhanced, ok = parseJoinedReply(d.status); !ok || d.accepted && e.Code.Class() != 2 {
 		l.notUnderstood(shapeSMTPDDelivery)
 		return
 	}
@@ -162,62 +162,40 @@ func cutSMTPDDelivery(b []byte) (d smtpdDelivery, ok bool) {
 	return d, true
 }
 
-// joinedReply is ParseReply for a reply whose lines mta_io() has joined: of those
-// after the first it drops the codes, and what looks like them is text.
-func joinedReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
-	code, enhanced, ok = ParseReply(text)
-	if ok && len(text) > 3 && text[3] == '-' {
-		enhanced, _ = ParseEnhanced(text[4:])
-	}
-	return code, enhanced, ok
-}
-
-func smtpdCause(status []byte) Cause {
-	for i := range smtpdCauses {
-		if c := &smtpdCauses[i]; bytes.HasPrefix(status, []byte(c.before)) && bytes.Contains(status, []byte(c.within)) {
-			return c.cause
-		}
-	}
-	return CauseOther
-}
-
 // smtpdCauses are tried in order. What follows "IO Error: " is the system's or
 // the TLS library's word (ioev.c, io_error()).
-var smtpdCauses = []struct {
-	before, within string
-	cause          Cause
-}{
-	{"Connection timeout", "", CauseTimeout},
-	{"Connection closed unexpectedly", "", CauseLostConnection},
-	{"Connection failed: ", "", CauseUnreachable},
-	{"IO Error: ", "Connection refused", CauseRefused},
-	{"IO Error: ", "timed out", CauseTimeout},
-	{"IO Error: ", "No route to host", CauseUnreachable},
-	{"IO Error: ", "unreachable", CauseUnreachable},
-	{"IO Error: ", "error:", CauseTLS},
-	{"IO Error: ", "handshake", CauseTLS},
-	{"IO Error: ", "certificate", CauseTLS},
-	{"IO Error: ", "", CauseLostConnection},
-	{"TLS required ", "", CauseTLS},
-	{"SSL certificate check failed", "", CauseTLS},
-	{"Temporary failure in MX lookup", "", CauseDNS},
-	{"Invalid domain name", "", CauseDNS},
-	{"Domain does not ", "", CauseDNS}, // exist, accept mail
-	{"Host not found", "", CauseDNS},
-	{"No MX found for ", "", CauseDNS},
-	{"Network error on destination MXs", "", CauseUnreachable},
-	{"Address family mismatch on destination MXs", "", CauseUnreachable},
-	{"No valid route to ", "", CauseUnreachable},
-	{"Destination seem to reject all mails", "", CauseSuspended},
-	{"All routes to destination blocked", "", CauseSuspended},
-	{"Too many consecutive errors", "", CauseSuspended},
-	{"no supported AUTH method", "", CauseAuth},
-	{"AUTH not advertised", "", CauseAuth},
-	{"Refuse to AUTH over ", "", CauseAuth},
-	{"Credentials too large", "", CauseAuth},
-	{"Could not retrieve credentials", "", CauseAuth},
-	{"message too large for peer", "", CauseTooLarge},
-	{"Loop detected", "", CauseLoop},
-	{"Could not ", "", CauseSystem}, // get message fd, stat message fd, retrieve source address
-	{"Error reading content file", "", CauseSystem},
+var smtpdCauses = []causeRule{
+	{prefix: "Connection timeout", cause: CauseTimeout},
+	{prefix: "Connection closed unexpectedly", cause: CauseLostConnection},
+	{prefix: "Connection failed: ", cause: CauseUnreachable},
+	{prefix: "IO Error: ", contains: "Connection refused", cause: CauseRefused},
+	{prefix: "IO Error: ", contains: "timed out", cause: CauseTimeout},
+	{prefix: "IO Error: ", contains: "No route to host", cause: CauseUnreachable},
+	{prefix: "IO Error: ", contains: "unreachable", cause: CauseUnreachable},
+	{prefix: "IO Error: ", contains: "error:", cause: CauseTLS},
+	{prefix: "IO Error: ", contains: "handshake", cause: CauseTLS},
+	{prefix: "IO Error: ", contains: "certificate", cause: CauseTLS},
+	{prefix: "IO Error: ", cause: CauseLostConnection},
+	{prefix: "TLS required ", cause: CauseTLS},
+	{prefix: "SSL certificate check failed", cause: CauseTLS},
+	{prefix: "Temporary failure in MX lookup", cause: CauseDNS},
+	{prefix: "Invalid domain name", cause: CauseDNS},
+	{prefix: "Domain does not ", cause: CauseDNS}, // exist, accept mail
+	{prefix: "Host not found", cause: CauseDNS},
+	{prefix: "No MX found for ", cause: CauseDNS},
+	{prefix: "Network error on destination MXs", cause: CauseUnreachable},
+	{prefix: "Address family mismatch on destination MXs", cause: CauseUnreachable},
+	{prefix: "No valid route to ", cause: CauseUnreachable},
+	{prefix: "Destination seem to reject all mails", cause: CauseSuspended},
+	{prefix: "All routes to destination blocked", cause: CauseSuspended},
+	{prefix: "Too many consecutive errors", cause: CauseSuspended},
+	{prefix: "no supported AUTH method", cause: CauseAuth},
+	{prefix: "AUTH not advertised", cause: CauseAuth},
+	{prefix: "Refuse to AUTH over ", cause: CauseAuth},
+	{prefix: "Credentials too large", cause: CauseAuth},
+	{prefix: "Could not retrieve credentials", cause: CauseAuth},
+	{prefix: "message too large for peer", cause: CauseTooLarge},
+	{prefix: "Loop detected", cause: CauseLoop},
+	{prefix: "Could not ", cause: CauseSystem}, // get message fd, stat message fd, retrieve source address
+	{prefix: "Error reading content file", cause: CauseSystem},
 }

@@ -98,7 +98,7 @@ func (l *postfix) delivery(id, b []byte) {
 		// No host: another daemon, or no connection. What a host said to
 		// an earlier attempt may be quoted, and is no new reply.
 		e.Remote, e.Addr = quotedHost(text)
-		if e.Cause = causeOf(text); l.service == "local" || string(relay) != "none" {
+		if e.Cause = causeOf(postfixCauses, text); l.service == "local" || string(relay) != "none" {
 			e.Cause = CauseLocal
 		}
 		l.emitDelivery(e)
@@ -127,7 +127,7 @@ func (l *postfix) delivery(id, b []byte) {
 		l.notUnderstood(shapeDelivery)
 		return
 	} else {
-		e.Cause = causeOf(text)
+		e.Cause = causeOf(postfixCauses, text)
 		e.Remote, e.Addr = name, addr
 		l.emitDelivery(e)
 		return
@@ -152,21 +152,6 @@ func (l *postfix) emitDelivery(e Event) string {
 		l.emit(e)
 	}
 	return ""
-}
-
-// skipAddress passes over an address in RFC 5321 form and the ">" after it. A
-// local part that needs quotes is quoted as a whole (global/quote_822_local.c)
-// and may hold anything; where its quotes do not end, the line was cut.
-func skipAddress(b []byte) (rest []byte, ok bool) {
-	if len(b) > 0 && b[0] == '"' {
-		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
-			if b[0] == '\\' && len(b) > 1 {
-				b = b[1:]
-			}
-		}
-	}
-	_, rest, ok = bytes.Cut(b, []byte(">"))
-	return rest, ok
 }
 
 // quotedReply reads the reply that a reason quotes (smtp/smtp_proto.c,
@@ -266,52 +251,35 @@ func quotedHost(text []byte) (name, addr []byte) {
 	return nil, nil
 }
 
-// causeOf reads why nobody answered from the reason that Postfix gives. All of
-// it but names of hosts are Postfix' own words.
-func causeOf(text []byte) Cause {
-	for i := range causes {
-		c := &causes[i]
-		if !bytes.HasPrefix(text, []byte(c.before)) {
-			continue
-		}
-		if c.within == "" || bytes.Contains(text, []byte(c.within)) {
-			return c.cause
-		}
-	}
-	return CauseOther
-}
-
-// causes are tried in order.
-var causes = []struct {
-	before, within string
-	cause          Cause
-}{
-	{"delivery temporarily suspended: ", "", CauseSuspended},
-	{"SASL [CACHED] authentication failed", "", CauseSuspended},
-	{"connect to ", ": Connection timed out", CauseTimeout},
-	{"connect to ", ": Operation timed out", CauseTimeout},
-	{"connect to ", ": Connection refused", CauseRefused},
-	{"connect to ", ": Connection reset by peer", CauseLostConnection},
-	{"connect to ", "", CauseUnreachable},
-	{"conversation with ", " timed out while ", CauseTimeout},
-	{"lost connection with ", "", CauseLostConnection},
-	{"Host or domain name not found", "", CauseDNS},
-	{"unable to look up ", "", CauseDNS},
-	{"unable to find ", "", CauseDNS},
-	{"valid hostname or network address required", "", CauseDNS},
-	{"Domain ", "does not accept mail (nullMX)", CauseDNS},
-	{"non DNSSEC destination", "", CauseDNS},
-	{"TLS", "", CauseTLS},
-	{"Cannot start TLS", "", CauseTLS},
-	{"Server certificate not ", "", CauseTLS},
-	{"SASL authentication failed", "", CauseAuth},
-	{"mail for ", " loops back to myself", CauseLoop},
-	{"message size ", " exceeds size limit ", CauseTooLarge},
-	{"mail transport unavailable", "", CauseSystem},
-	{"unknown mail transport error", "", CauseSystem},
-	{"local configuration error", "", CauseSystem},
-	{"Local configuration error", "", CauseSystem},
-	{"server configuration error", "", CauseSystem},
-	{"mail system configuration error", "", CauseSystem},
-	{"internal error", "", CauseSystem},
+// postfixCauses are why nobody answered, by the reason that Postfix gives. All of
+// it but host names is in Postfix's own words.
+var postfixCauses = []causeRule{
+	{prefix: "delivery temporarily suspended: ", cause: CauseSuspended},
+	{prefix: "SASL [CACHED] authentication failed", cause: CauseSuspended},
+	{prefix: "connect to ", contains: ": Connection timed out", cause: CauseTimeout},
+	{prefix: "connect to ", contains: ": Operation timed out", cause: CauseTimeout},
+	{prefix: "connect to ", contains: ": Connection refused", cause: CauseRefused},
+	{prefix: "connect to ", contains: ": Connection reset by peer", cause: CauseLostConnection},
+	{prefix: "connect to ", cause: CauseUnreachable},
+	{prefix: "conversation with ", contains: " timed out while ", cause: CauseTimeout},
+	{prefix: "lost connection with ", cause: CauseLostConnection},
+	{prefix: "Host or domain name not found", cause: CauseDNS},
+	{prefix: "unable to look up ", cause: CauseDNS},
+	{prefix: "unable to find ", cause: CauseDNS},
+	{prefix: "valid hostname or network address required", cause: CauseDNS},
+	{prefix: "Domain ", contains: "does not accept mail (nullMX)", cause: CauseDNS},
+	{prefix: "non DNSSEC destination", cause: CauseDNS},
+	{prefix: "TLS", cause: CauseTLS},
+	{prefix: "Cannot start TLS", cause: CauseTLS},
+	{prefix: "Server certificate not ", cause: CauseTLS},
+	{prefix: "SASL authentication failed", cause: CauseAuth},
+	{prefix: "mail for ", contains: " loops back to myself", cause: CauseLoop},
+	{prefix: "message size ", contains: " exceeds size limit ", cause: CauseTooLarge},
+	{prefix: "mail transport unavailable", cause: CauseSystem},
+	{prefix: "unknown mail transport error", cause: CauseSystem},
+	{prefix: "local configuration error", cause: CauseSystem},
+	{prefix: "Local configuration error", cause: CauseSystem},
+	{prefix: "server configuration error", cause: CauseSystem},
+	{prefix: "mail system configuration error", cause: CauseSystem},
+	{prefix: "internal error", cause: CauseSystem},
 }

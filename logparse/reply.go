@@ -45,13 +45,14 @@ const (
 	Sent Direction = iota
 	// Received is a reply of another server to this one.
 	Received
+	numDirections
 )
 
+var directionNames = [numDirections]string{"sent", "received"}
+
+// String returns the direction's name; "" for a value that is none.
 func (d Direction) String() string {
-	if d == Received {
-		return "received"
-	}
-	return "sent"
+	return nameOf(directionNames[:], d)
 }
 
 // ParseReply reads the code and the enhanced code at the start of a reply's
@@ -90,6 +91,40 @@ func ParseReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 	}
 	return code, enhanced, true
 }
+
+// parseJoinedReply is ParseReply for a reply of which only the first line has its
+// code: what looks like the codes of further lines is text.
+func parseJoinedReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
+	code, enhanced, ok = ParseReply(text)
+	if ok && isFirstOfMany(text) {
+		enhanced, _ = ParseEnhanced(text[4:])
+	}
+	return code, enhanced, ok
+}
+
+// parseReplyLines is ParseReply for a reply whose lines are joined by one of ends,
+// such as an escaped line feed. The enhanced code is that of the last line, or of
+// the first where the last has none.
+func parseReplyLines(text []byte, ends ...string) (code Code, enhanced EnhancedCode, ok bool) {
+	if code, enhanced, ok = parseJoinedReply(text); !ok || !isFirstOfMany(text) {
+		return code, enhanced, ok
+	}
+	for _, end := range ends {
+		i := bytes.LastIndex(text, []byte(end))
+		if i < 0 {
+			continue
+		}
+		if c, last, ok := ParseReply(text[i+len(end):]); ok && c == code && last.Class != 0 {
+			enhanced = last
+		}
+		break
+	}
+	return code, enhanced, true
+}
+
+// isFirstOfMany reports whether a reply's text begins with a line that others
+// follow: "550-".
+func isFirstOfMany(text []byte) bool { return len(text) > 3 && text[3] == '-' }
 
 // lastEnhanced returns the last enhanced code that follows digits, the code
 // repeated at the start of a further line, in the joined text of a reply.

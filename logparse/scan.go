@@ -1,6 +1,9 @@
 package logparse
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // cutNumber reads the decimal number at the start of b and returns what comes
 // after it; numbers of more than nine digits, and none, are -1.
@@ -87,4 +90,19 @@ func indexUnquoted(b []byte, some string) int {
 		}
 	}
 	return -1
+}
+
+// skipAddress passes over an address in RFC 5321 form and the ">" after it. A
+// local part that needs quotes is quoted as a whole (global/quote_822_local.c)
+// and may hold anything; where its quotes do not end, the line was cut.
+func skipAddress(b []byte) (rest []byte, ok bool) {
+	if len(b) > 0 && b[0] == '"' {
+		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
+			if b[0] == '\\' && len(b) > 1 {
+				b = b[1:]
+			}
+		}
+	}
+	_, rest, ok = bytes.Cut(b, []byte(">"))
+	return rest, ok
 }

@@ -14,43 +14,33 @@ func (d *sendmailDelivery) cause() Cause {
 	if string(d.stat) == "Deferred" {
 		return CauseSuspended // the host did not work a moment ago (deliver.c, mci_exitstat)
 	}
-	text := bytes.TrimPrefix(d.stat, []byte("Deferred: "))
-	for i := range sendmailCauses {
-		c := &sendmailCauses[i]
-		if bytes.HasPrefix(text, []byte(c.words)) || c.anywhere && bytes.Contains(text, []byte(c.words)) {
-			return c.cause
-		}
-	}
-	return CauseOther
+	return causeOf(sendmailCauses, bytes.TrimPrefix(d.stat, []byte("Deferred: ")))
 }
 
-// sendmailCauses are tried in order (sm_errstring(), sysexits.c, deliver.c).
-var sendmailCauses = []struct {
-	words    string
-	anywhere bool // a host's name may stand before them
-	cause    Cause
-}{
-	{"Connection timed out", false, CauseTimeout},
-	{"Operation timed out", false, CauseTimeout},
-	{"Connection refused", false, CauseRefused},
-	{"Connection reset", false, CauseLostConnection},
-	{"Connection closed", false, CauseLostConnection},
-	{"Broken pipe", false, CauseLostConnection},
-	{"Remote protocol error", false, CauseOther},
-	{"Name server: ", false, CauseDNS},
-	{"Host unknown", false, CauseDNS},
-	{"Temporary AUTH failure", false, CauseAuth},
-	{"Local configuration error", false, CauseLoop}, // "mail loops back to me (MX problem?)"
-	{"Too many hops", false, CauseLoop},
-	{"Message is too large", false, CauseTooLarge},
-	{"Operating system error", false, CauseSystem},
-	{"Internal error", false, CauseSystem},
-	{"I/O error", false, CauseSystem},
-	{"No route to host", true, CauseUnreachable},
-	{"Network is unreachable", true, CauseUnreachable},
-	{"Network is down", true, CauseUnreachable},
-	{"Host is down", true, CauseUnreachable},
-	{"Connection timed out", true, CauseTimeout},
+// sendmailCauses are tried in order (sm_errstring(), sysexits.c, deliver.c). A
+// host's name may stand before the words of the last ones.
+var sendmailCauses = []causeRule{
+	{prefix: "Connection timed out", cause: CauseTimeout},
+	{prefix: "Operation timed out", cause: CauseTimeout},
+	{prefix: "Connection refused", cause: CauseRefused},
+	{prefix: "Connection reset", cause: CauseLostConnection},
+	{prefix: "Connection closed", cause: CauseLostConnection},
+	{prefix: "Broken pipe", cause: CauseLostConnection},
+	{prefix: "Remote protocol error", cause: CauseOther},
+	{prefix: "Name server: ", cause: CauseDNS},
+	{prefix: "Host unknown", cause: CauseDNS},
+	{prefix: "Temporary AUTH failure", cause: CauseAuth},
+	{prefix: "Local configuration error", cause: CauseLoop}, // "mail loops back to me (MX problem?)"
+	{prefix: "Too many hops", cause: CauseLoop},
+	{prefix: "Message is too large", cause: CauseTooLarge},
+	{prefix: "Operating system error", cause: CauseSystem},
+	{prefix: "Internal error", cause: CauseSystem},
+	{prefix: "I/O error", cause: CauseSystem},
+	{contains: "No route to host", cause: CauseUnreachable},
+	{contains: "Network is unreachable", cause: CauseUnreachable},
+	{contains: "Network is down", cause: CauseUnreachable},
+	{contains: "Host is down", cause: CauseUnreachable},
+	{contains: "Connection timed out", cause: CauseTimeout},
 }
 
 // insecure tells whether a ruleset found the connection too insecure, whose words
