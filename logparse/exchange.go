@@ -82,11 +82,11 @@ func (e *exchangeLog) valid() bool { return e.Role < numRoles }
 
 // An exchangeSession is what is remembered of a session.
 type exchangeSession struct {
-	protocolSession
+	dialogue
 	Role role // of who spoke first
 }
 
-func (s *exchangeSession) valid() bool { return s.Role < numRoles && s.protocolSession.valid() }
+func (s *exchangeSession) valid() bool { return s.Role < numRoles && s.dialogue.valid() }
 
 // isExchange knows the header and, by the time at its beginning, a row.
 func isExchange(message []byte) bool {
@@ -128,14 +128,14 @@ func (l *exchange) parse() {
 	key := l.seed.add(l.program).add(l.row.field(columns.Session))
 	switch string(event) {
 	case "+":
-		*l.sessions.put(key) = exchangeSession{protocolSession: protocolSession{Begun: true}}
+		*l.sessions.put(key) = exchangeSession{}
 	case "-":
-		l.disconnect(key, columns)
+		l.disconnect(log, key, columns)
 	case "*", "":
 	case "<", ">":
-		s := l.sessions.put(key)
+		s := l.session(key)
 		sent := event[0] == '>'
-		if s.Role == noRole && s.Begun && s.Last == 0 && s.Waiting.N == 0 {
+		if s.Role == noRole && !s.Joined && s.Last == 0 && s.Waiting.N == 0 {
 			s.Role = clientRole
 			if sent { // the greeting
 				s.Role = serverRole
@@ -152,6 +152,16 @@ func (l *exchange) parse() {
 		l.notUnderstood(shapeProtocolRow)
 		return
 	}
+}
+
+// session returns what is remembered of a session.
+func (l *exchange) session(key hash) *exchangeSession {
+	s := l.sessions.get(key)
+	if s == nil {
+		s = l.sessions.put(key)
+		s.Joined = true
+	}
+	return s
 }
 
 // header reads the lines before the rows.
@@ -234,7 +244,8 @@ func cutEndpoint(b []byte) (addr []byte, port int) {
 
 // reply reads what the server of a session said.
 func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data []byte) {
-	e, ok := s.reply(data, len(data) > 3 && data[3] == '-')
+	more := isFirstOfMany(data)
+	e, ok := s.reply(data, more)
 	if !ok {
 		if role == serverRole && len(data) > 0 {
 			l.notUnderstood(shapeProtocolReply)
@@ -242,9 +253,10 @@ func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data
 		}
 		return // what another server says need not be SMTP
 	}
+	e.Repeat = more // the last line counts
 	e.Addr, _ = cutEndpoint(l.row.field(c.Remote))
 	if role == clientRole {
-		e.Direction, e.Deliveries = Received, s.delivered(&e)
+		e.Direction, e.Deliveries = Received, s.ended(&e)
 	} else {
 		e.Authenticated = s.Authenticated
 	}
@@ -253,12 +265,12 @@ func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data
 
 // disconnect ends a session. Of recipients that were accepted, and no reply to
 // the message itself came, the attempt is over.
-func (l *exchange) disconnect(key hash, c *exchangeColumns) {
+func (l *exchange) disconnect(log *exchangeLog, key hash, c *exchangeColumns) {
 	s := l.sessions.get(key)
 	if s == nil {
 		return
 	}
-	if s.Recipients > 0 {
+	if s.Recipients > 0 && l.role(log, s, c) == clientRole {
 		e := Event{Kind: Delivery, Direction: Received, Deliveries: int(s.Recipients), Cause: CauseOther}
 		if bytes.HasPrefix(l.row.field(c.Context), []byte("Remote")) {
 			e.Cause = CauseLostConnection

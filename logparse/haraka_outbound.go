@@ -16,14 +16,14 @@ func (t *harakaTransaction) valid() bool { return int(t.N) <= len(t.Domains) }
 
 // A harakaItem is a message to the recipients of one domain.
 type harakaItem struct {
-	harakaDialogue
+	dialogue
 	Recipients uint16 // of the item; 0 where the log does not tell
 	Refused    uint16 // of them in the present attempt, each by a line
 	Deferred   uint16 // of the refused
 	Trouble    Cause  // the last of the present attempt
 }
 
-func (i *harakaItem) valid() bool { return i.harakaDialogue.valid() && i.Trouble < numCauses }
+func (i *harakaItem) valid() bool { return i.dialogue.valid() && i.Trouble < numCauses }
 
 // item returns what is remembered of the line's queue item.
 func (l *haraka) item() *harakaItem { return l.items.put(l.key(l.uuid)) }
@@ -81,7 +81,7 @@ func (l *haraka) delivery() {
 	if cause := harakaTrouble(text); cause != NoCause {
 		i := l.item()
 		i.Trouble, i.Refused, i.Deferred = cause, 0, 0
-		i.Asked, i.Last, i.Open = NoCommand, 0, 0
+		i.Waiting, i.Last, i.Open = commandRuns{}, 0, 0
 	}
 }
 
@@ -150,7 +150,7 @@ func (l *haraka) recipient(b []byte) {
 		l.notUnderstood(shapeHarakaRecipient)
 		return
 	}
-	if i.Logged && i.Answers == EndOfData {
+	if i.Logged && i.Answered == EndOfData {
 		e.Command = EndOfData
 	}
 	i.Refused++
@@ -225,7 +225,7 @@ func (l *haraka) failed(reason []byte) {
 	var ok bool
 	if e.Code, e.Enhanced, ok = ParseReply(e.Text); ok {
 		if e.Repeat {
-			e.Command = i.Answers
+			e.Command = i.Answered
 		}
 		l.emit(e)
 		return

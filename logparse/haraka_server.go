@@ -4,13 +4,12 @@ import "bytes"
 
 // A harakaSession is what is remembered of the session with a client.
 type harakaSession struct {
-	harakaDialogue
-	Connected     bool // its first line was read
-	Authenticated bool
-	Client        [46]byte // address, as logged
-	ClientLen     uint8
-	Rejected      uint32 // recipients of whose refusal for good a line told
-	Refused       harakaRefusal
+	dialogue
+	Connected bool     // its first line was read
+	Client    [46]byte // address, as logged
+	ClientLen uint8
+	Rejected  uint32 // recipients of whose refusal for good a line told
+	Refused   harakaRefusal
 }
 
 // A harakaRefusal is a refusal of which a line told without its code. The latest
@@ -24,7 +23,7 @@ type harakaRefusal struct {
 }
 
 func (s *harakaSession) valid() bool {
-	return int(s.ClientLen) <= len(s.Client) && s.harakaDialogue.valid() && s.Refused.Command < numCommands
+	return int(s.ClientLen) <= len(s.Client) && s.dialogue.valid() && s.Refused.Command < numCommands
 }
 
 func (s *harakaSession) client() []byte { return s.Client[:s.ClientLen] }

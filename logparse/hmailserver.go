@@ -32,12 +32,12 @@ var hMailServerMTA = mtaSpec{
 
 type hMailServer struct {
 	*line
-	sessions table[protocolSession]
+	sessions table[dialogue]
 	buffer   []byte // a reply of several lines
 }
 
 func newHMailServer(l *line) grammar {
-	return &hMailServer{line: l, sessions: newTable[protocolSession](4096)}
+	return &hMailServer{line: l, sessions: newTable[dialogue](4096)}
 }
 
 func (l *hMailServer) tables() []remembered { return []remembered{&l.sessions} }
@@ -98,14 +98,11 @@ func (l *hMailServer) parse() {
 // reply reads a reply. A session's numbers are used again after a restart, so 220
 // that answers no STARTTLS is the greeting of a new one, and so is a refusal of
 // which nothing was heard before.
-func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) {
+func (l *hMailServer) reply(s *dialogue, server bool, addr, text []byte) {
 	text, lines := l.joined(text)
-	switch c := s.Waiting.front(); {
-	case bytes.HasPrefix(text, []byte("220")) && (c == NoCommand || c == Quit || server && c != StartTLS),
-		c == NoCommand && s.Last == 0 && len(text) > 0 && text[0] > '3':
-		*s = protocolSession{Begun: true}
-	}
-	e, ok := s.reply(text, lines == 1 && len(text) > 3 && text[3] == '-')
+	s.greeted(text)
+	more := lines == 1 && isFirstOfMany(text)
+	e, ok := s.reply(text, more)
 	if !ok {
 		if server {
 			l.notUnderstood(shapeSession)
@@ -113,11 +110,11 @@ func (l *hMailServer) reply(s *protocolSession, server bool, addr, text []byte) 
 		}
 		return // what another server says need not be SMTP
 	}
-	e.Addr = addr
+	e.Addr, e.Repeat = addr, more // the last line counts
 	if server {
 		e.Authenticated = s.Authenticated
 	} else {
-		e.Direction, e.Deliveries = Received, s.delivered(&e)
+		e.Direction, e.Deliveries = Received, s.ended(&e)
 	}
 	l.emit(e)
 }

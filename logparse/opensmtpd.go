@@ -41,12 +41,12 @@ type openSMTPD struct {
 	before    smtpdProcess // what the line before left
 	sessions  table[smtpdSession]
 	processes table[smtpdProcess]
-	dialogues table[smtpdDialogue] // by process and the pointer that names the session there
+	dialogues table[dialogue] // by process and the pointer that names the session there
 }
 
 func newOpenSMTPD(l *line) grammar {
 	return &openSMTPD{
-		line: l, sessions: newTable[smtpdSession](4096), processes: newTable[smtpdProcess](256), dialogues: newTable[smtpdDialogue](1024),
+		line: l, sessions: newTable[smtpdSession](4096), processes: newTable[smtpdProcess](256), dialogues: newTable[dialogue](1024),
 	}
 }
 

@@ -2,12 +2,6 @@ package logparse
 
 import "bytes"
 
-// A smtpdDialogue is what is remembered of a traced session.
-type smtpdDialogue struct {
-	transcript
-	LMTP bool
-}
-
 // trace reads a line of dialogue, which "smtpd -T smtp" and "-T mta" log, or
 // smtpctl(8) trace. The positive replies are counted here, and of other servers'
 // also those to EHLO, STARTTLS, AUTH, RSET and QUIT; the rest is told by lines
@@ -31,18 +25,11 @@ func (l *openSMTPD) trace(process *smtpdProcess) {
 	switch {
 	case isClient && isOurs && bytes.HasPrefix(ours, []byte("[...")): // bytes of a message
 	case isClient && isOurs:
-		d := l.dialogues.put(key)
-		d.LMTP = d.LMTP || bytes.HasPrefix(ours, []byte("LHLO "))
-		d.command(ours)
+		l.dialogues.put(key).command(ours)
 	case isClient && isTheirs:
-		d := l.dialogues.put(key)
-		last := d.Waiting.peek() == Quit
-		e, ok := d.reply(theirs, d.LMTP)
+		e, ok := l.dialogues.put(key).reply(theirs, isFirstOfMany(theirs))
 		if !ok {
 			return
-		}
-		if last { // whatever its code, it is read
-			e.Command = Quit
 		}
 		e.Direction = Received
 		process.Traced = e.Code
@@ -56,7 +43,7 @@ func (l *openSMTPD) trace(process *smtpdProcess) {
 	case isTheirs:
 		l.dialogues.put(key).command(theirs)
 	case isOurs:
-		e, ok := l.dialogues.put(key).reply(ours, false)
+		e, ok := l.dialogues.put(key).reply(ours, isFirstOfMany(ours))
 		if !ok {
 			return
 		}

@@ -51,7 +51,6 @@ func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.me
 // fields are exported for encoding/binary.
 type session struct {
 	// As a server.
-	Authenticated bool
 	HandshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
 	Told          bool                // a line told of a reply that the transcript shows next
 	Explained     [numCommands]uint32 // refused commands that lines of their own told
@@ -65,13 +64,14 @@ type session struct {
 	Delivered hash // of the last delivery line, with its message and reply
 
 	// In both roles, where the dialogue is logged.
-	transcript
-	Proxy transcript // of smtpd with its before-queue filter
+	dialogue
+	Peer  hash     // of the server whose dialogue is logged
+	Proxy dialogue // of smtpd with its before-queue filter
 }
 
 // valid tells whether what was read from a state can be used.
 func (s *session) valid() bool {
-	return int(s.ClientLen) <= len(s.Client) && s.transcript.valid() && s.Proxy.valid()
+	return int(s.ClientLen) <= len(s.Client) && s.dialogue.valid() && s.Proxy.valid()
 }
 
 // services are Postfix' daemons and commands that log.

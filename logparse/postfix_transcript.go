@@ -1,9 +1,6 @@
 package logparse
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // With -v in master.cf or a match in debug_peer_list, Postfix logs the whole
 // dialogue (smtp_chat.c, smtpd_chat.c, smtpd_proxy.c, postscreen_send.c). Each
@@ -16,118 +13,15 @@ import (
 //	smtpd[2]: < 127.0.0.1:10026: 250 ok                    a before-queue filter's
 //	postscreen[3]: > [192.0.2.9]:4711: 220-mx.example ESMTP
 
-// A transcript is what is remembered of one side's dialogue.
-type transcript struct {
-	Logged bool
-	Last   Code // the last reply's
-	// Open is the code of the reply whose last line is still to come, and
-	// Answers the command that it answers.
-	Open    Code
-	Answers Command
-	Waiting commandQueue
-	// Recipients are those accepted for the message: LMTP answers each of them
-	// at end of data.
-	Recipients uint16
-	Peer       hash // of the server whose dialogue is logged, in the client's role
-}
-
-// A commandQueue holds the commands without a reply, of which pipelining
-// (RFC 2920) sends many. What does not fit is forgotten.
-type commandQueue struct {
-	Commands [64]Command
-	Head, N  uint8
-}
-
-func (t *transcript) valid() bool {
-	q := &t.Waiting
-	return t.Answers < numCommands && int(q.Head) < len(q.Commands) && int(q.N) <= len(q.Commands) &&
-		!slices.ContainsFunc(q.Commands[:], func(c Command) bool { return c >= numCommands })
-}
-
-func (q *commandQueue) push(c Command) {
-	if int(q.N) == len(q.Commands) {
-		*q = commandQueue{}
+// reply reads a line of a reply in a dialogue. A process goes on to other peers.
+func (l *postfix) reply(d *dialogue, text []byte, more bool) (e Event, ok bool) {
+	d.greeted(text)
+	last, answered := d.Last, d.Answered
+	e, ok = d.reply(text, more)
+	if e.Code == 421 && e.Command == NoCommand && last.Class() > 3 {
+		e.Command = answered // "too many errors", behind the reply to the last one
 	}
-	q.Commands[(int(q.Head)+int(q.N))%len(q.Commands)] = c
-	q.N++
-}
-
-func (q *commandQueue) peek() Command {
-	if q.N == 0 {
-		return NoCommand
-	}
-	return q.Commands[q.Head]
-}
-
-func (q *commandQueue) pop() {
-	if q.N > 0 {
-		q.Head = (q.Head + 1) % uint8(len(q.Commands))
-		q.N--
-	}
-}
-
-// command notes what was asked.
-func (t *transcript) command(line []byte) {
-	c := commandOf(line)
-	if c == OtherCommand && t.Last == 334 {
-		c = Auth // the answer to a challenge
-	}
-	if c == Mail {
-		t.Recipients = 0
-	}
-	t.Waiting.push(c)
-}
-
-// reply reads one line of a reply and returns its event.
-func (t *transcript) reply(text []byte, lmtp bool) (e Event, ok bool) {
-	e = Event{Text: text}
-	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
-		return e, false
-	}
-	t.Logged = true
-	more := len(text) > 3 && text[3] == '-'
-	if t.Open == e.Code {
-		e.Repeat, e.Command = true, t.Answers
-	} else {
-		e.Command = t.answered(e.Code)
-		t.Answers = e.Command
-	}
-	e.Dialogue = e.Code.Class() < 4 && (e.Command != EndOfData || e.Code.Class() == 3)
-	if more {
-		t.Open = e.Code
-		return e, true
-	}
-	t.Open, t.Last = 0, e.Code
-	if e.Command == Rcpt && e.Code.Class() == 2 {
-		t.Recipients++
-	}
-	if lmtp && e.Command == EndOfData && t.Recipients > 1 {
-		t.Recipients--
-		return e, true
-	}
-	t.Waiting.pop()
-	return e, true
-}
-
-// answered returns the command that a reply of this code answers.
-func (t *transcript) answered(code Code) Command {
-	c := t.Waiting.peek()
-	switch {
-	case code == 220 && c != StartTLS && c != OtherCommand, c == Quit && code != 221:
-		// A greeting: smtp(8) does not read the answer to QUIT.
-		t.Waiting = commandQueue{}
-		t.Last = 0
-		return Connect
-	case c != NoCommand:
-		return c
-	case t.Last == 354:
-		return EndOfData
-	case t.Last == 0:
-		return Connect
-	case code == 421 && t.Last.Class() > 3:
-		return t.Answers // "too many errors", behind the reply to the last one
-	}
-	return NoCommand
+	return e, ok
 }
 
 // cutPeer reads "< NAME[ADDR]:PORT: " and "> ..." and returns what was said.
@@ -149,13 +43,14 @@ func (l *postfix) clientTranscript(message []byte) {
 	}
 	s := l.session()
 	if peer := l.seed.add(name).add(addr); s.Peer != peer {
-		s.transcript = transcript{Peer: peer}
+		s.dialogue, s.Peer = dialogue{}, peer
 	}
+	s.LMTP = l.service == "lmtp"
 	if message[0] == '>' {
 		s.command(text)
 		return
 	}
-	if e, ok := s.reply(text, l.service == "lmtp"); ok {
+	if e, ok := l.reply(&s.dialogue, text, isFirstOfMany(text)); ok {
 		e.Direction, e.Remote, e.Addr = Received, name, addr
 		l.emit(e)
 	}
@@ -166,7 +61,7 @@ func (l *postfix) clientTranscript(message []byte) {
 // the queue manager (deliver_request.c). Attempts to connect begin a dialogue.
 func (l *postfix) clientVerbose(message []byte) {
 	if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
-		l.session().transcript = transcript{}
+		l.session().dialogue = dialogue{}
 		return
 	}
 	text, ok := bytes.CutPrefix(message, []byte("send attr reason = "))
@@ -212,10 +107,10 @@ func (l *postfix) serverTranscript(message []byte) {
 		}
 		if message[0] == '>' {
 			if commandOf(text) == Ehlo {
-				s.Proxy.Waiting = commandQueue{}
+				s.Proxy.Waiting = commandRuns{}
 			}
 			s.Proxy.command(text)
-		} else if e, ok := s.Proxy.reply(text, false); ok {
+		} else if e, ok := l.reply(&s.Proxy, text, isFirstOfMany(text)); ok {
 			e.Direction = Received
 			e.Remote, e.Addr = proxyAddress(proxy)
 			l.emit(e)
@@ -226,11 +121,10 @@ func (l *postfix) serverTranscript(message []byte) {
 		s.command(text)
 		return
 	}
-	e, ok := s.reply(text, false)
+	e, ok := l.reply(&s.dialogue, text, isFirstOfMany(text))
 	if !ok {
 		return
 	}
-	s.Authenticated = s.Authenticated || e.Code == 235
 	e.Direction, e.Remote, e.Addr, e.Authenticated = Sent, name, addr, s.Authenticated
 	e.Repeat = e.Repeat || s.Told
 	if s.Open == 0 {
@@ -252,13 +146,9 @@ func (l *postfix) postscreenTranscript(message []byte) {
 		s.command(text)
 		return
 	}
-	e, ok := s.reply(text, false)
+	e, ok := l.reply(&s.dialogue, text, bytes.HasPrefix(text, []byte("220-")))
 	if !ok {
 		return
-	}
-	if s.Open != 220 && s.Open != 0 {
-		s.Open, s.Last = 0, e.Code
-		s.Waiting.pop()
 	}
 	e.Direction, e.Addr = Sent, addr
 	e.Repeat = e.Repeat || s.Told

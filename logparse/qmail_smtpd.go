@@ -86,18 +86,17 @@ func (l *qmail) spamdyke(b []byte) {
 // A qmailRecording is what is remembered of a connection whose dialogue recordio
 // logs. Its fields are exported for encoding/binary.
 type qmailRecording struct {
-	Begun         bool
-	Server        bool // recordio runs a server, and not a client
-	Authenticated bool
-	Content       bool    // what comes is of a message, up to the line with a dot
-	Parted        [2]bool // client's, program's: the last record was a part of a line
-	transcript
+	Begun   bool
+	Server  bool    // recordio runs a server, and not a client
+	Content bool    // what comes is of a message, up to the line with a dot
+	Parted  [2]bool // client's, program's: the last record was a part of a line
+	dialogue
 	Client    [46]byte // address, as logged
 	ClientLen uint8
 }
 
 func (r *qmailRecording) valid() bool {
-	return int(r.ClientLen) <= len(r.Client) && r.transcript.valid()
+	return int(r.ClientLen) <= len(r.Client) && r.dialogue.valid()
 }
 
 // tcpserver reads what tcpserver.c says of a connection's begin and end:
@@ -174,16 +173,15 @@ func (l *qmail) record(message []byte) {
 
 // wrote adds a line of a reply.
 func (l *qmail) wrote(r *qmailRecording, text []byte) {
-	e, ok := r.reply(text, false)
+	authenticated := r.Authenticated
+	e, ok := r.reply(text, isFirstOfMany(text))
 	if !ok {
 		return
 	}
-	e.Direction, e.Authenticated, e.Addr = Sent, r.Authenticated, r.Client[:r.ClientLen]
+	e.Direction, e.Authenticated, e.Addr = Sent, authenticated, r.Client[:r.ClientLen]
 	switch {
 	case e.Code == 354:
 		r.Content = true
-	case e.Code == 235:
-		r.Authenticated = true
 	case e.Code == 220 && e.Command == StartTLS:
 		r.Server = false // the rest is not legible
 	}

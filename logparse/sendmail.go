@@ -82,7 +82,7 @@ func (l *sendmail) tables() []remembered { return []remembered{&l.sessions, &l.m
 // session, or of the connection of which it is the client. Its fields are
 // exported for encoding/binary.
 type sendmailSession struct {
-	transcript
+	dialogue
 	Milter bool // a milter= line told what the next Milter: line tells again
 	Told   Code // of a refusal that a line told and the dialogue shows next
 	// Verdict is the code of what later commands will be told.
@@ -126,7 +126,7 @@ func (s *sendmailSession) is(addr []byte) {
 }
 
 func (s *sendmailSession) valid() bool {
-	return s.transcript.valid() && s.Client.valid()
+	return s.dialogue.valid() && s.Client.valid()
 }
 
 // A sendmailMessage is a message whose text came from a client over the network.

@@ -20,10 +20,7 @@ func (l *sendmail) dialogue(id, text []byte) {
 		return
 	}
 	text = bytes.TrimSuffix(text, []byte(" (held)"))
-	if s.Waiting.N == 0 && s.Last == 334 {
-		s.Waiting.push(Auth) // answers to challenges are not logged
-	}
-	e, ok := s.reply(text, false)
+	e, ok := s.reply(text, isFirstOfMany(text))
 	if !ok {
 		return
 	}
