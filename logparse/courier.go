@@ -30,7 +30,7 @@ const (
 
 var courierMTA = mtaSpec{
 	name:        "courier",
-	ownsProgram: func(env *Envelope) bool { return bytes.HasPrefix(env.Program, []byte("courier")) },
+	ownsProgram: func(program []byte) bool { return bytes.HasPrefix(program, []byte("courier")) },
 	shapes:      []string{shapeCourierClient, shapeCourierServer},
 	new:         newCourier,
 }

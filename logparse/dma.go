@@ -19,7 +19,7 @@ const shapeDMAHost = "at_host"
 
 var dmaMTA = mtaSpec{
 	name:        "dma",
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "dma" },
+	ownsProgram: func(program []byte) bool { return string(program) == "dma" },
 	isInTag:     func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' },
 	shapes:      []string{shapeDMAHost},
 	new:         newDMA,

@@ -10,6 +10,8 @@ type Envelope struct {
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
+
+	untagged []byte // Message with what looks like its tag; nil where that is certain
 }
 
 // maxJoined bounds a message that a container runtime logged in parts.
@@ -131,11 +133,12 @@ func parseSyslog(b []byte) (env Envelope) {
 	//
 	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
 	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
-	if at.separated() {
-		bare := Envelope{Time: at, Message: rest}
-		if env.PID == nil || ownerOfForm(&bare) != noMTA {
-			return bare
-		}
+	switch {
+	case !at.separated():
+	case env.PID == nil:
+		env = Envelope{Message: rest}
+	default:
+		env.untagged = rest
 	}
 	env.Time = at
 	return env

@@ -28,7 +28,7 @@ const (
 var esaMTA = mtaSpec{
 	name:        "cisco_esa",
 	program:     []byte("mail_logs"),
-	ownsProgram: func(env *Envelope) bool { return bytes.HasPrefix(env.Program, []byte("mail_logs")) },
+	ownsProgram: func(program []byte) bool { return bytes.HasPrefix(program, []byte("mail_logs")) },
 	ownsForm:    func(env *Envelope) bool { return isESA(env.Message) },
 	shapes:      []string{shapeDelivery, shapeResponse, shapeInternal},
 	new:         newESA,

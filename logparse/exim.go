@@ -53,7 +53,7 @@ const (
 var eximMTA = mtaSpec{
 	name:        "exim",
 	program:     []byte("exim"),
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "exim" || string(env.Program) == "exim4" },
+	ownsProgram: func(program []byte) bool { return string(program) == "exim" || string(program) == "exim4" },
 	ownsForm:    func(env *Envelope) bool { return env.Time.separated() && isEximMessage(env.Message) },
 	shapes:      []string{shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
 	new:         newExim,

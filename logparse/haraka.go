@@ -54,7 +54,7 @@ const (
 var harakaMTA = mtaSpec{
 	name:        "haraka",
 	program:     []byte("haraka"),
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "haraka" },
+	ownsProgram: func(program []byte) bool { return string(program) == "haraka" },
 	ownsForm:    func(env *Envelope) bool { return isHaraka(env.Message) },
 	shapes:      []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
 	new:         newHaraka,

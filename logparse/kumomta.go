@@ -43,7 +43,7 @@ const shapeRecord = "record"
 var kumoMTA = mtaSpec{
 	name:        "kumomta",
 	program:     []byte("kumod"),
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "kumod" },
+	ownsProgram: func(program []byte) bool { return string(program) == "kumod" },
 	ownsForm:    func(env *Envelope) bool { return isKumoMTA(env.Message) },
 	shapes:      []string{shapeRecord},
 	new:         newKumoMTA,

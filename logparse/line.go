@@ -12,9 +12,20 @@ type line struct {
 	shape   string // of a line that is not understood
 }
 
-func (l *line) reset(env *Envelope) {
-	l.env, l.program, l.message = *env, env.Program, env.Message
+func (l *line) reset(env Envelope) {
 	l.count, l.events, l.shape = 1, l.events[:0], ""
+	l.setEnvelope(env)
+	if env.untagged == nil {
+		return
+	}
+	l.setEnvelope(Envelope{Time: env.Time, Message: env.untagged})
+	if ownerOfForm(&l.env) == noMTA {
+		l.setEnvelope(env)
+	}
+}
+
+func (l *line) setEnvelope(env Envelope) {
+	l.env, l.program, l.message = env, env.Program, env.Message
 }
 
 // emit adds an event of the line, which counts once for each time that the

@@ -39,7 +39,8 @@ const shapeMaddyFields = "event_fields" // an error's JSON is not whole
 var maddyMTA = mtaSpec{
 	name:        "maddy",
 	program:     maddyProgram,
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "maddy" || ownsMaddy(env) },
+	ownsProgram: func(program []byte) bool { return string(program) == "maddy" },
+	formHasTag:  true, // MODULE: WORDS
 	ownsForm:    ownsMaddy,
 	shapes:      []string{shapeMaddyFields},
 	new:         newMaddy,

@@ -18,7 +18,7 @@ const shapeMsmtp = "msmtp" // host=..., but not whole
 var msmtpMTA = mtaSpec{
 	name:        "msmtp",
 	program:     []byte("msmtp"),
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "msmtp" },
+	ownsProgram: func(program []byte) bool { return string(program) == "msmtp" },
 	ownsForm:    func(env *Envelope) bool { return msmtpStart(env, env.Message) >= 0 },
 	shapes:      []string{shapeMsmtp},
 	new:         newMsmtp,

@@ -18,14 +18,16 @@ type mtaSpec struct {
 	name string // the label mta
 	// program is the label program of lines without a syslog identifier.
 	program []byte
-	// ownsProgram reports whether a line is the MTA's by its syslog identifier; nil
-	// for an MTA that does not log by syslog.
-	ownsProgram func(*Envelope) bool
+	// ownsProgram reports whether a syslog identifier is the MTA's; nil for an MTA
+	// that does not log by syslog.
+	ownsProgram func(program []byte) bool
 	// ownsForm reports whether a line without a syslog identifier is the MTA's by
 	// the form of its message; nil for an MTA that writes no log of its own.
 	ownsForm func(*Envelope) bool
 	// formIsCommon is true of an MTA whose form is that of other programs' lines too.
 	formIsCommon bool
+	// formHasTag is true of an MTA whose form begins with what looks like a tag.
+	formHasTag bool
 	// isInTag reports whether a byte can stand in the brackets of a tag, where most
 	// programs have their process id; nil for digits alone.
 	isInTag func(byte) bool
@@ -81,8 +83,21 @@ func ownerOf(env *Envelope) int {
 	if env.Program == nil {
 		return ownerOfForm(env)
 	}
+	if m := ownerOfProgram(env.Program); m != noMTA {
+		return m
+	}
 	for m, spec := range mtas {
-		if spec.ownsProgram != nil && spec.ownsProgram(env) {
+		if spec.formHasTag && spec.ownsForm(env) {
+			return m
+		}
+	}
+	return noMTA
+}
+
+// ownerOfProgram returns the index of the MTA with a syslog identifier.
+func ownerOfProgram(program []byte) int {
+	for m, spec := range mtas {
+		if spec.ownsProgram != nil && spec.ownsProgram(program) {
 			return m
 		}
 	}
@@ -105,6 +120,6 @@ func isInTag(c byte, program []byte) bool {
 	if isDigit(c) {
 		return true
 	}
-	m := ownerOf(&Envelope{Program: program})
+	m := ownerOfProgram(program)
 	return m != noMTA && mtas[m].isInTag != nil && mtas[m].isInTag(c)
 }

@@ -29,7 +29,7 @@ const (
 var openSMTPDMTA = mtaSpec{
 	name:        "opensmtpd",
 	program:     []byte("smtpd"),
-	ownsProgram: func(env *Envelope) bool { return string(env.Program) == "smtpd" },
+	ownsProgram: func(program []byte) bool { return string(program) == "smtpd" },
 	ownsForm:    func(env *Envelope) bool { return isOpenSMTPD(env.Message) },
 	shapes:      []string{shapeSMTPDDelivery, shapeSMTPDRejected, shapeSMTPDFailed, shapeSMTPDEvent},
 	new:         newOpenSMTPD,

@@ -94,33 +94,33 @@ func (p *Parser) Parse(line []byte) Result {
 	if !whole {
 		return Result{Outcome: Other, Envelope: env}
 	}
-	return p.parse(&env)
+	return p.parse(env)
 }
 
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off,
 // such as an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) Result {
 	p.unwrapper.logged = nil
-	return p.parse(&env)
+	return p.parse(env)
 }
 
-func (p *Parser) parse(env *Envelope) Result {
-	result := Result{Program: env.Program, Envelope: *env}
-	if result.LostLines, result.Logger = lostLines(env); result.LostLines > 0 {
-		return result
-	}
+func (p *Parser) parse(env Envelope) Result {
 	l := p.line
 	l.reset(env)
+	result := Result{Program: l.program, Envelope: l.env}
+	if result.LostLines, result.Logger = lostLines(&l.env); result.LostLines > 0 {
+		return result
+	}
 	if p.format != nil {
 		result.MTA = p.format.mta
 		p.format.parse(p.unwrapper.logged)
 	} else {
-		m := p.ownerOf(env)
+		m := p.ownerOf(&l.env)
 		if m == noMTA {
 			return result
 		}
 		result.MTA = mtas[m].name
-		l.message, l.count = repeatedMessage(env.Message)
+		l.message, l.count = repeatedMessage(l.env.Message)
 		if l.program == nil {
 			l.program = mtas[m].program
 		}

@@ -18,12 +18,12 @@ const (
 
 var postfixMTA = mtaSpec{
 	name: "postfix",
-	ownsProgram: func(env *Envelope) bool {
-		if bytes.HasPrefix(env.Program, []byte("postfix")) {
+	ownsProgram: func(program []byte) bool {
+		if bytes.HasPrefix(program, []byte("postfix")) {
 			return true
 		}
-		i := bytes.LastIndexByte(env.Program, '/')
-		return i >= 0 && services[string(env.Program[i+1:])]
+		i := bytes.LastIndexByte(program, '/')
+		return i >= 0 && services[string(program[i+1:])]
 	},
 	ownsForm: func(env *Envelope) bool { return isPostfixMessage(env.Message) },
 	// Milters log queue ids as well.

@@ -27,9 +27,9 @@ const shapeRBL = "rblsmtpd" // rblsmtpd: IP pid N: 451 TEXT
 var qmailMTA = mtaSpec{
 	name:    "qmail",
 	program: []byte("qmail"),
-	ownsProgram: func(env *Envelope) bool {
-		return bytes.HasPrefix(env.Program, []byte("qmail")) ||
-			string(env.Program) == "rblsmtpd" || string(env.Program) == "spamdyke"
+	ownsProgram: func(program []byte) bool {
+		return bytes.HasPrefix(program, []byte("qmail")) ||
+			string(program) == "rblsmtpd" || string(program) == "spamdyke"
 	},
 	ownsForm: isQmail,
 	shapes:   []string{shapeDelivery, shapeRBL},

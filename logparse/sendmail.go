@@ -54,7 +54,7 @@ const (
 
 var sendmailMTA = mtaSpec{
 	name:        "sendmail",
-	ownsProgram: func(env *Envelope) bool { return sendmailProgram(env.Program) },
+	ownsProgram: func(program []byte) bool { return sendmailProgram(program) },
 	shapes:      []string{shapeSendmailDelivery, shapeRuleset, shapeMilter, shapeProtocol},
 	new:         newSendmail,
 }
