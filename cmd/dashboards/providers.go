@@ -9,17 +9,17 @@ func providers() *dashboard.DashboardBuilder {
 	const chosen = `peer="external", provider=~"$provider"`
 	deliveries := func(matchers string) string { return raw("smtp_deliveries_total", chosen+comma(matchers)) }
 	return board("smtp-providers", "SMTP / Providers",
-		"Who puts us off or refuses us, and why.",
+		"Which providers defer or refuse our mail, and why.",
 		[]cog.Builder[dashboard.VariableModel]{
 			variable("provider", "Provider", `label_values(smtp_deliveries_total{job=~"$job", instance=~"$instance", peer="external"}, provider)`),
 		},
-		row{"Who puts us off", false, []cog.Builder[dashboard.Panel]{
-			heat("Share of deliveries put off, by provider",
-				"4xx, timed out, refused or suspended, over two hours; red is all. A provider that stays above 90 % for an hour alerts.", full, 10,
+		row{"Who defers our mail", false, []cog.Builder[dashboard.Panel]{
+			heat("Share of deliveries deferred, by provider",
+				"4xx, timed out, refused or suspended, over two hours. Red means all. A provider that stays above 90 % for an hour alerts.", full, 10,
 				q("{{provider}}", `max by (provider) (%s)`, sourced("source_provider:smtp_deliveries:deferred_ratio2h", `provider=~"$provider"`))),
-			stacked("Deliveries by provider", "One per recipient and attempt, whatever its end.", perMinute, half,
+			stacked("Deliveries by provider", "One per recipient and attempt, however it ended.", perMinute, half,
 				q("{{provider}}", `60 * sum by (provider) (rate(%s[$__rate_interval]))`, deliveries(""))),
-			stacked("Put off by provider and reason", "4xx, and the deliveries that nobody answered.", perMinute, half,
+			stacked("Deferred by provider and reason", "4xx, and the deliveries that nobody answered.", perMinute, half,
 				q("{{provider}} {{reason}}", `60 * sum by (provider, reason) (rate(%s[$__rate_interval]))`, deliveries(`class=~"4xx|none"`))),
 		}},
 		row{"What they say", false, []cog.Builder[dashboard.Panel]{
@@ -35,15 +35,15 @@ func providers() *dashboard.DashboardBuilder {
 				"provider", "command", "code", "enhanced_code", "meaning", "reason"),
 		}},
 		row{"Reputation and limits", false, []cog.Builder[dashboard.Panel]{
-			graph("Blocklisted", "Deliveries refused or put off because an address of ours is listed or of poor repute.", perMinute, third,
+			graph("Blocklisted", "Deliveries refused or deferred because an address of ours is listed or has a poor reputation.", perMinute, third,
 				q("{{provider}} {{code}}", `60 * sum by (provider, code) (rate(%s[$__rate_interval]))`, deliveries(`reason="blocklist"`))),
 			graph("Throttled", "Too much mail or too many connections at once; any code.", perMinute, third,
 				q("{{provider}} {{code}}", `60 * sum by (provider, code) (rate(%s[$__rate_interval]))`, deliveries(`reason=~"rate_limited|connection_limit"`))),
-			graph("SPF, DKIM, DMARC", "Deliveries that fail the authentication of their sender.", perMinute, third,
+			graph("SPF, DKIM, DMARC", "Deliveries that failed sender authentication.", perMinute, third,
 				q("{{provider}} {{code}}", `60 * sum by (provider, code) (rate(%s[$__rate_interval]))`, deliveries(`reason="sender_auth"`))),
-			graph("421 by provider", "The provider hangs up.", perMinute, half,
+			graph("421 by provider", "The provider closes the connection.", perMinute, half,
 				q("{{provider}} {{reason}}", `60 * sum by (provider, reason) (rate(%s[$__rate_interval]))`, deliveries(`code="421"`))),
-			graph("Full mailboxes, in the last day", "Deliveries answered 452 for a full mailbox; one full mailbox is tried some 30 times a day.", count, half,
+			graph("Full mailboxes, in the last day", "Deliveries answered with 452 because of a full mailbox. One full mailbox is tried about 30 times a day.", count, half,
 				q("{{provider}}", `sum by (provider) (%s)`, sourced("source_provider_code_reason:smtp_deliveries:increase1d", `provider=~"$provider"`))),
 		}},
 	)
