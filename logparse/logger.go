@@ -12,7 +12,7 @@ const (
 	Journald = "journald"
 )
 
-// Loggers returns the values of Event.Logger.
+// Loggers returns the values of Result.Logger.
 func Loggers() []string { return []string{Rsyslog, Journald} }
 
 // repeatedMessage unwraps what rsyslog makes of identical messages one after
@@ -45,24 +45,32 @@ func LostLinesOf(line []byte) (n int, logger string) {
 //	rsyslogd: imuxsock[pid: 15723, name: logger]: 237 messages lost due to rate-limiting (400 allowed within 2 seconds)
 //	rsyslogd-2177: imuxsock lost 123 messages from pid 456 due to rate-limiting
 //	systemd-journald[321]: Suppressed 42 messages from postfix@-.service
-func lostLines(env *Envelope) (int, string) {
+func lostLines(env *Envelope) (n int, logger string) {
 	switch {
 	case bytes.HasPrefix(env.Program, []byte("rsyslogd")):
-		return rsyslogLost(env.Message), Rsyslog
+		n, logger = rsyslogLost(env.Message), Rsyslog
 	case string(env.Program) == "systemd-journald" || string(env.Program) == "systemd-journal":
-		rest, ok := bytes.CutPrefix(env.Message, []byte("Suppressed "))
-		n, rest := cutNumber(rest)
-		if ok && n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from ")) {
-			return n, Journald
-		}
+		n, logger = journaldLost(env.Message), Journald
 	}
-	return 0, ""
+	if n <= 0 || n > maxRepeated {
+		return 0, ""
+	}
+	return n, logger
+}
+
+func journaldLost(message []byte) int {
+	rest, ok := bytes.CutPrefix(message, []byte("Suppressed "))
+	n, rest := cutNumber(rest)
+	if !ok || !bytes.HasPrefix(rest, []byte(" messages from ")) {
+		return 0
+	}
+	return n
 }
 
 func rsyslogLost(message []byte) int {
 	rest, ok := bytes.CutPrefix(message, []byte("imuxsock lost "))
 	if ok {
-		if n, rest := cutNumber(rest); n <= maxRepeated && bytes.HasPrefix(rest, []byte(" messages from pid ")) {
+		if n, rest := cutNumber(rest); bytes.HasPrefix(rest, []byte(" messages from pid ")) {
 			return n
 		}
 		return 0
@@ -73,7 +81,7 @@ func rsyslogLost(message []byte) int {
 	}
 	_, rest, ok = bytes.Cut(message, []byte(": "))
 	for ok {
-		if n, tail := cutNumber(rest); n > 0 && n <= maxRepeated && bytes.HasPrefix(tail, []byte(" messages lost due to rate-limiting")) {
+		if n, tail := cutNumber(rest); n > 0 && bytes.HasPrefix(tail, []byte(" messages lost due to rate-limiting")) {
 			return n
 		}
 		_, rest, ok = bytes.Cut(rest, []byte(": "))
