@@ -37,11 +37,30 @@ run: build ## Follow the mail log of this host, as without a configuration; ARGS
 demo: build ## Play a real Postfix log and watch the exporter count, on DEMO_ADDR (localhost:10451)
 	@go run ./cmd/demo --web.listen-address=$(DEMO_ADDR)
 
+# The race detector makes tests up to ten times slower. `make test` runs it on the
+# packages that start goroutines. Of the others, it runs it on the tests of what
+# goroutines share; `make race` runs it on all tests.
+plain := /(cmd/[a-z_]+|dashboards|exporter/classify(/[a-z]+)?|exporter/config|exporter/counter|exporter/source/follow|logparse)$$
+
 .PHONY: test
-test: ## Run all tests with the race detector; those of the alert rules need Debian's prometheus and prometheus-alertmanager
+test: ## Run all tests, of the long sweeps a sample (SEED=1); those of the alert rules need Debian's prometheus and prometheus-alertmanager
 	go vet ./...
-	go test -race ./...
+	go test $$(go list ./... | grep -E '$(plain)')
+	go test -race $$(go list ./... | grep -vE '$(plain)')
+	go test -race -run '^Test(Concurrent|Hangup|Reload|Terminate)' ./cmd/smtp_reply_exporter ./exporter/classify/reason ./logparse
 	cd cmd/dashboards && go test -count=1 .
+
+.PHONY: full
+full: ## Run what is too long for `make test`, some 30 minutes: race, sweeps, crash, fuzz and e2e; prints how long each took
+	.ci/full
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	go test -race -count=1 -timeout 30m ./...
+
+.PHONY: sweeps
+sweeps: ## Run the tests that `make test` samples on all places: they look for FULL=1
+	FULL=1 go test -count=1 -timeout 30m -v -run '^Test(CutLines|StateGoesOn)$$' ./logparse
 
 .PHONY: crash
 crash: ## Kill the exporter 100 times at random while a log grows, rotates and is scraped
