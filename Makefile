@@ -59,7 +59,7 @@ race: ## Run all tests with the race detector
 	go test -race -count=1 -timeout 30m ./...
 
 .PHONY: sweeps
-sweeps: ## Run the tests that `make test` samples on all places: they look for FULL=1
+sweeps: ## Run the sweeps, of which `make test` tries a sample, in full
 	FULL=1 go test -count=1 -timeout 30m -v -run '^Test(CutLines|StateGoesOn)$$' ./logparse
 
 .PHONY: crash

@@ -218,7 +218,7 @@ func (w *webhook) names() map[string]bool {
 	return names
 }
 
-// inhibited tells whether Alertmanager holds an alert back for another one.
+// inhibited reports whether Alertmanager holds an alert back for another one.
 func inhibited(name string) error {
 	var alerts []struct {
 		Status struct{ InhibitedBy []string }
