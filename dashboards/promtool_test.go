@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// need skips a test where a program of Prometheus' packages is not installed; in CI it
-// fails.
+// need skips the test if a program of Prometheus' packages is not installed. In CI the
+// test fails.
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -54,7 +54,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// The queries of the dashboards are valid: as recording rules, which promtool can check.
+// TestQueriesAreValid checks the dashboards' queries as recording rules, because promtool
+// checks those.
 func TestQueriesAreValid(t *testing.T) {
 	type record struct {
 		Record string            `yaml:"record"`

@@ -19,7 +19,7 @@ import (
 	_ "smtp_reply_exporter/exporter/pipeline"
 )
 
-// logs are those of a Postfix that talked to scripted peers, by source.
+// logs are the logs, by source, of a Postfix that talked to scripted peers.
 var logs = map[string]string{
 	"mail":    "syslog-traditional",
 	"filters": "hard-cases",
@@ -32,12 +32,12 @@ const (
 	partLength = 2 * time.Hour
 )
 
-// made are the series that Prometheus itself makes, where rules fire.
+// made are the series that Prometheus itself makes when rules fire.
 var made = map[string][]string{"ALERTS": {"alertname", "alertstate", "job", "instance", "source"}}
 
-// Every query of dashboards, recording rules and alerts is evaluated in a Prometheus that
-// holds a day of real data: it names only metrics and labels that are there, and no panel
-// is empty.
+// TestQueries evaluates every query of dashboards, recording rules and alerts in a Prometheus
+// that holds a day of real data. A query must name only metrics and labels that exist, and no
+// panel may be empty.
 func TestQueries(t *testing.T) {
 	need(t, "prometheus")
 	need(t, "promtool")

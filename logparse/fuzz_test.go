@@ -17,7 +17,7 @@ func caseLines(t testing.TB) (log [][]byte) {
 	return log
 }
 
-// check tests what holds for every event of every line.
+// check tests what must be true of the events of any line.
 func check(t *testing.T, line []byte, r *logparse.Result) {
 	t.Helper()
 	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Told) {
@@ -88,8 +88,8 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-// fuzzMTA parses the lines of a session, since lines meet what the ones before
-// them left.
+// fuzzMTA parses the lines of a session with one parser, because what it remembers of a
+// line changes how it reads the next ones.
 func fuzzMTA(f *testing.F, mta string) {
 	for _, c := range casesOf(f, mta) {
 		f.Add(string(bytes.Join(c.lines(f), []byte("\n"))))

@@ -142,7 +142,7 @@ func query(promql string) ([]sample, error) {
 	return out, nil
 }
 
-// An alert is what Alertmanager tells a webhook of one.
+// An alert is one as Alertmanager sends it to a webhook.
 type alert struct {
 	Status              string
 	Labels, Annotations map[string]string
