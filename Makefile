@@ -10,6 +10,10 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 DEMO_ADDR ?= localhost:10451
 FUZZTIME  ?= 1m
 
+# Prometheus 3.N is v0.3N of its module: this is the version of dashboards/stack.
+PROMETHEUS3         := github.com/prometheus/prometheus
+PROMETHEUS3_VERSION := v0.316.0
+
 # Go's own stamp fails in a checkout that belongs to somebody else.
 export GOFLAGS += -buildvcs=false
 
@@ -23,7 +27,7 @@ ldflags := -s -w \
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build ./smtp_reply_exporter, a static binary
@@ -37,11 +41,30 @@ run: build ## Follow the mail log of this host, as without a configuration; ARGS
 demo: build ## Play a real Postfix log and watch the exporter count, on DEMO_ADDR (localhost:10451)
 	@go run ./cmd/demo --web.listen-address=$(DEMO_ADDR)
 
+# The race detector makes tests up to ten times slower. `make test` runs it on the
+# packages that start goroutines. Of the others, it runs it on the tests of what
+# goroutines share; `make race` runs it on all tests.
+plain := /(cmd|dashboards|exporter/(classify|config|counter|source/follow)|logparse)(/|$$)
+
 .PHONY: test
-test: ## Run all tests with the race detector; those of the alert rules need Debian's prometheus and prometheus-alertmanager
+test: ## Run all tests, and of the sweeps a sample (SEED=1); the alert rules need Debian's prometheus and prometheus-alertmanager
 	go vet ./...
-	go test -race ./...
+	go test $$(go list ./... | grep -E '$(plain)')
+	go test -race $$(go list ./... | grep -vE '$(plain)')
+	go test -race -run '^Test(Concurrent|Hangup|Reload|Terminate)' ./cmd/smtp_reply_exporter ./exporter/classify/reason ./logparse
 	cd cmd/dashboards && go test -count=1 .
+
+.PHONY: full
+full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e and fuzz, and print the times
+	.ci/full
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	go test -race -count=1 -timeout 30m ./...
+
+.PHONY: sweeps
+sweeps: ## Run the sweeps, of which `make test` tries a sample, in full
+	FULL=1 go test -count=1 -timeout 30m -v -run '^Test(CutLines|StateGoesOn)$$' ./logparse
 
 .PHONY: crash
 crash: ## Kill the exporter 100 times at random while a log grows, rotates and is scraped
@@ -51,6 +74,12 @@ crash: ## Kill the exporter 100 times at random while a log grows, rotates and i
 e2e: ## Prove the alerts with a real Postfix, Prometheus and Alertmanager: as root on Debian, which gets them installed
 	.ci/install iproute2 postfix prometheus prometheus-alertmanager
 	go test -tags e2e -count=1 -timeout 15m -v ./dashboards/e2e
+
+.PHONY: prometheus3
+prometheus3: ## Test alert rules and dashboards with Prometheus 3, which it builds from source, in place of Debian's 2.42
+	@set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; set -x; \
+	GOBIN=$$bin go install -tags remove_all_sd $(PROMETHEUS3)/cmd/prometheus@$(PROMETHEUS3_VERSION) $(PROMETHEUS3)/cmd/promtool@$(PROMETHEUS3_VERSION); \
+	PATH=$$bin:$$PATH; promtool --version; go test -count=1 ./dashboards
 
 .PHONY: baseline
 baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated

@@ -1,5 +1,5 @@
 // Package dashboards holds Grafana dashboards, Prometheus rules and examples of the
-// configuration around them; there is only their test in Go.
+// configuration around them. The only Go code here is their tests.
 package dashboards
 
 import (
@@ -70,7 +70,8 @@ func (b board) all() []panel {
 	return out
 }
 
-// expressions returns the PromQL of a dashboard with Grafana's variables replaced, by where it stands.
+// expressions returns the PromQL of a dashboard by the place where it is used, with values in
+// place of Grafana's variables.
 func (b board) expressions() map[string]string {
 	variables := strings.NewReplacer("$__rate_interval", "15m", "$__range", "1d",
 		"$job", ".+", "$instance", ".+", "$source", ".+", "$mta", ".+", "$provider", ".+")
@@ -174,7 +175,8 @@ func TestBoards(t *testing.T) {
 	}
 }
 
-// Every alert says what, how many and what to do, and is seen firing in a test.
+// TestAlerts tests that every alert says what happens, how often and what to do, and that a
+// rule test sees it fire.
 func TestAlerts(t *testing.T) {
 	runbook, err := os.ReadFile("RUNBOOK.md")
 	if err != nil {
@@ -228,7 +230,7 @@ func ruleTests(t *testing.T) []string {
 	return files
 }
 
-// Everything that the compose file mounts is there.
+// TestStackMounts tests that all files which the compose file mounts exist.
 func TestStackMounts(t *testing.T) {
 	var compose struct {
 		Services map[string]struct{ Volumes []string }

@@ -26,8 +26,8 @@ var (
 	operators = []string{"and", "or", "unless", "offset", "bool"}
 )
 
-// scan finds the metrics and labels in valid PromQL. It tells them by their place
-// alone, so promtool has to have parsed the text.
+// scan finds the metrics and labels in valid PromQL. It goes by their places
+// alone, so promtool must have accepted the text before.
 func scan(promql string) expression {
 	var e expression
 	tokens := tokenize(promql)

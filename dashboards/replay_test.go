@@ -13,9 +13,13 @@ import (
 	"time"
 
 	"smtp_reply_exporter/cmd/replay"
+	// A change to the exporter's metrics must not leave a cached result of TestQueries,
+	// which builds the exporter.
+	_ "smtp_reply_exporter/exporter/metrics"
+	_ "smtp_reply_exporter/exporter/pipeline"
 )
 
-// logs are those of a Postfix that talked to scripted peers, by source.
+// logs are the logs, by source, of a Postfix that talked to scripted peers.
 var logs = map[string]string{
 	"mail":    "syslog-traditional",
 	"filters": "hard-cases",
@@ -28,18 +32,16 @@ const (
 	partLength = 2 * time.Hour
 )
 
-// made are the series that Prometheus itself makes, where rules fire.
+// made are the series that Prometheus itself makes when rules fire.
 var made = map[string][]string{"ALERTS": {"alertname", "alertstate", "job", "instance", "source"}}
 
-// Every query of dashboards, recording rules and alerts is evaluated in a Prometheus that
-// holds a day of real data: it names only metrics and labels that are there, and no panel
-// is empty.
+// TestQueries evaluates every query of dashboards, recording rules and alerts in a Prometheus
+// that holds a day of real data. A query must name only metrics and labels that exist, and no
+// panel may be empty.
 func TestQueries(t *testing.T) {
 	need(t, "prometheus")
 	need(t, "promtool")
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
+	t.Parallel() // with the tests of the rules
 	dir, ctx := t.TempDir(), t.Context()
 	exporter := filepath.Join(dir, "smtp_reply_exporter")
 	build := exec.Command("go", "build", "-o", exporter, "-ldflags", "-X github.com/prometheus/common/version.Version=0.0.0", "../cmd/smtp_reply_exporter")

@@ -112,7 +112,7 @@ func commandName(stage string) string {
 // the message came in. With -N (*>) nothing is delivered.
 var eximAttempt = regexp.MustCompile(` \w{6}-\w{6}-\w{2} ((=>|->|>>|==|\*\*) |.* (rejected|tmp-reject from cutthrough) after DATA: R=)`)
 
-// attempts counts the deliveries of a log of Postfix or Exim by its words alone.
+// attempts counts the deliveries in a log of Postfix or Exim by its words alone.
 func attempts(log []byte) (n int) {
 	for _, line := range lines(log) {
 		if eximAttempt.Match(line) && !bytes.Contains(line, []byte(`: [1\`)) {
@@ -240,7 +240,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// readIgnored returns the lines of which the corpus knows no truth.
+// readIgnored returns the numbers of the lines whose truth the corpus does not know.
 func readIgnored(t *testing.T, name string) map[int]bool {
 	ignored := map[int]bool{}
 	b := readCorpus(t, name+".ignore.json")
@@ -264,8 +264,8 @@ func readIgnored(t *testing.T, name string) map[int]bool {
 	return ignored
 }
 
-// deviate compares what a log tells with its truth. A line of several replies
-// with one code, such as one to each of its recipients, may show them as one.
+// deviate compares the events of a log with its truth. A line that shows several replies with
+// one code, such as one to each recipient, may count as one reply.
 func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[int]bool) (d deviations) {
 	want := map[shown][]truthRow{}
 	onWire := map[wire]int{}

@@ -17,7 +17,7 @@ func caseLines(t testing.TB) (log [][]byte) {
 	return log
 }
 
-// check tests what holds for every event of every line.
+// check tests what must be true of the events of any line.
 func check(t *testing.T, line []byte, r *logparse.Result) {
 	t.Helper()
 	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Understood) {
@@ -98,8 +98,8 @@ func parserFor(t testing.TB, mta string) *logparse.Parser {
 	return p
 }
 
-// FuzzMTA parses the lines of a session, since lines meet what the ones before
-// them left; mta is the index of one of MTAs.
+// FuzzMTA parses the lines of a session with one parser, because what it remembers
+// of a line changes how it reads the next ones. The number is an index of MTAs.
 func FuzzMTA(f *testing.F) {
 	mtas := logparse.MTAs()
 	for i, mta := range mtas {

@@ -117,9 +117,10 @@ func FuzzImitation(f *testing.F) {
 	})
 }
 
-// TestCutLines tests that a line that a logger cut short tells no other code
-// than the whole line.
+// TestCutLines cuts every line of the cases short, as a logger does. What is left
+// must not give a code that the whole line does not give.
 func TestCutLines(t *testing.T) {
+	try := sweep(t, 8)
 	for _, c := range allCases(t) {
 		for _, line := range c.lines(t) {
 			if bytes.Contains(line, []byte(": --- ")) {
@@ -130,6 +131,9 @@ func TestCutLines(t *testing.T) {
 				whole[wire{e.Direction.String(), e.Code}] = true
 			}
 			for end := range line {
+				if !try() {
+					continue
+				}
 				r := logparse.NewParser().Parse(line[:end])
 				if r.MTA == "exim" && bytes.Contains(line, []byte("192.0.2.66")) {
 					break // cut within an imitation, it is what it imitates

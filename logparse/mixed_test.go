@@ -11,8 +11,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestMixedLog tests that the lines of all MTAs in one log tell the same as those
-// of each alone.
+// TestMixedLog tests that the lines of all MTAs in one log give the same events as each
+// MTA's lines alone.
 func TestMixedLog(t *testing.T) {
 	logs := map[string][][]byte{} // the first one of each MTA
 	for _, name := range logNames(t) {
@@ -96,7 +96,7 @@ func TestSixCodes(t *testing.T) {
 	}
 }
 
-// TestLineOfNobody tests that what belongs to no MTA belongs to none.
+// TestLineOfNobody tests that lines of other programs are not taken for those of an MTA.
 func TestLineOfNobody(t *testing.T) {
 	for _, line := range []string{
 		"", " ", "{}", "[]", "hello world", "Nov 23 14:16:23 mx1 dovecot: imap-login: Login: user=<ann>",

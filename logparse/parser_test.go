@@ -31,7 +31,7 @@ func TestParseIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestParseKeepsNothing tests that a line's memory may be used again.
+// TestParseKeepsNothing tests that the caller may reuse a line's memory.
 func TestParseKeepsNothing(t *testing.T) {
 	b := readCorpus(t, "postfix/hard-cases.log")
 	p := logparse.NewParser()
@@ -193,8 +193,8 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// A container's message without end takes bounded memory, and the one after it
-// is read.
+// TestPartsWithoutEnd tests that a container's message without an end takes bounded memory,
+// and that the message after it is read.
 func TestPartsWithoutEnd(t *testing.T) {
 	p := logparse.NewParser()
 	part := []byte("2026-11-23T14:20:06Z stdout P " + strings.Repeat("x", 16<<10))

@@ -7,7 +7,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// What went over the wire in a log's time, whether a line tells of it or not.
+// totals counts the replies that went over the wire during a log, whether a line shows them
+// or not.
 func totals(t *testing.T, log string) map[wire]int {
 	t.Helper()
 	n := map[wire]int{}
@@ -46,8 +47,8 @@ func (h *notShown) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &[]any{&h.direction, &h.stage, &h.code, &h.n})
 }
 
-// TestCorpusTotals tests that no counter exceeds what went over the wire, and
-// that those reach it that can.
+// TestCorpusTotals tests that no counter exceeds what went over the wire, and that the
+// counters which can be exact are.
 func TestCorpusTotals(t *testing.T) {
 	for _, log := range []string{
 		"postfix/hard-cases", "postfix/syslog-traditional", "postfix/journal-json", "postfix/lmtp-unix", "postfix/transcript-verbose",

@@ -142,7 +142,7 @@ func query(promql string) ([]sample, error) {
 	return out, nil
 }
 
-// An alert is what Alertmanager tells a webhook of one.
+// An alert is one as Alertmanager sends it to a webhook.
 type alert struct {
 	Status              string
 	Labels, Annotations map[string]string
@@ -218,7 +218,7 @@ func (w *webhook) names() map[string]bool {
 	return names
 }
 
-// inhibited tells whether Alertmanager holds an alert back for another one.
+// inhibited reports whether Alertmanager holds an alert back for another one.
 func inhibited(name string) error {
 	var alerts []struct {
 		Status struct{ InhibitedBy []string }

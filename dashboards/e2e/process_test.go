@@ -29,7 +29,7 @@ func start(t *testing.T, dir, name, program string, args ...string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // the state tells
+		_ = cmd.Wait() // the process state has its error
 	}()
 	t.Cleanup(func() {
 		select {

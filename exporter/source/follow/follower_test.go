@@ -261,7 +261,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// A power cut takes a log's tail, and may leave NULs for it.
+// A power cut destroys a log's tail and may leave NULs in its place.
 func TestLostTail(t *testing.T) {
 	for _, nul := range []bool{false, true} {
 		for _, before := range []int{0, 3, 4000} { // lines before the follower's first look
@@ -309,7 +309,7 @@ func TestLostTail(t *testing.T) {
 	}
 }
 
-// After copytruncate the log grows to its old size, and ends as it did.
+// After copytruncate the log grows to its old size and ends with the same bytes.
 func TestRefilledAlike(t *testing.T) {
 	for _, lines := range []int{3, 400} { // shorter and longer than the head
 		w := newWorld(t, running, Source{Path: "mail.log"})
@@ -354,8 +354,8 @@ func TestLostBytes(t *testing.T) {
 	}
 }
 
-// A Follower that is killed after any Poll of a long catch-up, while the files
-// are rotated and compressed, goes on where it was.
+// TestKilledWhileCatchingUp kills the Follower after each Poll of a long catch-up, while the
+// files are rotated and compressed. It must go on where it was.
 func TestKilledWhileCatchingUp(t *testing.T) {
 	w := newWorld(t, down, Source{Path: "mail.log", FromStart: true})
 	log := w.open("mail.log")
@@ -475,8 +475,8 @@ func TestNotRegular(t *testing.T) {
 	}
 }
 
-// Any order of writing, rotating, polling and restarting loses and repeats
-// nothing, as long as no line can be gone unseen.
+// TestRandomPlay writes, rotates, polls and restarts in random order. No line may be lost
+// or repeated, as long as the follower had a chance to see it.
 func TestRandomPlay(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

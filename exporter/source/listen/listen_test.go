@@ -298,10 +298,11 @@ func TestQueueFull(t *testing.T) {
 	})
 }
 
-// Datagrams that the kernel dropped are counted, once it has one to tell it with.
+// TestReceiveBufferFull tests that datagrams which the kernel dropped are counted. The
+// kernel reports them with the next datagram that it hands over.
 func TestReceiveBufferFull(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells")
+		t.Skip("only Linux reports dropped datagrams")
 	}
 	l := listen(t, Config{URL: "udp://127.0.0.1:5514"})
 	c := l.dial()
