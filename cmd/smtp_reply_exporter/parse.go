@@ -19,6 +19,7 @@ import (
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/setup"
 	"smtp_reply_exporter/logparse"
 )
 
@@ -31,54 +32,70 @@ type position struct {
 	line int // from 1
 }
 
+// A parseCommand is the flags of parse.
+type parseCommand struct {
+	files                               *[]string
+	mta, year, zone, output, configFile *string
+	stdout                              io.Writer
+}
+
 func addParse(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
-	cmd := app.Command("parse", "Read log files once and print what they tell.")
-	files := cmd.Arg("file", "Log file, maybe compressed (.gz, .zst); - for standard input. Parts of one log: the oldest first.").Required().Strings()
+	cmd := app.Command("parse", "Read log files once and print the replies in them.")
 	mtas := append([]string{config.Auto}, logparse.MTAs()...)
-	mta := cmd.Flag("mta", "The MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or one that the configuration has a format for.").
-		Default(config.Auto).String()
-	year := cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String()
-	zone := cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String()
-	output := cmd.Flag("output", "summary for people, json for programs: an object for each reply that a line shows.").
-		Default("summary").Enum("summary", "json")
-	configFile := cmd.Flag("config.file", "Configuration file with own networks, providers, reasons and formats.").String()
-	commands[cmd.FullCommand()] = func() error {
-		location, err := time.LoadLocation(*zone)
-		if err != nil {
-			return fmt.Errorf("--timezone: %w; use Local, UTC or a name such as Europe/Berlin", err)
-		}
-		inYear, err := time.Parse("2006", *year)
-		if err != nil {
-			return fmt.Errorf("--year: %q is no year; use four digits", *year)
-		}
-		cfg := &config.Config{}
-		if *configFile != "" {
-			if cfg, err = config.Load(*configFile); err != nil {
-				return err
-			}
-		}
-		if err := cfg.CheckMTA(*mta); err != nil {
-			return fmt.Errorf("--mta: %w", err)
-		}
-		classifier, err := classify.New(cfg)
-		if err != nil {
-			return err
-		}
-		out := bufio.NewWriterSize(stdout, 1<<16)
-		in := logReader{parser: cfg.NewParser(*mta), classifier: classifier, watched: isTerminal(os.Stderr)}
-		if *output == "json" {
-			in.watched = in.watched && !isTerminal(os.Stdout) // where the bar would be among the objects
-			in.report = newJSONWriter(out, inYear.Year(), location)
-			return cmp.Or(in.readAll(*files), out.Flush())
-		}
-		s := newSummary()
-		in.report = s
-		if err := in.readAll(*files); err != nil {
-			return err
-		}
-		s.print(out)
-		return out.Flush()
+	p := &parseCommand{
+		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files named .gz and .zst are decompressed.").Required().Strings(),
+		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
+			Default(config.Auto).String(),
+		year: cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String(),
+		zone: cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String(),
+		output: cmd.Flag("output", "summary prints tables; json prints an object for each reply that a line shows.").
+			Default("summary").Enum("summary", "json"),
+		configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String(),
+		stdout:     stdout,
 	}
+	commands[cmd.FullCommand()] = p.run
+}
+
+func (p *parseCommand) run() error {
+	location, err := time.LoadLocation(*p.zone)
+	if err != nil {
+		return fmt.Errorf("--timezone: %w; use Local, UTC or a name such as Europe/Berlin", err)
+	}
+	year, err := time.Parse("2006", *p.year)
+	if err != nil {
+		return fmt.Errorf("--year: %q is not a year; use four digits", *p.year)
+	}
+	cfg, classifier, err := p.load()
+	if err != nil {
+		return err
+	}
+	if err := cfg.CheckMTA(*p.mta); err != nil {
+		return fmt.Errorf("--mta: %w", err)
+	}
+	out := bufio.NewWriterSize(p.stdout, 1<<16)
+	in := logReader{parser: cfg.NewParser(*p.mta), classifier: classifier, watched: isTerminal(os.Stderr)}
+	if *p.output == "json" {
+		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would be among the objects
+		in.report = newJSONWriter(out, year.Year(), location)
+		return cmp.Or(in.readAll(*p.files), out.Flush())
+	}
+	s := newSummary()
+	in.report = s
+	if err := in.readAll(*p.files); err != nil {
+		return err
+	}
+	s.print(out)
+	return out.Flush()
+}
+
+// load reads the configuration; without one, parse needs no source of logs.
+func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
+	if *p.configFile != "" {
+		return setup.Load(*p.configFile)
+	}
+	cfg := &config.Config{}
+	classifier, err := classify.New(cfg)
+	return cfg, classifier, err
 }
 
 // A report takes what lines told.

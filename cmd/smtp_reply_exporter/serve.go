@@ -25,6 +25,7 @@ import (
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/metrics"
 	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/exporter/setup"
 	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/exporter/web"
 )
@@ -72,19 +73,10 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 
 // load reads the configuration.
 func (s *server) load() (*config.Config, *classify.Classifier, error) {
-	load := func() (*config.Config, error) { return config.Default("/") }
-	if *s.configFile != "" {
-		load = func() (*config.Config, error) { return config.Load(*s.configFile) }
+	if *s.configFile == "" {
+		return setup.Default("/")
 	}
-	cfg, err := load()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := pipeline.Check(cfg); err != nil {
-		return nil, nil, err
-	}
-	classifier, err := classify.New(cfg)
-	return cfg, classifier, err
+	return setup.Load(*s.configFile)
 }
 
 // run serves until SIGINT or SIGTERM.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/discover"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCommandLine(t *testing.T) {
 		},
 		{
 			name: "bad provider", args: []string{"--config.check", "--config.file=" + suffix}, status: 1,
-			stderr: "smtp_reply_exporter: " + suffix + ":2: providers...",
+			stderr: "smtp_reply_exporter: " + suffix + ":2: providers.mycorp: \"mail\" is not a host name...",
 		},
 		{
 			name: "no such configuration", args: []string{"--config.file=" + missing}, status: 1,
@@ -91,7 +91,7 @@ func TestUnknownFlag(t *testing.T) {
 }
 
 func TestNoLogOnThisHost(t *testing.T) {
-	_, err := config.Default("/")
+	_, err := discover.Source("/")
 	if err == nil {
 		t.Skip("this host has a mail log")
 	}

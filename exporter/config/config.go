@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -151,12 +150,6 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	if err := c.checkSources(); err != nil {
-		return nil, err
-	}
-	if err := c.checkProviders(); err != nil {
-		return nil, err
-	}
-	if err := c.checkReasons(); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -334,31 +327,6 @@ func overlap(a, b string) bool {
 	aCovers, _ := filepath.Match(a, b)
 	bCovers, _ := filepath.Match(b, a)
 	return a == b || aCovers || bCovers
-}
-
-func (c *Config) checkProviders() error {
-	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
-		if len(c.Providers[name]) == 0 {
-			return c.Errorf("providers."+name, "missing; list the suffixes of its MX host names, such as [.mx.example]")
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkReasons() error {
-	for i, r := range c.Reasons {
-		field := fmt.Sprintf("reasons[%d]", i)
-		if r.Reason == "" {
-			return c.Errorf(field+".reason", "missing; name the reason that the pattern stands for")
-		}
-		if r.Pattern == "" {
-			return c.Errorf(field+".pattern", "missing; write the regular expression that the reply's text matches")
-		}
-		if _, err := regexp.Compile(r.Pattern); err != nil {
-			return c.Errorf(field+".pattern", "%w", patternError(r.Pattern, err))
-		}
-	}
-	return nil
 }
 
 // patternError says what is wrong with a regular expression.

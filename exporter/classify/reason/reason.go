@@ -3,8 +3,10 @@
 package reason
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"sync"
@@ -53,23 +55,55 @@ var builtin = sync.OnceValue(func() *ruleSet {
 	return set
 })
 
+// An Error says what is wrong with one custom rule.
+type Error struct {
+	Rule  int    // its index
+	Field string // reason or pattern
+	Err   error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("rule %d: %s: %v", e.Rule, e.Field, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // New returns a classifier that tries the custom rules in order, on the text as
-// it was logged, before the built-in ones.
+// it was logged, before the built-in ones. The error is an *Error.
 func New(custom []Rule) (*Classifier, error) {
 	c := &Classifier{builtin: builtin()}
 	for i, r := range custom {
-		if !slices.Contains(names, r.Reason) {
-			return nil, fmt.Errorf("reasons[%d] (pattern %q): unknown reason %q: use one of %s", i, r.Pattern, r.Reason, strings.Join(names, ", "))
+		if err := checkName(r.Reason); err != nil {
+			return nil, &Error{i, "reason", err}
 		}
-		if r.Pattern == "" {
-			return nil, fmt.Errorf("reasons[%d] (reason %q): the pattern is empty and would match every reply", i, r.Reason)
+		pattern, err := compile(r.Pattern)
+		if err != nil {
+			return nil, &Error{i, "pattern", err}
 		}
-		if _, err := regexp.Compile(r.Pattern); err != nil {
-			return nil, fmt.Errorf("reasons[%d]: pattern %q: %w", i, r.Pattern, err)
-		}
-		c.custom = append(c.custom, customRule{r.Reason, regexp.MustCompile("(?i)" + r.Pattern)})
+		c.custom = append(c.custom, customRule{r.Reason, pattern})
 	}
 	return c, nil
+}
+
+func checkName(reason string) error {
+	switch {
+	case reason == "":
+		return errors.New("missing; name the reason that the pattern stands for")
+	case !slices.Contains(names, reason):
+		return fmt.Errorf("%q is not one of %s", reason, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// compile compiles the pattern of a custom rule.
+func compile(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, errors.New("missing; write the regular expression that the reply's text matches")
+	}
+	// Without (?i) first, so that the error quotes the pattern as it was written.
+	_, err := regexp.Compile(pattern)
+	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
+		return nil, fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)
+	}
+	return regexp.Compile("(?i)" + pattern)
 }
 
 // Reason returns the reason of a reply, one of Names. The provider is the label
