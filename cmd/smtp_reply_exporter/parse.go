@@ -4,26 +4,25 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // --timezone works without the host's own zones
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/klauspost/compress/zstd"
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/setup"
+	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
 
-// maxLine is how much of a line is read; the rest of longer ones is left out.
+// maxLine is how many bytes of a line are read. The rest of a longer line is
+// skipped.
 const maxLine = 1 << 20
 
 // A position is where a line stands.
@@ -98,19 +97,19 @@ func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
 	return cfg, classifier, err
 }
 
-// A report takes what lines told.
+// A report collects or prints the results of lines.
 type report interface {
-	// line takes one line, with the labels of each of its events. It keeps
-	// nothing of the result's memory.
+	// line takes one line with the labels of each of its events. It does not
+	// keep the result's memory.
 	line(at position, r *logparse.Result, labels []classify.Labels) error
 }
 
-// A logReader reads files as one log that goes on from each to the next.
+// A logReader reads files as the parts of one log.
 type logReader struct {
 	parser     *logparse.Parser
 	classifier *classify.Classifier
 	report     report
-	watched    bool // somebody sees the progress on stderr
+	watched    bool // stderr is a terminal, so progress is shown there
 	labels     []classify.Labels
 }
 
@@ -123,11 +122,11 @@ func (r *logReader) readAll(files []string) error {
 	return nil
 }
 
-// readFile reads a file from its beginning to its end. A last line without an
-// end counts as one.
+// readFile reads a file from its beginning to its end. A last line without a
+// newline is read like the others.
 func (r *logReader) readFile(name string) error {
 	if name == "" {
-		name = "-" // kingpin's reading of it
+		name = "-" // kingpin passes "-" as ""
 	}
 	f, size, err := openLog(name)
 	if err != nil {
@@ -140,12 +139,12 @@ func (r *logReader) readFile(name string) error {
 		defer p.clear()
 		in = p
 	}
-	content, err := decompress(name, in)
-	if err != nil {
-		return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
+	if decompressor := follow.Decompressor(name); decompressor != nil {
+		if in, err = decompressor(in); err != nil {
+			return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
+		}
 	}
-	defer content.Close()
-	lines := bufio.NewReaderSize(content, maxLine)
+	lines := bufio.NewReaderSize(in, maxLine)
 	for at := (position{name, 1}); ; at.line++ {
 		line, err := readLine(lines)
 		last := errors.Is(err, io.EOF)
@@ -172,9 +171,10 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	return r.report.line(at, &result, r.labels)
 }
 
-// readLine returns the next line without its end, and of one that is longer
-// than the buffer only what fits. The line holds until the next call. The error
-// is io.EOF for the last line, which is empty if the text ends with \n.
+// readLine returns the next line without its newline. A line longer than the
+// buffer is cut to the buffer's size. The line is valid until the next call. The
+// error of the last line is io.EOF; that line is empty if the text ends with a
+// newline.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -186,7 +186,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
 
-// openLog opens a file and returns its size, 0 where it is not known.
+// openLog opens a file and returns it with its size in bytes, 0 if not known.
 func openLog(name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
 		return io.NopCloser(os.Stdin), 0, nil
@@ -197,27 +197,11 @@ func openLog(name string) (io.ReadCloser, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory: name its log files", name)
+		err = fmt.Errorf("%s is a directory; name its log files", name)
 	}
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
 	return f, info.Size(), nil
-}
-
-// decompress reads .gz and .zst files by their names.
-func decompress(name string, r io.Reader) (io.ReadCloser, error) {
-	switch filepath.Ext(name) {
-	case ".gz":
-		return gzip.NewReader(r)
-	case ".zst":
-		// Without goroutines of its own.
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return z.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
 }

@@ -174,7 +174,7 @@ func TestParseErrors(t *testing.T) {
 
 func TestParseDirectory(t *testing.T) {
 	_, err := run(t, "parse", "testdata")
-	if want := "testdata is a directory: name its log files"; err == nil || err.Error() != want {
+	if want := "testdata is a directory; name its log files"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -19,8 +19,8 @@ import (
 var ErrBusy = errors.New("the commit before has not ended")
 
 var (
-	errLocked   = errors.New("another exporter uses it: stop that one, or give each its own state")
-	errReplaced = errors.New("deleted or replaced while in use: restart the exporter to go on from what is there now")
+	errLocked   = errors.New("another exporter uses it; stop that one, or give each its own state")
+	errReplaced = errors.New("deleted or replaced while in use; restart the exporter to go on from what is there now")
 )
 
 // A File is an open state file. Its methods may be called at the same time.
@@ -73,7 +73,7 @@ func Open(path string) (*File, []byte, error) {
 // open locks the file and reads it. What is open after an error, Open closes.
 func (f *File) open() ([]byte, error) {
 	if info, err := f.dir.Stat(f.name); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file: name a file, such as " + filepath.Join(f.path, "state"))
+		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
 	}
 	locked, err := f.lock.TryLock()
 	if err != nil {
@@ -180,11 +180,11 @@ func (f *File) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		remedy = ": create the directory"
+		remedy = "; create the directory"
 	case errors.Is(err, fs.ErrPermission):
-		remedy = ": let the exporter's user write to the file and its directory"
+		remedy = "; let the exporter's user write to the file and its directory"
 	case errors.Is(err, syscall.EROFS):
-		remedy = ": choose a path that can be written (under systemd, StateDirectory= makes one)"
+		remedy = "; choose a path that can be written (under systemd, StateDirectory= makes one)"
 	}
 	return fmt.Errorf("state file %s: %w%s", f.path, err, remedy)
 }
