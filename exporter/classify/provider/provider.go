@@ -86,9 +86,9 @@ func (t *Table) add(label string, suffixes []string, owners map[string]string) e
 	return nil
 }
 
-// Of returns the provider label of host, Other if no provider is known. Whole
-// labels are compared from the right without regard to case and to one dot at
-// the end; the longest suffix wins. It does not allocate.
+// Of returns the provider label of host, or Other. It ignores case and a dot at the
+// end, matches whole DNS labels from the right, and prefers the longest suffix. It
+// does not allocate.
 func (t *Table) Of(host []byte) string {
 	if n := len(host); n > 0 && host[n-1] == '.' {
 		host = host[:n-1]
@@ -107,7 +107,7 @@ func (t *Table) Of(host []byte) string {
 	if label, ok := t.labels[string(h)]; ok {
 		return label
 	}
-	// From the first dot on: the longest suffix comes first.
+	// The suffix after the first dot is the longest, so it is tried first.
 	for i := 1; i < len(h); i++ {
 		if h[i] != '.' {
 			continue

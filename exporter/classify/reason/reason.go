@@ -1,5 +1,5 @@
 // Package reason names the reason of an SMTP reply: why a server refused or
-// deferred, as far as its code, its enhanced code and its words tell.
+// deferred, judged by the reply code, the enhanced code and the text.
 package reason
 
 import (
@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// OK is the reason of replies that refuse nothing.
+	// OK is the reason of positive replies.
 	OK = "ok"
-	// Other is the reason of replies that no rule knows.
+	// Other is the reason of replies that no rule matches.
 	Other = "other"
 )
 
@@ -29,11 +29,11 @@ var names = []string{
 	"system_error", Other,
 }
 
-// Names returns the closed list of reasons in the order of the documentation.
+// Names returns all reasons in the order of the documentation.
 func Names() []string { return slices.Clone(names) }
 
-// A Rule gives a reason to the replies whose text its pattern matches: an RE2
-// regular expression. Case does not matter, newlines are blanks.
+// A Rule gives a reason to the replies whose text its pattern matches. The pattern
+// is an RE2 regular expression. It ignores case and sees newlines as blanks.
 type Rule struct{ Reason, Pattern string }
 
 // A Classifier gives reasons to replies. It is safe for concurrent use.
@@ -106,13 +106,13 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile("(?i)" + pattern)
 }
 
-// Reason returns the reason of a reply, one of Names. The provider is the label
-// of the server that answered and counts in received replies only. The text is
-// the reply as logged, with or without its code; what is behind maxText bytes is
-// not looked at. Codes 200 to 399 are OK whatever the text says. Without a code
-// (0) only the text and the enhanced code decide.
+// Reason returns the reason of a reply, one of Names. The provider is the label of
+// the server that answered; it matters only for received replies. The text is the
+// reply as logged, with or without its code, of which maxText bytes are used. Codes
+// 200 to 399 are OK whatever the text says. Without a code (0) the text and the
+// enhanced code decide.
 //
-// It does not allocate once its scratch buffers are warm.
+// It does not allocate, except for its first scratch buffers.
 func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {
 	if class := code.Class(); class == 2 || class == 3 {
 		return OK

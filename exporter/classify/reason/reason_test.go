@@ -216,7 +216,7 @@ func TestWordLists(t *testing.T) {
 	if got, err := lists.expand(`box.{0,9}{full}`); got != `box.{0,9}(?:full|voll)` || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := lists.expand(`{fulll}|{full}`); err == nil || err.Error() != "unknown list of words {fulll}: define it in a line above" {
+	if _, err := lists.expand(`{fulll}|{full}`); err == nil || err.Error() != "unknown list of words {fulll}; define it in a line above" {
 		t.Errorf("got error %v", err)
 	}
 }
