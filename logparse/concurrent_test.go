@@ -19,8 +19,8 @@ func TestConcurrent(t *testing.T) {
 			log = append(log, c.lines(t)...)
 		}
 		for range 2 { // of the same lines
+			all, one := logparse.NewParser(), parserFor(t, mta)
 			wg.Go(func() {
-				all, one := logparse.NewParser(), parserFor(t, mta)
 				var events strings.Builder
 				for _, line := range log {
 					events.WriteString(showResult(all.Parse(line)))

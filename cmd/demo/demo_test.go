@@ -154,7 +154,7 @@ func TestRun(t *testing.T) {
 	}{
 		{name: "interrupted", exporter: "serve", shown: "451   local_error                  4         5\n"},
 		{name: "exporter fails", exporter: "fail", want: "exit status 1; the exporter logged:\ncannot read the configuration"},
-		{name: "address in use", exporter: "serve", taken: true, want: "address already in use: choose another address, as in: make demo DEMO_ADDR=localhost:10452"},
+		{name: "address in use", exporter: "serve", taken: true, want: "address already in use; choose another address, as in: make demo DEMO_ADDR=localhost:10452"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("DEMO_TEST_EXPORTER", tc.exporter)

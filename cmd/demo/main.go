@@ -92,7 +92,7 @@ func run(interrupted context.Context, exporter, addr string, out *os.File) error
 func checkFree(addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("%w: choose another address, as in: make demo DEMO_ADDR=localhost:10452", err)
+		return fmt.Errorf("%w; choose another address, as in: make demo DEMO_ADDR=localhost:10452", err)
 	}
 	return listener.Close()
 }

@@ -27,8 +27,8 @@ func TestExplain(t *testing.T) {
 
 func TestExplainErrors(t *testing.T) {
 	const (
-		noCode     = " is no reply code: use three digits from 200 to 599, such as 451"
-		noEnhanced = " is no enhanced code: use three numbers with a first one of 2, 4 or 5, such as 4.7.1"
+		noCode     = " is not a reply code; use three digits from 200 to 599, such as 451"
+		noEnhanced = " is not an enhanced code; use three numbers of which the first is 2, 4 or 5, such as 4.7.1"
 	)
 	for _, tt := range []struct{ name, code, enhanced, want string }{
 		{"beyond 599", "999", "", `"999"` + noCode},

@@ -13,7 +13,7 @@ import (
 type jsonReply struct {
 	File         string `json:"file"`
 	Line         int    `json:"line"`
-	Time         string `json:"time"` // RFC 3339; "" where the line has none
+	Time         string `json:"time"` // RFC 3339; "" if the line has none
 	MTA          string `json:"mta"`
 	Program      string `json:"program"`
 	Direction    string `json:"direction"`
@@ -33,12 +33,12 @@ type jsonReply struct {
 	Implied      bool   `json:"implied"`
 }
 
-// A jsonWriter writes each reply as an object on a line of its own. Of what is
-// not UTF-8 the encoder makes U+FFFD.
+// A jsonWriter writes each reply as an object on a line of its own. The encoder
+// writes U+FFFD for bytes that are not UTF-8.
 type jsonWriter struct {
 	encoder *json.Encoder
 	year    int            // of times that are logged without one
-	zone    *time.Location // likewise
+	zone    *time.Location // of the same times
 }
 
 func newJSONWriter(w io.Writer, year int, zone *time.Location) *jsonWriter {

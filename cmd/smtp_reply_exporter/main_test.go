@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,12 +41,13 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs parse or explain in this process and returns what they print.
+// run runs a command in this process and returns what parse and explain print.
 func run(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
 	var out strings.Builder
 	app := kingpin.New(name, "")
 	commands := map[string]func() error{}
+	addServe(app, commands, func() *slog.Logger { return slog.New(slog.DiscardHandler) })
 	addParse(app, commands, &out)
 	addExplain(app, commands, &out)
 	command, err := app.Parse(args)
@@ -71,6 +73,32 @@ func golden(t *testing.T, file, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// Every command that takes a configuration refuses a bad one with the same words.
+func TestConfigErrors(t *testing.T) {
+	var files []string
+	for _, owner := range []string{"config", "setup"} {
+		bad, err := filepath.Glob("../../exporter/" + owner + "/testdata/bad/*.yaml")
+		if err != nil || len(bad) == 0 {
+			t.Fatalf("%d bad files of %s, error %v", len(bad), owner, err)
+		}
+		files = append(files, bad...)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			flag := "--config.file=" + file
+			_, want := run(t, "serve", "--config.check", flag)
+			if want == nil || !strings.HasPrefix(want.Error(), file+":") {
+				t.Fatalf("--config.check: error %v, want one that begins with the file and the line", want)
+			}
+			for _, args := range [][]string{{"serve", flag}, {"parse", flag, "testdata/mail.log"}} {
+				if _, err := run(t, args...); err == nil || err.Error() != want.Error() {
+					t.Errorf("%s: error %v, want that of --config.check: %v", args[0], err, want)
+				}
+			}
+		})
 	}
 }
 

@@ -4,25 +4,25 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // --timezone works without the host's own zones
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/klauspost/compress/zstd"
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/setup"
+	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
 
-// maxLine is how much of a line is read; the rest of longer ones is left out.
+// maxLine is how many bytes of a line are read. The rest of a longer line is
+// skipped.
 const maxLine = 1 << 20
 
 // A position is where a line stands.
@@ -31,69 +31,85 @@ type position struct {
 	line int // from 1
 }
 
-func addParse(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
-	cmd := app.Command("parse", "Read log files once and print what they tell.")
-	files := cmd.Arg("file", "Log file, maybe compressed (.gz, .zst); - for standard input. Parts of one log: the oldest first.").Required().Strings()
-	mtas := append([]string{config.Auto}, logparse.MTAs()...)
-	mta := cmd.Flag("mta", "The MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or one that the configuration has a format for.").
-		Default(config.Auto).String()
-	year := cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String()
-	zone := cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String()
-	output := cmd.Flag("output", "summary for people, json for programs: an object for each reply that a line shows.").
-		Default("summary").Enum("summary", "json")
-	configFile := cmd.Flag("config.file", "Configuration file with own networks, providers, reasons and formats.").String()
-	commands[cmd.FullCommand()] = func() error {
-		location, err := time.LoadLocation(*zone)
-		if err != nil {
-			return fmt.Errorf("--timezone: %w; use Local, UTC or a name such as Europe/Berlin", err)
-		}
-		inYear, err := time.Parse("2006", *year)
-		if err != nil {
-			return fmt.Errorf("--year: %q is no year; use four digits", *year)
-		}
-		cfg := &config.Config{}
-		if *configFile != "" {
-			if cfg, err = config.Load(*configFile); err != nil {
-				return err
-			}
-		}
-		if err := cfg.CheckMTA(*mta); err != nil {
-			return fmt.Errorf("--mta: %w", err)
-		}
-		classifier, err := classify.New(cfg)
-		if err != nil {
-			return err
-		}
-		out := bufio.NewWriterSize(stdout, 1<<16)
-		in := logReader{parser: cfg.NewParser(*mta), classifier: classifier, watched: isTerminal(os.Stderr)}
-		if *output == "json" {
-			in.watched = in.watched && !isTerminal(os.Stdout) // where the bar would be among the objects
-			in.report = newJSONWriter(out, inYear.Year(), location)
-			return cmp.Or(in.readAll(*files), out.Flush())
-		}
-		s := newSummary()
-		in.report = s
-		if err := in.readAll(*files); err != nil {
-			return err
-		}
-		s.print(out)
-		return out.Flush()
-	}
+// A parseCommand is the flags of parse.
+type parseCommand struct {
+	files                               *[]string
+	mta, year, zone, output, configFile *string
+	stdout                              io.Writer
 }
 
-// A report takes what lines told.
+func addParse(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
+	cmd := app.Command("parse", "Read log files once and print the replies in them.")
+	mtas := append([]string{config.Auto}, logparse.MTAs()...)
+	p := &parseCommand{
+		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files named .gz and .zst are decompressed.").Required().Strings(),
+		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
+			Default(config.Auto).String(),
+		year: cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String(),
+		zone: cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String(),
+		output: cmd.Flag("output", "summary prints tables; json prints an object for each reply that a line shows.").
+			Default("summary").Enum("summary", "json"),
+		configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String(),
+		stdout:     stdout,
+	}
+	commands[cmd.FullCommand()] = p.run
+}
+
+func (p *parseCommand) run() error {
+	location, err := time.LoadLocation(*p.zone)
+	if err != nil {
+		return fmt.Errorf("--timezone: %w; use Local, UTC or a name such as Europe/Berlin", err)
+	}
+	year, err := time.Parse("2006", *p.year)
+	if err != nil {
+		return fmt.Errorf("--year: %q is not a year; use four digits", *p.year)
+	}
+	cfg, classifier, err := p.load()
+	if err != nil {
+		return err
+	}
+	if err := cfg.CheckMTA(*p.mta); err != nil {
+		return fmt.Errorf("--mta: %w", err)
+	}
+	out := bufio.NewWriterSize(p.stdout, 1<<16)
+	in := logReader{parser: cfg.NewParser(*p.mta), classifier: classifier, watched: isTerminal(os.Stderr)}
+	if *p.output == "json" {
+		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would be among the objects
+		in.report = newJSONWriter(out, year.Year(), location)
+		return cmp.Or(in.readAll(*p.files), out.Flush())
+	}
+	s := newSummary()
+	in.report = s
+	if err := in.readAll(*p.files); err != nil {
+		return err
+	}
+	s.print(out)
+	return out.Flush()
+}
+
+// load reads the configuration; without one, parse needs no source of logs.
+func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
+	if *p.configFile != "" {
+		return setup.Load(*p.configFile)
+	}
+	cfg := &config.Config{}
+	classifier, err := classify.New(cfg)
+	return cfg, classifier, err
+}
+
+// A report collects or prints the results of lines.
 type report interface {
-	// line takes one line, with the labels of each of its events. It keeps
-	// nothing of the result's memory.
+	// line takes one line with the labels of each of its events. It does not
+	// keep the result's memory.
 	line(at position, r *logparse.Result, labels []classify.Labels) error
 }
 
-// A logReader reads files as one log that goes on from each to the next.
+// A logReader reads files as the parts of one log.
 type logReader struct {
 	parser     *logparse.Parser
 	classifier *classify.Classifier
 	report     report
-	watched    bool // somebody sees the progress on stderr
+	watched    bool // stderr is a terminal, so progress is shown there
 	labels     []classify.Labels
 }
 
@@ -106,11 +122,11 @@ func (r *logReader) readAll(files []string) error {
 	return nil
 }
 
-// readFile reads a file from its beginning to its end. A last line without an
-// end counts as one.
+// readFile reads a file from its beginning to its end. A last line without a
+// newline is read like the others.
 func (r *logReader) readFile(name string) error {
 	if name == "" {
-		name = "-" // kingpin's reading of it
+		name = "-" // kingpin passes "-" as ""
 	}
 	f, size, err := openLog(name)
 	if err != nil {
@@ -123,12 +139,12 @@ func (r *logReader) readFile(name string) error {
 		defer p.clear()
 		in = p
 	}
-	content, err := decompress(name, in)
-	if err != nil {
-		return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
+	if decompressor := follow.Decompressor(name); decompressor != nil {
+		if in, err = decompressor(in); err != nil {
+			return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
+		}
 	}
-	defer content.Close()
-	lines := bufio.NewReaderSize(content, maxLine)
+	lines := bufio.NewReaderSize(in, maxLine)
 	for at := (position{name, 1}); ; at.line++ {
 		line, err := readLine(lines)
 		last := errors.Is(err, io.EOF)
@@ -155,9 +171,10 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	return r.report.line(at, &result, r.labels)
 }
 
-// readLine returns the next line without its end, and of one that is longer
-// than the buffer only what fits. The line holds until the next call. The error
-// is io.EOF for the last line, which is empty if the text ends with \n.
+// readLine returns the next line without its newline. A line longer than the
+// buffer is cut to the buffer's size. The line is valid until the next call. The
+// error of the last line is io.EOF; that line is empty if the text ends with a
+// newline.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -169,7 +186,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
 
-// openLog opens a file and returns its size, 0 where it is not known.
+// openLog opens a file and returns it with its size in bytes, 0 if not known.
 func openLog(name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
 		return io.NopCloser(os.Stdin), 0, nil
@@ -180,27 +197,11 @@ func openLog(name string) (io.ReadCloser, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory: name its log files", name)
+		err = fmt.Errorf("%s is a directory; name its log files", name)
 	}
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
 	return f, info.Size(), nil
-}
-
-// decompress reads .gz and .zst files by their names.
-func decompress(name string, r io.Reader) (io.ReadCloser, error) {
-	switch filepath.Ext(name) {
-	case ".gz":
-		return gzip.NewReader(r)
-	case ".zst":
-		// Without goroutines of its own.
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return z.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
 }

@@ -148,7 +148,7 @@ func TestParseErrors(t *testing.T) {
 		{"gzip damaged", "mail.log.gz", whole[:len(whole)-8] + "12345678", "", "FILE: not readable from line 10001 on: gzip: invalid checksum"},
 		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: not readable from line 1 on: invalid input: magic number mismatch"},
 		{"unknown time zone", "mail.log", "", "--timezone=Berlin", "--timezone: unknown time zone Berlin; use Local, UTC or a name such as Europe/Berlin"},
-		{"no year", "mail.log", "", "--year=26", `--year: "26" is no year; use four digits`},
+		{"no year", "mail.log", "", "--year=26", `--year: "26" is not a year; use four digits`},
 		{
 			"unknown MTA", "mail.log", "", "--mta=eximm", `--mta: "eximm" is not one of ` + strings.Join(append([]string{"auto"}, logparse.MTAs()...), ", ") +
 				", or the mta of an item of formats",
@@ -174,7 +174,7 @@ func TestParseErrors(t *testing.T) {
 
 func TestParseDirectory(t *testing.T) {
 	_, err := run(t, "parse", "testdata")
-	if want := "testdata is a directory: name its log files"; err == nil || err.Error() != want {
+	if want := "testdata is a directory; name its log files"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

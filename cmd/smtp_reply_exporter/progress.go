@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// A progress shows on a terminal how much of a file has been read through it:
+// A progress reads a file and shows on a terminal how much of it has been read:
 //
 //	mail.log.1.gz [===============               ]  50 %
 //
-// It begins late, so that a short file does not flicker.
+// The first bar is drawn after progressInterval, so that a short file shows none.
 type progress struct {
 	out  io.Writer
 	in   io.Reader
 	name string
-	size int64 // bytes; 0 where it is not known
+	size int64 // bytes; 0 if not known
 	read int64
-	next time.Time // when it is drawn
+	next time.Time // when the bar is drawn again
 }
 
 const (
@@ -46,15 +46,16 @@ func (p *progress) String() string {
 	if p.size == 0 {
 		return fmt.Sprintf("%.40s %d MB", p.name, p.read/1_000_000)
 	}
-	read := min(p.read, p.size) // a log may grow meanwhile
+	read := min(p.read, p.size) // the file may have grown since
 	return fmt.Sprintf("%.40s [%-*s] %3d %%", p.name,
 		progressWidth, strings.Repeat("=", int(progressWidth*read/p.size)), 100*read/p.size)
 }
 
-// clear takes the bar off the terminal.
+// clear removes the bar from the terminal.
 func (p *progress) clear() { fmt.Fprint(p.out, "\r\x1b[K") }
 
-// isTerminal takes other character devices, such as /dev/null, for one too.
+// isTerminal reports whether f is a character device: a terminal, or another one
+// such as /dev/null, where a bar does no harm.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

@@ -25,18 +25,19 @@ import (
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/metrics"
 	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/exporter/setup"
 	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/exporter/web"
 )
 
-// The state is written even if nobody scrapes: soon after the start, so that
-// there are positions to go on from, and then every minute.
+// When the state is written if nobody scrapes: soon after the start, so that a
+// restart has positions to resume from, and then every minute.
 const (
 	firstCommit    = time.Second
 	commitInterval = time.Minute
 )
 
-// shutdownTime is how long scrapes may take that are under way at the end.
+// shutdownTime is how long a shutdown waits for scrapes that are under way.
 const shutdownTime = 5 * time.Second
 
 // A server is the daemon with its flags.
@@ -51,9 +52,9 @@ type server struct {
 func addServe(app *kingpin.Application, commands map[string]func() error, logger func() *slog.Logger) {
 	cmd := app.Command("serve", "Follow the logs and serve the counts on /metrics (the default).").Default()
 	s := &server{
-		configFile:    cmd.Flag("config.file", "Configuration file. Without one, the first usual mail log of this host is followed.").String(),
-		telemetryPath: cmd.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").String(),
-		lifecycle:     cmd.Flag("web.enable-lifecycle", "Read the configuration again at POST /-/reload.").Bool(),
+		configFile:    cmd.Flag("config.file", "Configuration file. Without one, the usual mail log of this host is followed.").String(),
+		telemetryPath: cmd.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").String(),
+		lifecycle:     cmd.Flag("web.enable-lifecycle", "Reload the configuration on POST /-/reload.").Bool(),
 		web:           kingpinflag.AddFlags(cmd, ":10451"),
 	}
 	check := cmd.Flag("config.check", "Check the configuration and exit.").Bool()
@@ -72,28 +73,19 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 
 // load reads the configuration.
 func (s *server) load() (*config.Config, *classify.Classifier, error) {
-	load := func() (*config.Config, error) { return config.Default("/") }
-	if *s.configFile != "" {
-		load = func() (*config.Config, error) { return config.Load(*s.configFile) }
+	if *s.configFile == "" {
+		return setup.Default("/")
 	}
-	cfg, err := load()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := pipeline.Check(cfg); err != nil {
-		return nil, nil, err
-	}
-	classifier, err := classify.New(cfg)
-	return cfg, classifier, err
+	return setup.Load(*s.configFile)
 }
 
 // run serves until SIGINT or SIGTERM.
 func (s *server) run() error {
 	if !strings.HasPrefix(*s.telemetryPath, "/") {
-		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", *s.telemetryPath)
+		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash; use a path such as /metrics", *s.telemetryPath)
 	}
 	if strings.ContainsAny(*s.telemetryPath, "{} ") || strings.HasPrefix(*s.telemetryPath, "/-/") {
-		return fmt.Errorf("--web.telemetry-path: %q is no plain path, or taken; use one such as /metrics", *s.telemetryPath)
+		return fmt.Errorf("--web.telemetry-path: %q is not a plain path, or is taken; use a path such as /metrics", *s.telemetryPath)
 	}
 	cfg, classifier, err := s.load()
 	if err != nil {
@@ -101,7 +93,7 @@ func (s *server) run() error {
 	}
 	s.logger.Info("starting "+name, "version", version.Info())
 	if *s.configFile == "" {
-		s.logger.Info("no --config.file: reading the usual mail log of this host", "from", cfg.Sources[0].String())
+		s.logger.Info("no --config.file; reading the usual mail log of this host", "from", cfg.Sources[0].String())
 	}
 	counts, err := s.pipeline(cfg, classifier)
 	if err != nil {
@@ -127,9 +119,9 @@ func (s *server) run() error {
 		if err != nil {
 			return err
 		}
-		s.logger.Info("the configuration was read again")
+		s.logger.Info("the configuration was reloaded")
 		if cfg.State != statePath {
-			s.logger.Warn("another state is taken up at the next start only", "state", cfg.State)
+			s.logger.Warn("the state file of the new configuration is used only after a restart", "state", cfg.State)
 		}
 		return nil
 	}
@@ -147,7 +139,7 @@ func (s *server) run() error {
 	return s.serve(handler, counts, reload)
 }
 
-// pipeline returns the pipeline of a configuration, with its state.
+// pipeline opens the state and returns a pipeline that goes on from it.
 func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (*pipeline.Pipeline, error) {
 	var file *state.File
 	var payload []byte
@@ -158,9 +150,9 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 		case err != nil && cfg.StateNamed:
 			return nil, cfg.Errorf("state", "%w", err)
 		case err != nil:
-			s.logger.Warn("no state is kept: after a restart the counters begin at 0 and the logs at their ends", "err", err)
+			s.logger.Warn("no state is kept; after a restart the counters begin at 0 and the logs at their ends", "err", err)
 		case file.Damage != nil:
-			s.logger.Warn("the state before the last one is taken up", "state", cfg.State, "err", file.Damage)
+			s.logger.Warn("the newest state is damaged; resuming from the one before it", "state", cfg.State, "err", file.Damage)
 		}
 	}
 	counts, err := pipeline.New(cfg, classifier, s.logger, file, payload)
@@ -170,7 +162,8 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 	return counts, nil
 }
 
-// serve runs the daemon's parts and ends them together.
+// serve runs the pipeline and the HTTP server until one fails or the process is
+// told to stop, and then ends both.
 func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload func() error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -202,12 +195,12 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 			commit.Reset(commitInterval)
 		case err := <-failed:
 			if errors.Is(err, syscall.EADDRINUSE) {
-				err = fmt.Errorf("%w: is it running already? Another address can be given with --web.listen-address", err)
+				err = fmt.Errorf("%w; stop the exporter that runs already, or choose another address with --web.listen-address", err)
 			}
 			return err
 		case <-hangup:
 			if err := reload(); err != nil {
-				s.logger.Error("the configuration was not read again: the former one stays in force", "err", err)
+				s.logger.Error("the configuration was not reloaded; the former one stays in force", "err", err)
 			}
 		case <-ctx.Done():
 			s.logger.Info("stopping")

@@ -20,7 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/discover"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCommandLine(t *testing.T) {
 		},
 		{
 			name: "bad provider", args: []string{"--config.check", "--config.file=" + suffix}, status: 1,
-			stderr: "smtp_reply_exporter: " + suffix + ":2: providers...",
+			stderr: "smtp_reply_exporter: " + suffix + ":2: providers.mycorp: \"mail\" is not a host name...",
 		},
 		{
 			name: "no such configuration", args: []string{"--config.file=" + missing}, status: 1,
@@ -57,7 +57,7 @@ func TestCommandLine(t *testing.T) {
 		},
 		{
 			name: "bad telemetry path", args: []string{"--config.file=" + good, "--web.telemetry-path=metrics"}, status: 1,
-			stderr: `smtp_reply_exporter: --web.telemetry-path: "metrics" does not begin with a slash` + "\n",
+			stderr: `smtp_reply_exporter: --web.telemetry-path: "metrics" does not begin with a slash; use a path such as /metrics` + "\n",
 		},
 		{name: "version", args: []string{"--version"}, stdout: "smtp_reply_exporter, version ..."},
 	} {
@@ -91,7 +91,7 @@ func TestUnknownFlag(t *testing.T) {
 }
 
 func TestNoLogOnThisHost(t *testing.T) {
-	_, err := config.Default("/")
+	_, err := discover.Source("/")
 	if err == nil {
 		t.Skip("this host has a mail log")
 	}
@@ -114,7 +114,7 @@ func TestPortInUse(t *testing.T) {
 	out, _ := cmd.CombinedOutput() // the status tells
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	want := "smtp_reply_exporter: listen tcp " + address +
-		": bind: address already in use: is it running already? Another address can be given with --web.listen-address"
+		": bind: address already in use; stop the exporter that runs already, or choose another address with --web.listen-address"
 	if got := lines[len(lines)-1]; cmd.ProcessState.ExitCode() != 1 || got != want {
 		t.Errorf("exit status %d, want 1; last line (-want +got):\n%s", cmd.ProcessState.ExitCode(), cmp.Diff(want, got))
 	}

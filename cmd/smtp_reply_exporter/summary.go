@@ -13,7 +13,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A summary adds up what lines told, and prints it as tables for people.
+// A summary counts the results of lines and prints them as tables.
 type summary struct {
 	outcomes      []int // lines, by logparse.Outcome
 	mtaLines      int
@@ -26,8 +26,8 @@ type summary struct {
 	notUnderstood map[shape]shapeCount
 }
 
-// A replyRow is one row of a table of replies. Reason and provider are those of
-// replies that are no dialogue, the command is that of dialogue.
+// A replyRow is one row of a table of replies. Replies in dialogue have a command,
+// the others a reason and a provider.
 type replyRow struct {
 	direction                 logparse.Direction
 	code                      logparse.Code
@@ -106,8 +106,8 @@ func (s *summary) reply(e *logparse.Event, l *classify.Labels) {
 	rows[row] = c
 }
 
-// print writes the tables that have rows. It leaves errors to out, a
-// bufio.Writer or the like, which keeps them until it is flushed.
+// print writes the tables that have rows. It does not check for write errors,
+// since out is a bufio.Writer, which returns them when it is flushed.
 func (s *summary) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
@@ -129,8 +129,8 @@ func (s *summary) print(out io.Writer) {
 	s.printLines(w)
 }
 
-// printReplies writes the rows of one direction, with the columns that cells
-// fills between code and count.
+// printReplies writes the rows of one direction. Between code and count come the
+// columns, whose values cells returns.
 func printReplies(w io.Writer, title string, counts map[replyRow]replyCount, d logparse.Direction, columns []string, cells func(replyRow) []string) {
 	var rows []replyRow
 	var sum replyCount
@@ -168,7 +168,7 @@ func printReplies(w io.Writer, title string, counts map[replyRow]replyCount, d l
 	fmt.Fprintln(w)
 }
 
-// printCounts writes the largest count first.
+// printCounts writes a table of counts, the largest first.
 func printCounts(w io.Writer, title, column string, counts map[string]int) {
 	if len(counts) == 0 {
 		return

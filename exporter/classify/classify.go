@@ -1,11 +1,9 @@
-// Package classify gives what a log told its labels.
+// Package classify gives parsed events their labels: peer, provider and reason.
 package classify
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"smtp_reply_exporter/exporter/classify/peer"
 	"smtp_reply_exporter/exporter/classify/provider"
@@ -14,12 +12,11 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Labels are what an event's addresses and text are boiled down to. All are
-// from closed lists.
+// Labels stand for an event's addresses and text. Each value is from a closed list.
 type Labels struct {
-	Peer     string // external, internal or authenticated
-	Provider string // "other" where the remote host is nobody's known
-	Reason   string
+	Peer     string // peer.External, peer.Internal or peer.Authenticated
+	Provider string // provider.Other if the remote host belongs to no known provider
+	Reason   string // of reason.Names; the cause of deliveries without a reply; "" for other events
 }
 
 // A Classifier finds labels. It is safe for concurrent use.
@@ -30,38 +27,36 @@ type Classifier struct {
 }
 
 // New returns a classifier with the configuration's networks, providers and
-// reasons beside the built-in ones. Its errors name file, line and field.
+// reasons beside the built-in ones. Errors name file, line and field.
 func New(cfg *config.Config) (*Classifier, error) {
 	own, err := peer.OwnAddresses()
 	if err != nil {
-		return nil, fmt.Errorf("this host's own addresses: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Providers)) {
-		if _, err := provider.New(map[string][]string{name: cfg.Providers[name]}); err != nil {
-			return nil, cfg.Errorf("providers."+name, "%w", err)
-		}
+		return nil, err
 	}
 	providers, err := provider.New(cfg.Providers)
+	if bad := (*provider.Error)(nil); errors.As(err, &bad) {
+		err = cfg.Errorf("providers."+bad.Provider, "%w", bad.Err)
+	}
 	if err != nil {
-		return nil, cfg.Errorf("providers", "%w", err)
+		return nil, err
 	}
 	rules := make([]reason.Rule, len(cfg.Reasons))
 	for i, r := range cfg.Reasons {
-		if !slices.Contains(reason.Names(), r.Reason) {
-			return nil, cfg.Errorf(fmt.Sprintf("reasons[%d].reason", i), "%q is not one of %s", r.Reason, strings.Join(reason.Names(), ", "))
-		}
-		rules[i] = reason.Rule{Reason: r.Reason, Pattern: r.Pattern}
+		rules[i] = reason.Rule(r)
 	}
 	reasons, err := reason.New(rules)
+	if bad := (*reason.Error)(nil); errors.As(err, &bad) {
+		err = cfg.Errorf(fmt.Sprintf("reasons[%d].%s", bad.Rule, bad.Field), "%w", bad.Err)
+	}
 	if err != nil {
-		return nil, cfg.Errorf("reasons", "%w", err)
+		return nil, err
 	}
 	return &Classifier{peers: peer.New(cfg.InternalNetworks, own), providers: providers, reasons: reasons}, nil
 }
 
 // Labels returns the labels of an event. It does not allocate.
 func (c *Classifier) Labels(e *logparse.Event) Labels {
-	l := Labels{Peer: c.peers.Of(e.Addr, e.Authenticated), Provider: "other"}
+	l := Labels{Peer: c.peers.Of(e.Addr, e.Authenticated), Provider: provider.Other}
 	if e.Direction == logparse.Received {
 		l.Provider = c.providers.Of(e.Remote)
 	}
@@ -71,7 +66,7 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 	case logparse.Delivery:
 		l.Reason = e.Cause.String()
 		if e.Cause == logparse.CauseLocal {
-			l.Peer = "internal"
+			l.Peer = peer.Internal
 		}
 	}
 	return l

@@ -1,12 +1,11 @@
-// Package config reads the exporter's configuration: one strict YAML file, or,
-// without one, the usual mail log of the host.
+// Package config reads the exporter's configuration, one strict YAML file, and
+// names the line and the field of what is wrong in it.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -18,16 +17,17 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// DefaultState is where the state is kept unless the configuration says otherwise.
+// DefaultState is the state file of configurations that name none.
 const DefaultState = "/var/lib/smtp_reply_exporter/state"
 
-// Where a source begins to read a file that no state knows.
+// Where a source begins to read a file that has no position in the state.
 const (
 	End       = "end"
 	Beginning = "beginning"
 )
 
-// Auto is the MTA of sources in which each line says by itself whose it is.
+// Auto is the MTA of sources whose lines are each taken for those of the MTA that
+// they look like.
 const Auto = "auto"
 
 var (
@@ -35,46 +35,46 @@ var (
 	mtas   = append([]string{Auto}, logparse.MTAs()...)
 )
 
-// validName is what keeps a source's name readable as a label value.
+// validName matches names that are readable as label values.
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 
-// A Config is a configuration that Parse found valid. It is not changed after
-// that, so it may be read concurrently.
+// A Config is a valid configuration, except for what other packages judge. It is
+// not changed after Parse, so it may be read concurrently.
 type Config struct {
 	// State is the path of the state file; "" for none.
 	State string
-	// StateNamed is true where the file names State, or says that there is none:
-	// then it is an error if it can't be used, and not only a pity.
+	// StateNamed says that State is from the file. Then it is an error if it
+	// cannot be used; else the exporter runs without a state.
 	StateNamed bool
 	// InternalNetworks are masked and never IPv4-mapped.
 	InternalNetworks []netip.Prefix
 	Sources          []Source
-	// Providers maps a provider's name to suffixes of MX host names. Both are
-	// as written: package provider says what is valid.
+	// Providers maps a provider's name to suffixes of MX host names, both as
+	// written. Package provider checks them.
 	Providers map[string][]string
 	// Reasons are in the order in which they are tried.
 	Reasons []Reason
 	Formats []Format
 
 	name    string
-	lines   map[string]int              // of each field that the file gives, by its path
+	lines   map[string]int              // the line of each field in the file, by its path
 	formats map[string]*logparse.Format // by MTA
 }
 
-// A Source is where lines come from: one of a file, the journal, syslog messages
-// and standard input.
+// A Source is where lines come from. It is a file, the journal, syslog messages or
+// standard input.
 type Source struct {
 	Name    string   `yaml:"name"`    // the label source, unique
-	File    string   `yaml:"file"`    // a path or a glob as filepath.Match knows it
+	File    string   `yaml:"file"`    // a path or a glob of filepath.Match
 	Journal *Journal `yaml:"journal"` // nil for other sources
-	Syslog  string   `yaml:"syslog"`  // as written: package listen says what is valid
+	Syslog  string   `yaml:"syslog"`  // as written; package listen checks it
 	Allow   []string `yaml:"allow"`   // networks that may send Syslog messages
 	Stdin   bool     `yaml:"stdin"`
 	MTA     string   `yaml:"mta"`   // Auto or the name of a parser or Format
-	Start   string   `yaml:"start"` // End or Beginning; of files and the journal
+	Start   string   `yaml:"start"` // End or Beginning; for files and the journal
 
-	// LossNotices are other logs, paths or globs, in which the logger of this
-	// source's lines says that it dropped some.
+	// LossNotices are other logs, paths or globs, where the logger of this source
+	// reports lines that it dropped.
 	LossNotices []string `yaml:"loss_notices"`
 
 	// AllowNetworks is Allow, masked and never IPv4-mapped.
@@ -96,16 +96,17 @@ func (s *Source) String() string {
 
 // A Journal says what to read of the systemd journal.
 type Journal struct {
-	Matches []string `yaml:"matches"` // as journalctl has them; none: the mail facility
+	Matches []string `yaml:"matches"` // as journalctl takes them; none for the mail facility
 }
 
-// A Reason is a rule that gives the replies which Pattern matches a reason.
+// A Reason is a rule: the replies that Pattern matches have this Reason. Both are
+// as written. Package reason checks them.
 type Reason struct {
-	Reason  string `yaml:"reason"`  // as written: package reason says what is valid
-	Pattern string `yaml:"pattern"` // compiles with package regexp
+	Reason  string `yaml:"reason"`
+	Pattern string `yaml:"pattern"`
 }
 
-// A document is the file as its YAML says it.
+// A document is the file as it is decoded from YAML.
 type document struct {
 	State            string              `yaml:"state"`
 	InternalNetworks []string            `yaml:"internal_networks"`
@@ -115,8 +116,8 @@ type document struct {
 	Formats          []Format            `yaml:"formats"`
 }
 
-// Load reads and checks the file at path. Errors begin with path and, where one
-// is known, the line.
+// Load reads the file at path and checks it as Parse does. Errors begin with path,
+// and with the line if one is known.
 func Load(path string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -153,18 +154,12 @@ func Parse(name string, data []byte) (*Config, error) {
 	if err := c.checkSources(); err != nil {
 		return nil, err
 	}
-	if err := c.checkProviders(); err != nil {
-		return nil, err
-	}
-	if err := c.checkReasons(); err != nil {
-		return nil, err
-	}
 	return c, nil
 }
 
-// Errorf returns an error at a field of the file, for what only other packages
-// can check: "config.yaml:12: reasons[0].reason: " and the formatted text. The
-// line is that of the nearest field around it that the file gives.
+// Errorf returns an error at a field of the file, for the packages that check it:
+// "config.yaml:12: reasons[0].reason: " and the formatted text. If the file does
+// not have the field, the line is that of the field around it.
 func (c *Config) Errorf(field, format string, args ...any) error {
 	return c.errorAt(c.line(field), field, format, args...)
 }
@@ -202,9 +197,9 @@ func (c *Config) parseNetworks(networks []string) error {
 	return nil
 }
 
-// parseNetwork parses an address, which is a network of one, or a network in
-// CIDR notation. Like Postfix's mynetworks it refuses bits beyond the prefix
-// length, since one of the two is not what was meant.
+// parseNetwork parses a network in CIDR notation, or an address, which is a network
+// of one. Like Postfix's mynetworks it refuses bits beyond the prefix length, since
+// either the address or the length must be a mistake.
 func parseNetwork(s string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
@@ -277,7 +272,7 @@ func (c *Config) checkSource(i int) error {
 	return nil
 }
 
-// checkKind checks that source i is of one kind, and what belongs to that.
+// checkKind checks that source i is of one kind and has only the fields of that kind.
 func (c *Config) checkKind(i int) error {
 	s := &c.Sources[i]
 	field := func(name string) string { return fmt.Sprintf("sources[%d].%s", i, name) }
@@ -316,7 +311,7 @@ func (c *Config) checkKind(i int) error {
 	return c.checkFile(field("file"), &s.File)
 }
 
-// checkFile checks a path or glob and makes it clean.
+// checkFile checks a path or glob and cleans it.
 func (c *Config) checkFile(field string, file *string) error {
 	if *file == "" {
 		return c.Errorf(field, "empty; name a log or remove it")
@@ -329,39 +324,14 @@ func (c *Config) checkFile(field string, file *string) error {
 }
 
 // overlap reports whether two valid paths or globs are the same, or one covers
-// the other. Two globs that only share some files are not found.
+// the other. It does not find two globs that only share some files.
 func overlap(a, b string) bool {
 	aCovers, _ := filepath.Match(a, b)
 	bCovers, _ := filepath.Match(b, a)
 	return a == b || aCovers || bCovers
 }
 
-func (c *Config) checkProviders() error {
-	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
-		if len(c.Providers[name]) == 0 {
-			return c.Errorf("providers."+name, "missing; list the suffixes of its MX host names, such as [.mx.example]")
-		}
-	}
-	return nil
-}
-
-func (c *Config) checkReasons() error {
-	for i, r := range c.Reasons {
-		field := fmt.Sprintf("reasons[%d]", i)
-		if r.Reason == "" {
-			return c.Errorf(field+".reason", "missing; name the reason that the pattern stands for")
-		}
-		if r.Pattern == "" {
-			return c.Errorf(field+".pattern", "missing; write the regular expression that the reply's text matches")
-		}
-		if _, err := regexp.Compile(r.Pattern); err != nil {
-			return c.Errorf(field+".pattern", "%w", patternError(r.Pattern, err))
-		}
-	}
-	return nil
-}
-
-// patternError says what is wrong with a regular expression.
+// patternError rewrites an error of a regular expression.
 func patternError(pattern string, err error) error {
 	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
 		return fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)

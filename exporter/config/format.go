@@ -8,17 +8,17 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A Format is an expression for lines of an MTA that no built-in parser reads.
-// Several of one MTA are tried in their order.
+// A Format is an expression for lines of an MTA that has no built-in parser. The
+// Formats of one MTA are tried in order.
 type Format struct {
 	MTA       string   `yaml:"mta"`       // the label mta, which sources name
-	Pattern   string   `yaml:"pattern"`   // as logparse.Format.Add has it
-	Direction string   `yaml:"direction"` // sent or received; "" where Pattern has a group for it
+	Pattern   string   `yaml:"pattern"`   // as logparse.Format takes it
+	Direction string   `yaml:"direction"` // sent or received; "" if Pattern has a group for it
 	Samples   []Sample `yaml:"samples"`
 }
 
-// A Sample is a line of a log with what it tells. Fields that are not given are
-// not compared; a line without a code tells no reply.
+// A Sample is a line of a log and the reply that it shows. Empty fields are not
+// compared; a line without a code shows no reply.
 type Sample struct {
 	Line         string `yaml:"line"`
 	Code         string `yaml:"code"`
@@ -27,11 +27,11 @@ type Sample struct {
 	Command      string `yaml:"command"`
 	Remote       string `yaml:"remote"`
 	QueueID      string `yaml:"queue_id"`
-	Text         string `yaml:"text"` // from the code on
+	Text         string `yaml:"text"` // from the reply code on
 }
 
-// compileFormats makes the parsers' formats and tries their samples, so that a
-// wrong expression is an error now and not counters that stay at zero.
+// compileFormats compiles the formats and parses their samples, so that a wrong
+// expression is an error now, and not a counter that stays at 0.
 func (c *Config) compileFormats() error {
 	for i := range c.Formats {
 		f := &c.Formats[i]
@@ -118,8 +118,8 @@ func (c *Config) checkSamples(i int) error {
 	return nil
 }
 
-// CheckMTA tells whether lines can be parsed as those of an MTA: Auto, one with
-// a parser, or one of Formats.
+// CheckMTA returns an error if there is no parser for mta: it must be Auto, one of
+// logparse.MTAs or the MTA of a Format.
 func (c *Config) CheckMTA(mta string) error {
 	if slices.Contains(mtas, mta) || c.formats[mta] != nil {
 		return nil
@@ -127,7 +127,7 @@ func (c *Config) CheckMTA(mta string) error {
 	return fmt.Errorf("%q is not one of %s, or the mta of an item of formats", mta, strings.Join(mtas, ", "))
 }
 
-// NewParser returns a parser for the lines of an MTA that CheckMTA has found good.
+// NewParser returns a parser for the lines of an MTA that CheckMTA accepts.
 func (c *Config) NewParser(mta string) *logparse.Parser {
 	switch {
 	case c.formats[mta] != nil:

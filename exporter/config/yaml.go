@@ -34,8 +34,8 @@ func (c *Config) decode(data []byte) (*document, error) {
 		return nil, c.errorAt(nodes[1].Line, "", "a second YAML document; put everything into the first")
 	}
 
-	// The strict decode's own errors name Go types and not the field, so what
-	// it would refuse is looked for first.
+	// check finds what the strict decoder would refuse, whose own errors name Go
+	// types instead of the field.
 	if err := c.check(nodes[0].Content[0], reflect.TypeFor[document](), ""); err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func decodeYAML(data []byte, doc *document) error {
 }
 
 // yamlError rewrites err, an error of decode for data, which says "yaml: line 3:
-// text" or only "yaml: text". The line is that of the block around the fault at
-// best, so it is found anew: the file up to there fails in the same way, and the
-// file up to the line before does not.
+// text" or only "yaml: text". That line is at best the one where the block around
+// the fault begins. The right one is the first line up to which the file fails with
+// the same error.
 func (c *Config) yamlError(data []byte, err error, decode func(head []byte) error) error {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	before := sort.Search(len(lines)-1, func(i int) bool {
@@ -87,7 +87,7 @@ func (c *Config) yamlError(data []byte, err error, decode func(head []byte) erro
 	return c.errorAt(before+1, "", "not valid YAML: %s; check indentation, quotes and brackets here and above", text)
 }
 
-// A shape is how the YAML for a Go kind looks.
+// A shape is the YAML for a Go kind.
 type shape struct {
 	kind yaml.Kind
 	text string
@@ -107,9 +107,9 @@ var (
 	}
 )
 
-// check returns the first place below n, which is at field, that does not fit
-// into a value of type t, and records the lines of the fields until there. The
-// type's depth bounds the recursion, so an alias to itself ends it with an error.
+// check returns an error for the first node below n that does not fit into a value
+// of type t, and records the lines of the fields before it. n is the value of field.
+// The type's depth bounds the recursion, so an alias to itself ends with an error.
 func (c *Config) check(n *yaml.Node, t reflect.Type, field string) error {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -131,7 +131,7 @@ func (c *Config) check(n *yaml.Node, t reflect.Type, field string) error {
 		for i, item := range n.Content {
 			path := field + "[" + strconv.Itoa(i) + "]"
 			c.lines[path] = item.Line
-			// The decoder drops a null, and with it the numbers of the items after it.
+			// The decoder drops a null, which would shift the numbers of the items after it.
 			if isNull(item) || item.Kind == yaml.AliasNode && isNull(item.Alias) {
 				return c.errorAt(item.Line, path, "empty; give it a value or remove it")
 			}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -21,19 +20,6 @@ type feed interface {
 	poll(now time.Time, parse func(func(*logparse.Parser) logparse.Result)) (more bool, err error)
 	stats() Stats
 	close()
-}
-
-// Check tells what is wrong with the sources of a configuration that only their
-// packages know. Its errors name file, line and field.
-func Check(cfg *config.Config) error {
-	for i := range cfg.Sources {
-		if sc := &cfg.Sources[i]; sc.Syslog != "" {
-			if _, err := listen.New(listen.Config{URL: sc.Syslog, Allow: sc.AllowNetworks}); err != nil {
-				return cfg.Errorf(fmt.Sprintf("sources[%d].syslog", i), "%w", err)
-			}
-		}
-	}
-	return nil
 }
 
 // newFeed returns the feed of a source; nil for files.

@@ -15,6 +15,7 @@ import (
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/discover"
 	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/logparse"
@@ -57,7 +58,7 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 	return p, p.configure(cfg, classifier, positions, time.Now())
 }
 
-// Reload goes on with another configuration, which Check has found good. Sources
+// Reload goes on with another configuration, which must be good. Sources
 // of the same name keep their counts, files that stay followed their position.
 func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) error {
 	p.committing.Lock()
@@ -89,7 +90,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		newParser := func() *logparse.Parser { return cfg.NewParser(sc.MTA) }
 		mtas := func() []string {
 			if sc.MTA == config.Auto {
-				return config.MTAsIn(sc.File, newParser())
+				return discover.MTAs(sc.File, newParser())
 			}
 			return []string{sc.MTA}
 		}

@@ -11,14 +11,16 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 // ErrBusy is what Commit and Close return while a commit is under way.
 var ErrBusy = errors.New("the commit before has not ended")
 
 var (
-	errLocked   = errors.New("another exporter uses it: stop that one, or give each its own state")
-	errReplaced = errors.New("deleted or replaced while in use: restart the exporter to go on from what is there now")
+	errLocked   = errors.New("another exporter uses it; stop that one, or give each its own state")
+	errReplaced = errors.New("deleted or replaced while in use; restart the exporter to go on from what is there now")
 )
 
 // A File is an open state file. Its methods may be called at the same time.
@@ -31,7 +33,7 @@ type File struct {
 
 	path, name string // name is the one in dir
 	dir        *os.Root
-	lock       *os.File
+	lock       *flock.Flock // not on the state file itself, since a larger one may replace it
 
 	mu       sync.Mutex // held by the commit under way
 	data     *os.File
@@ -52,7 +54,10 @@ func Open(path string) (*File, []byte, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // else a file made anew would take the place of the link
 	}
-	f := &File{path: path, name: filepath.Base(path)}
+	f := &File{
+		path: path, name: filepath.Base(path),
+		lock: flock.New(path+".lock", flock.SetFlag(os.O_RDWR|os.O_CREATE), flock.SetPermissions(0o600)),
+	}
 	var err error
 	if f.dir, err = os.OpenRoot(filepath.Dir(path)); err != nil {
 		return nil, nil, f.explain(err)
@@ -68,11 +73,14 @@ func Open(path string) (*File, []byte, error) {
 // open locks the file and reads it. What is open after an error, Open closes.
 func (f *File) open() ([]byte, error) {
 	if info, err := f.dir.Stat(f.name); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file: name a file, such as " + filepath.Join(f.path, "state"))
+		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
 	}
-	var err error
-	if f.lock, err = openLock(f.path + ".lock"); err != nil {
-		return nil, err
+	locked, err := f.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock it: %w", err)
+	}
+	if !locked {
+		return nil, errLocked
 	}
 	if err := f.dir.Remove(f.newName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -172,11 +180,11 @@ func (f *File) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		remedy = ": create the directory"
+		remedy = "; create the directory"
 	case errors.Is(err, fs.ErrPermission):
-		remedy = ": let the exporter's user write to the file and its directory"
+		remedy = "; let the exporter's user write to the file and its directory"
 	case errors.Is(err, syscall.EROFS):
-		remedy = ": choose a path that can be written (under systemd, StateDirectory= makes one)"
+		remedy = "; choose a path that can be written (under systemd, StateDirectory= makes one)"
 	}
 	return fmt.Errorf("state file %s: %w%s", f.path, err, remedy)
 }

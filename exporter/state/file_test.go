@@ -164,7 +164,7 @@ func TestReplacedWhileInUse(t *testing.T) {
 			if err := replace(path); err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, f.Commit([]byte("two")), path, "deleted or replaced while in use: restart the exporter to go on from what is there now")
+			wantError(t, f.Commit([]byte("two")), path, "deleted or replaced while in use; restart the exporter to go on from what is there now")
 		})
 	}
 }
@@ -220,7 +220,7 @@ func TestOpenErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			want: "not a regular file: name a file, such as PATH/state",
+			want: "not a regular file; name a file, such as PATH/state",
 		}, {
 			name: "text of another program",
 			setup: func(t *testing.T, path string) {
@@ -228,7 +228,7 @@ func TestOpenErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			want: "not written by this exporter: choose another path, or move the file away to start from zero",
+			want: "not written by this exporter; choose another path, or move the file away to start from zero",
 		}, {
 			name: "empty",
 			setup: func(t *testing.T, path string) {
@@ -236,7 +236,7 @@ func TestOpenErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			want: "both slots are damaged: bring back a copy, or move the file away to start from zero (first: read the head: EOF; second: read the head: EOF)",
+			want: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: read the head: EOF; second: read the head: EOF)",
 		}, {
 			name: "both slots damaged",
 			setup: func(t *testing.T, path string) {
@@ -246,7 +246,7 @@ func TestOpenErrors(t *testing.T) {
 				patch(t, path, 39, []byte{1})
 				patch(t, path, minSlot+headLen, []byte("x"))
 			},
-			want: "both slots are damaged: bring back a copy, or move the file away to start from zero (first: the checksum does not match; second: the checksum does not match)",
+			want: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: the checksum does not match; second: the checksum does not match)",
 		}, {
 			name: "newer version",
 			setup: func(t *testing.T, path string) {
@@ -255,7 +255,7 @@ func TestOpenErrors(t *testing.T) {
 				closeFile(t, f)
 				patch(t, path, 0, slot{version: 2, size: minSlot, sequence: 9}.head())
 			},
-			want: "format 2, and this exporter knows 1: run the version that wrote it or a newer one, or move the file away to start from zero",
+			want: "format 2, and this exporter knows 1; run the version that wrote it or a newer one, or move the file away to start from zero",
 		},
 	}
 	for _, tt := range tests {
@@ -275,7 +275,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Run("no directory", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "missing", "state")
 		_, _, err := Open(path)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), ": create the directory") {
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "; create the directory") {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -75,7 +75,7 @@ func (p *process) kill() {
 }
 
 func TestLock(t *testing.T) {
-	const locked = "another exporter uses it: stop that one, or give each its own state"
+	const locked = "another exporter uses it; stop that one, or give each its own state"
 	path := filepath.Join(t.TempDir(), "state")
 	f, _ := open(t, path)
 	commit(t, f, "mine")
@@ -272,7 +272,7 @@ func wantRefused(t *testing.T, err error, path string) {
 	t.Helper()
 	if !errors.Is(err, fs.ErrPermission) ||
 		!strings.HasPrefix(err.Error(), "state file "+path+": ") ||
-		!strings.HasSuffix(err.Error(), ": let the exporter's user write to the file and its directory") {
+		!strings.HasSuffix(err.Error(), "; let the exporter's user write to the file and its directory") {
 		t.Errorf("error %v", err)
 	}
 }

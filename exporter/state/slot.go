@@ -91,9 +91,9 @@ func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, e
 	}
 	switch {
 	case errors.Is(firstErr, errMagic) && errors.Is(secondErr, errMagic):
-		return slot{}, 0, nil, fmt.Errorf("%w: choose another path, or move the file away to start from zero", errMagic)
+		return slot{}, 0, nil, fmt.Errorf("%w; choose another path, or move the file away to start from zero", errMagic)
 	case firstErr != nil && secondErr != nil:
-		return slot{}, 0, nil, fmt.Errorf("both slots are damaged: bring back a copy, or move the file away to start from zero (first: %w; second: %w)", firstErr, secondErr)
+		return slot{}, 0, nil, fmt.Errorf("both slots are damaged; bring back a copy, or move the file away to start from zero (first: %w; second: %w)", firstErr, secondErr)
 	case firstErr != nil:
 		newest, offset, damage = second, half, fmt.Errorf("slot at byte 0: %w", firstErr)
 	case secondErr != nil:
@@ -104,7 +104,7 @@ func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, e
 		newest = first
 	}
 	if newest.version != version {
-		return slot{}, 0, nil, fmt.Errorf("format %d, and this exporter knows %d: run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, version)
+		return slot{}, 0, nil, fmt.Errorf("format %d, and this exporter knows %d; run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, version)
 	}
 	return newest, offset, damage, nil
 }

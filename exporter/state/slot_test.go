@@ -42,9 +42,9 @@ func TestReadNewest(t *testing.T) {
 		{name: "longer than two slots", image: append(bytes.Clone(whole), "appended"...), want: second},
 		{
 			name: "slot of another size", image: append(make([]byte, 300), append(bytes.Clone(whole[:256]), make([]byte, 44)...)...),
-			err: "both slots are damaged: bring back a copy, or move the file away to start from zero (first: not written by this exporter; second: made for byte 256)",
+			err: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: not written by this exporter; second: made for byte 256)",
 		},
-		{name: "zeros", image: make([]byte, 512), err: "not written by this exporter: choose another path, or move the file away to start from zero"},
+		{name: "zeros", image: make([]byte, 512), err: "not written by this exporter; choose another path, or move the file away to start from zero"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

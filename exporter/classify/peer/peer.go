@@ -1,4 +1,4 @@
-// Package peer tells the hosts of this mail system from strangers.
+// Package peer distinguishes the hosts and users of this mail system from strangers.
 package peer
 
 import (
@@ -16,13 +16,13 @@ const (
 	Authenticated = "authenticated"
 )
 
-// A Classifier knows what is internal. It is safe for concurrent use.
+// A Classifier knows the internal addresses. It is safe for concurrent use.
 type Classifier struct {
 	internal []netip.Prefix
 	own      map[netip.Addr]struct{}
 }
 
-// New returns a Classifier for the networks internal, which must not be
+// New returns a Classifier for the internal networks, which must not be
 // IPv4-mapped, and the host's own addresses.
 func New(internal []netip.Prefix, own []netip.Addr) *Classifier {
 	c := &Classifier{internal: internal, own: make(map[netip.Addr]struct{}, len(own))}
@@ -34,14 +34,14 @@ func New(internal []netip.Prefix, own []netip.Addr) *Classifier {
 
 // Of returns the label peer of the other side of a session.
 //
-// addr is its address as logged: IPv4 or IPv6, the latter maybe with a zone or
-// the prefix "IPv6:" (RFC 5321 §4.1.3), or the path of a unix socket, which has
-// a slash ("private/dovecot-lmtp"). Internal are unix sockets, loopback, the own
-// addresses and the internal networks; zones are ignored, and an IPv4-mapped
-// address is its IPv4 address. What is no address ("", "unknown") is External.
+// addr is its address as logged. An IPv6 address may have a zone, which is ignored,
+// or the prefix "IPv6:" (RFC 5321 §4.1.3). An IPv4-mapped address is taken for its
+// IPv4 address. A unix socket is its path, which has a slash ("private/dovecot-lmtp").
+// Unix sockets, loopback, the host's own addresses and the internal networks are
+// Internal. Anything else is External, such as "" and "unknown".
 //
-// A client that authenticated is Authenticated wherever it came from: a refusal
-// to a user is the same event on the office network as outside of it.
+// A client that authenticated is Authenticated wherever it came from, because a
+// refusal to a user is the same event inside and outside the office network.
 func (c *Classifier) Of(addr []byte, authenticated bool) string {
 	if authenticated {
 		return Authenticated
@@ -57,8 +57,8 @@ func (c *Classifier) Of(addr []byte, authenticated bool) string {
 		addr = addr[len(tag):]
 	}
 	addr, _, _ = bytes.Cut(addr, []byte("%"))
-	// A copy of addr would be an allocation per reply. The Addr of an address
-	// without a zone keeps nothing of the string.
+	// Copying addr would allocate for each reply. An Addr without a zone does not
+	// refer to the string.
 	ip, err := netip.ParseAddr(unsafe.String(unsafe.SliceData(addr), len(addr)))
 	if err != nil {
 		return External

@@ -3,6 +3,7 @@ package provider
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-// Other is the label of a host that belongs to no known provider.
+// Other is the label of hosts that belong to no known provider.
 const Other = "other"
 
 //go:embed providers.tsv
@@ -19,8 +20,8 @@ var builtin string
 
 var (
 	name = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	// suffix is a host name in lower case, with a dot before it if it stands
-	// for every host below it (and is then not one of its own).
+	// suffix is a host name in lower case. With a dot before it, it stands for
+	// all hosts below that name, but not for the name itself.
 	suffix = regexp.MustCompile(`^\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 )
 
@@ -32,9 +33,20 @@ type Table struct {
 	labels map[string]string // suffix with its leading dot, or a whole host name
 }
 
+// An Error says what is wrong with one custom provider.
+type Error struct {
+	Provider string
+	Err      error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("provider %q: %v", e.Provider, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // New returns the built-in table with the custom one added to it: provider
 // names to host suffixes (".mail.mycorp.example") and whole host names
-// ("mx.mycorp.example"). A custom suffix takes the place of a built-in one.
+// ("mx.mycorp.example"). A custom suffix replaces a built-in one. The error is
+// an *Error.
 func New(custom map[string][]string) (*Table, error) {
 	t := &Table{labels: make(map[string]string)}
 	for label, suffixes := range rows() {
@@ -42,32 +54,41 @@ func New(custom map[string][]string) (*Table, error) {
 			t.labels[s] = label
 		}
 	}
-	owner := make(map[string]string)
+	owners := make(map[string]string)
 	for _, label := range slices.Sorted(maps.Keys(custom)) {
-		if !name.MatchString(label) {
-			return nil, fmt.Errorf("provider %q: a name must match %s", label, name)
-		}
-		if len(custom[label]) == 0 {
-			return nil, fmt.Errorf("provider %q: no host suffix given", label)
-		}
-		for _, s := range custom[label] {
-			key := strings.ToLower(s)
-			if !suffix.MatchString(key) {
-				return nil, fmt.Errorf("provider %q: %q is neither a suffix such as .mail.mycorp.example nor a host name such as mx.mycorp.example", label, s)
-			}
-			if o, dup := owner[key]; dup && o != label {
-				return nil, fmt.Errorf("provider %q: %q belongs to provider %q already", label, s, o)
-			}
-			owner[key] = label
-			t.labels[key] = label
+		if err := t.add(label, custom[label], owners); err != nil {
+			return nil, &Error{label, err}
 		}
 	}
 	return t, nil
 }
 
-// Of returns the provider label of host, Other if no provider is known. Whole
-// labels are compared from the right without regard to case and to one dot at
-// the end; the longest suffix wins. It does not allocate.
+// add adds a custom provider; owners has the provider of each custom suffix
+// added so far.
+func (t *Table) add(label string, suffixes []string, owners map[string]string) error {
+	if !name.MatchString(label) {
+		return fmt.Errorf("%q is not a name; use lower-case letters, digits and _, beginning with a letter", label)
+	}
+	if len(suffixes) == 0 {
+		return errors.New("missing; list the suffixes of its MX host names, such as [.mx.example]")
+	}
+	for _, s := range suffixes {
+		key := strings.ToLower(s)
+		if !suffix.MatchString(key) {
+			return fmt.Errorf("%q is not a host name; write a suffix such as .mail.mycorp.example or a whole name such as mx.mycorp.example", s)
+		}
+		if owner, ok := owners[key]; ok && owner != label {
+			return fmt.Errorf("%q belongs to %s already; list it once", s, owner)
+		}
+		owners[key] = label
+		t.labels[key] = label
+	}
+	return nil
+}
+
+// Of returns the provider label of host, or Other. It ignores case and a dot at the
+// end, matches whole DNS labels from the right, and prefers the longest suffix. It
+// does not allocate.
 func (t *Table) Of(host []byte) string {
 	if n := len(host); n > 0 && host[n-1] == '.' {
 		host = host[:n-1]
@@ -86,7 +107,7 @@ func (t *Table) Of(host []byte) string {
 	if label, ok := t.labels[string(h)]; ok {
 		return label
 	}
-	// From the first dot on: the longest suffix comes first.
+	// The suffix after the first dot is the longest, so it is tried first.
 	for i := 1; i < len(h); i++ {
 		if h[i] != '.' {
 			continue

@@ -66,11 +66,11 @@ func TestNewErrors(t *testing.T) {
 		custom map[string][]string
 		want   string
 	}{
-		{"name", map[string][]string{"My-Corp": {".x.example"}}, `provider "My-Corp": a name must match ^[a-z][a-z0-9_]*$`},
-		{"no suffix", map[string][]string{"mycorp": nil}, `provider "mycorp": no host suffix given`},
-		{"one label", map[string][]string{"mycorp": {".example"}}, `provider "mycorp": ".example" is neither a suffix such as .mail.mycorp.example nor a host name such as mx.mycorp.example`},
-		{"wildcard", map[string][]string{"mycorp": {"*.x.example"}}, `provider "mycorp": "*.x.example" is neither a suffix such as .mail.mycorp.example nor a host name such as mx.mycorp.example`},
-		{"two owners", map[string][]string{"a": {".x.example"}, "b": {".X.example"}}, `provider "b": ".X.example" belongs to provider "a" already`},
+		{"name", map[string][]string{"My-Corp": {".x.example"}}, `provider "My-Corp": "My-Corp" is not a name; use lower-case letters, digits and _, beginning with a letter`},
+		{"no suffix", map[string][]string{"mycorp": nil}, `provider "mycorp": missing; list the suffixes of its MX host names, such as [.mx.example]`},
+		{"one label", map[string][]string{"mycorp": {".example"}}, `provider "mycorp": ".example" is not a host name; write a suffix such as .mail.mycorp.example or a whole name such as mx.mycorp.example`},
+		{"wildcard", map[string][]string{"mycorp": {"*.x.example"}}, `provider "mycorp": "*.x.example" is not a host name; write a suffix such as .mail.mycorp.example or a whole name such as mx.mycorp.example`},
+		{"two owners", map[string][]string{"a": {".x.example"}, "b": {".X.example"}}, `provider "b": ".X.example" belongs to a already; list it once`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

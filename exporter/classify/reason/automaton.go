@@ -1,9 +1,9 @@
 package reason
 
-// An automaton finds in one pass which of many literals occur in a text (Aho
-// and Corasick, 1975).
+// An automaton finds in one pass which of many literals occur in a text, by the
+// algorithm of Aho and Corasick (1975).
 type automaton struct {
-	class   [256]uint8 // bytes that no literal holds share class 0
+	class   [256]uint8 // bytes that are in no literal share class 0
 	classes int
 	next    []uint16 // [state*classes+class]
 	hits    [][]hit  // [state]: the literals that end here
@@ -42,7 +42,7 @@ func newAutomaton(literals []hit) *automaton {
 			}
 		}
 	}
-	// The trie; 0 is the root and, as no edge leads back to it, also "no edge".
+	// The trie. State 0 is the root; as no edge leads to it, 0 also means "no edge".
 	a.newState()
 	for _, l := range literals {
 		state := 0
@@ -55,7 +55,7 @@ func newAutomaton(literals []hit) *automaton {
 		}
 		a.hits[state] = append(a.hits[state], l)
 	}
-	// Breadth first: a missing edge goes where the longest proper suffix goes.
+	// Breadth first, a missing edge becomes that of the longest proper suffix.
 	suffix := make([]uint16, len(a.hits))
 	var queue []int
 	for class := range a.classes {

@@ -2,10 +2,10 @@ package reason
 
 import "unicode"
 
-// appendLatin appends r in lower case and, where it is Latin with a mark or
-// Cyrillic, in plain letters ("Postfach überfüllt" is "postfach ueberfuellt",
-// "ящик переполнен" is "yashchik perepolnen"): servers that answer in ASCII only
-// write them so themselves, and one pattern reads both.
+// appendLatin appends r in lower case. Latin letters with marks and Cyrillic become
+// plain letters: "Postfach überfüllt" is "postfach ueberfuellt", "ящик переполнен"
+// is "yashchik perepolnen". Servers that answer in ASCII spell them the same way, so
+// one pattern matches both.
 func appendLatin(dst []byte, r rune) []byte {
 	r = unicode.ToLower(r)
 	if s, ok := latin[r]; ok {

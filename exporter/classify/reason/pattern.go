@@ -8,29 +8,29 @@ import (
 )
 
 // A pattern is a regular expression over folded text, split at its outermost
-// alternatives. Running an expression is dear, so each alternative knows which
-// literals a text must hold for it to match; those are looked for all at once.
+// alternatives. Running an expression is slow, so each alternative has the literals
+// that a matching text must contain. An automaton looks for all of them at once.
 type pattern struct {
 	expr         string // the whole expression
 	alternatives []alternative
 }
 
 type alternative struct {
-	// needs are sets of literals: the text must hold one of each.
+	// needs are sets of literals. The text must contain one of each set.
 	needs [][]literal
 	ids   []uint16 // of needs, in the rule set
-	// re is nil if the needs say it all.
+	// re is nil if a text that meets the needs always matches.
 	re *regexp.Regexp
 }
 
-// A literal is a string in the text, with a word boundary before or behind it
-// where that is asked for.
+// A literal is a string in the text, with a word boundary before or after it if so
+// required.
 type literal struct {
 	text               string
 	wordStart, wordEnd bool
 }
 
-// minLiteral is the length from which a literal is worth looking for.
+// minLiteral is the least length of a literal that is worth looking for.
 const minLiteral = 2
 
 func compilePattern(s string) (*pattern, error) {
@@ -62,9 +62,9 @@ func compilePattern(s string) (*pattern, error) {
 	return p, nil
 }
 
-// outermost splits a regular expression at the | that stand in no parentheses
-// and no brackets. (The syntax tree could be split as well, but turning its
-// parts into text again is slow.)
+// outermost splits a regular expression at each | outside of parentheses and
+// brackets. It does not split the syntax tree, because turning the parts of that
+// into text again is slow.
 func outermost(s string) []string {
 	var parts []string
 	depth, start, class := 0, 0, false
@@ -88,7 +88,7 @@ func outermost(s string) []string {
 	return append(parts, s[start:])
 }
 
-// plain returns re as a literal if it is one, maybe between word boundaries.
+// plain returns re as a literal if it is one, with or without word boundaries.
 func plain(re *syntax.Regexp) (literal, bool) {
 	subs := []*syntax.Regexp{re}
 	if re.Op == syntax.OpConcat {
@@ -110,8 +110,8 @@ func plain(re *syntax.Regexp) (literal, bool) {
 	return l, ok
 }
 
-// required returns sets of literals: a text that matches re holds one of each.
-// wordStart and wordEnd say that a word boundary stands before and behind re.
+// required returns sets of literals. A text that matches re contains one of each
+// set. wordStart and wordEnd report whether a word boundary is before and after re.
 func required(re *syntax.Regexp, wordStart, wordEnd bool) [][]literal {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -158,7 +158,7 @@ func shortest(set []literal) int {
 	return n
 }
 
-// folded reports whether re has no letters that fold replaces.
+// folded reports whether re is free of letters that fold replaces.
 func folded(re *syntax.Regexp) bool {
 	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, func(r rune) bool { return string(appendLatin(nil, r)) != string(r) }) {
 		return false

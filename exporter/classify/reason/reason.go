@@ -1,10 +1,12 @@
 // Package reason names the reason of an SMTP reply: why a server refused or
-// deferred, as far as its code, its enhanced code and its words tell.
+// deferred, judged by the reply code, the enhanced code and the text.
 package reason
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"sync"
@@ -13,9 +15,9 @@ import (
 )
 
 const (
-	// OK is the reason of replies that refuse nothing.
+	// OK is the reason of positive replies.
 	OK = "ok"
-	// Other is the reason of replies that no rule knows.
+	// Other is the reason of replies that no rule matches.
 	Other = "other"
 )
 
@@ -27,11 +29,11 @@ var names = []string{
 	"system_error", Other,
 }
 
-// Names returns the closed list of reasons in the order of the documentation.
+// Names returns all reasons in the order of the documentation.
 func Names() []string { return slices.Clone(names) }
 
-// A Rule gives a reason to the replies whose text its pattern matches: an RE2
-// regular expression. Case does not matter, newlines are blanks.
+// A Rule gives a reason to the replies whose text its pattern matches. The pattern
+// is an RE2 regular expression. It ignores case and sees newlines as blanks.
 type Rule struct{ Reason, Pattern string }
 
 // A Classifier gives reasons to replies. It is safe for concurrent use.
@@ -53,32 +55,64 @@ var builtin = sync.OnceValue(func() *ruleSet {
 	return set
 })
 
+// An Error says what is wrong with one custom rule.
+type Error struct {
+	Rule  int    // its index
+	Field string // reason or pattern
+	Err   error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("rule %d: %s: %v", e.Rule, e.Field, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // New returns a classifier that tries the custom rules in order, on the text as
-// it was logged, before the built-in ones.
+// it was logged, before the built-in ones. The error is an *Error.
 func New(custom []Rule) (*Classifier, error) {
 	c := &Classifier{builtin: builtin()}
 	for i, r := range custom {
-		if !slices.Contains(names, r.Reason) {
-			return nil, fmt.Errorf("reasons[%d] (pattern %q): unknown reason %q: use one of %s", i, r.Pattern, r.Reason, strings.Join(names, ", "))
+		if err := checkName(r.Reason); err != nil {
+			return nil, &Error{i, "reason", err}
 		}
-		if r.Pattern == "" {
-			return nil, fmt.Errorf("reasons[%d] (reason %q): the pattern is empty and would match every reply", i, r.Reason)
+		pattern, err := compile(r.Pattern)
+		if err != nil {
+			return nil, &Error{i, "pattern", err}
 		}
-		if _, err := regexp.Compile(r.Pattern); err != nil {
-			return nil, fmt.Errorf("reasons[%d]: pattern %q: %w", i, r.Pattern, err)
-		}
-		c.custom = append(c.custom, customRule{r.Reason, regexp.MustCompile("(?i)" + r.Pattern)})
+		c.custom = append(c.custom, customRule{r.Reason, pattern})
 	}
 	return c, nil
 }
 
-// Reason returns the reason of a reply, one of Names. The provider is the label
-// of the server that answered and counts in received replies only. The text is
-// the reply as logged, with or without its code; what is behind maxText bytes is
-// not looked at. Codes 200 to 399 are OK whatever the text says. Without a code
-// (0) only the text and the enhanced code decide.
+func checkName(reason string) error {
+	switch {
+	case reason == "":
+		return errors.New("missing; name the reason that the pattern stands for")
+	case !slices.Contains(names, reason):
+		return fmt.Errorf("%q is not one of %s", reason, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// compile compiles the pattern of a custom rule.
+func compile(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, errors.New("missing; write the regular expression that the reply's text matches")
+	}
+	// Without (?i) first, so that the error quotes the pattern as it was written.
+	_, err := regexp.Compile(pattern)
+	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
+		return nil, fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)
+	}
+	return regexp.Compile("(?i)" + pattern)
+}
+
+// Reason returns the reason of a reply, one of Names. The provider is the label of
+// the server that answered; it matters only for received replies. The text is the
+// reply as logged, with or without its code, of which maxText bytes are used. Codes
+// 200 to 399 are OK whatever the text says. Without a code (0) the text and the
+// enhanced code decide.
 //
-// It does not allocate once its scratch buffers are warm.
+// It does not allocate, except for its first scratch buffers.
 func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {
 	if class := code.Class(); class == 2 || class == 3 {
 		return OK

@@ -175,9 +175,10 @@ func TestNewErrors(t *testing.T) {
 		rule Rule
 		want string
 	}{
-		{"reason", Rule{"spam", "x"}, `reasons[1] (pattern "x"): unknown reason "spam": use one of ` + strings.Join(Names(), ", ")},
-		{"empty", Rule{"policy", ""}, `reasons[1] (reason "policy"): the pattern is empty and would match every reply`},
-		{"regexp", Rule{"policy", "a(b"}, "reasons[1]: pattern \"a(b\": error parsing regexp: missing closing ): `a(b`"},
+		{"reason", Rule{"spam", "x"}, `rule 1: reason: "spam" is not one of ` + strings.Join(Names(), ", ")},
+		{"no reason", Rule{"", "x"}, "rule 1: reason: missing; name the reason that the pattern stands for"},
+		{"empty", Rule{"policy", ""}, "rule 1: pattern: missing; write the regular expression that the reply's text matches"},
+		{"regexp", Rule{"policy", "a(b"}, "rule 1: pattern: `a(b` is not a regular expression: missing closing ) at `a(b`"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestWordLists(t *testing.T) {
 	if got, err := lists.expand(`box.{0,9}{full}`); got != `box.{0,9}(?:full|voll)` || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := lists.expand(`{fulll}|{full}`); err == nil || err.Error() != "unknown list of words {fulll}: define it in a line above" {
+	if _, err := lists.expand(`{fulll}|{full}`); err == nil || err.Error() != "unknown list of words {fulll}; define it in a line above" {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// The rules are read in the order of the files' names; rules/README.md says
-// what their columns mean.
+// The rules are read in the order of the file names. rules/README.md explains the
+// columns.
 //
 //go:embed rules/*.tsv
 var ruleFiles embed.FS
@@ -33,7 +33,8 @@ type rule struct {
 	example    string
 }
 
-// applies reports whether the reply meets all conditions of the rule but the pattern.
+// applies reports whether the reply meets all conditions of the rule, except for
+// the pattern.
 func (r *rule) applies(reply reply) bool {
 	return r.codes.has(reply.code) &&
 		(len(r.directions) == 0 || slices.Contains(r.directions, reply.dir)) &&
@@ -41,7 +42,7 @@ func (r *rule) applies(reply reply) bool {
 		(len(r.enhanced) == 0 || slices.ContainsFunc(r.enhanced, func(e enhancedRange) bool { return e.has(reply.enhanced) }))
 }
 
-// name returns the reason of the rule; Other for nil.
+// name returns the reason of the rule, or Other for nil.
 func (r *rule) name() string {
 	if r == nil {
 		return Other
@@ -88,17 +89,17 @@ func loadRules() (*ruleSet, error) {
 	return newRuleSet(rules), nil
 }
 
-// wordLists are the alternatives that patterns call by {name}.
+// wordLists are the alternatives that patterns include by {name}.
 type wordLists map[string]string
 
 var listName = regexp.MustCompile(`\{[a-z]+\}`)
 
-// expand puts the words of each list that s names in the place of the name.
+// expand replaces each {name} in s by the words of that list.
 func (l wordLists) expand(s string) (_ string, err error) {
 	s = listName.ReplaceAllStringFunc(s, func(name string) string {
 		words, ok := l[name]
 		if !ok {
-			err = fmt.Errorf("unknown list of words %s: define it in a line above", name)
+			err = fmt.Errorf("unknown list of words %s; define it in a line above", name)
 		}
 		return words
 	})
@@ -146,7 +147,7 @@ func (r *rule) parsePattern(s string) (err error) {
 	return err
 }
 
-// A codeSet is a set of reply codes 400 to 599; nil is every code and none.
+// A codeSet is a set of reply codes 400 to 599. nil has every code, and 0 for none.
 type codeSet []bool
 
 const firstCode, lastCode = 400, 599
@@ -174,7 +175,8 @@ func (r *rule) parseCodes(s string) error {
 	return nil
 }
 
-// An enhancedRange is the enhanced codes of one subject with details low to high.
+// An enhancedRange is the enhanced codes of one subject with the details from low to
+// high.
 type enhancedRange struct {
 	none      bool  // no enhanced code at all
 	class     uint8 // 0: 4 and 5

@@ -6,7 +6,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A reply is what rules look at besides the text.
+// A reply is what rules look at, besides the text.
 type reply struct {
 	dir      logparse.Direction
 	code     logparse.Code
@@ -14,15 +14,15 @@ type reply struct {
 	provider string
 }
 
-// A ruleSet is the built-in rules in order, and the automaton that finds the
-// literals that their patterns need.
+// A ruleSet is the built-in rules in order, and the automaton for the literals that
+// their patterns need.
 type ruleSet struct {
 	rules    []rule
 	literals *automaton
 	sets     int
 }
 
-// A scratch is the memory of one call.
+// A scratch is the working memory of one call.
 type scratch struct {
 	text [2 * maxText]byte
 	sets bitset
@@ -70,7 +70,7 @@ func (set *ruleSet) reason(r reply, text []byte, s *scratch) string {
 	return reason
 }
 
-// decide returns the first rule that the reply meets, nil if there is none.
+// decide returns the first rule that the reply meets, or nil.
 func (set *ruleSet) decide(r reply, text []byte, s *scratch) *rule {
 	if r.enhanced.Class == 0 {
 		r.enhanced = findEnhanced(text)

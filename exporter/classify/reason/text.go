@@ -9,18 +9,17 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// maxText is the number of bytes of a reply's text that are looked at.
+// maxText is how many bytes of a reply's text are used.
 const maxText = 512
 
-// fold appends text to dst as the built-in patterns want it:
-//   - in lower case and, for Latin and Cyrillic, in plain letters (see
-//     appendLatin), runs of white space (also the two characters \n that Exim
-//     logs) as one blank;
-//   - without the reply code and enhanced code that begin each line of a
-//     multi-line reply, so that a phrase goes on over the end of a line;
-//   - a host name, address, URL or anything in <> as one word: "_" before it and
-//     for its punctuation, so that \bspam\b is not found in mx.spam.example, and
-//     spamhaus is in https://www.spamhaus.org/query.
+// fold appends text to dst in the form that the built-in patterns match:
+//   - Latin and Cyrillic letters are lower case and plain (see appendLatin).
+//   - White space is one blank, as are the two characters \n that Exim logs.
+//   - Lines of a multi-line reply lose their reply code and enhanced code, so that
+//     a phrase may go on in the next line.
+//   - A host name, address, URL or anything in <> is one word, with "_" before it
+//     and for its punctuation. So \bspam\b does not match mx.spam.example, and
+//     spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
 	for i := 0; i < len(text); {
 		blank := len(dst) == 0 || dst[len(dst)-1] == ' '
@@ -70,8 +69,8 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 	return dst
 }
 
-// codePrefix returns the length of the code at the start of text and of the
-// enhanced code behind it; 0 if text begins with something else.
+// codePrefix returns the length of the reply code at the start of text and the
+// enhanced code after it, or 0 if text begins otherwise.
 func codePrefix(text []byte, code logparse.Code) int {
 	c, _, ok := logparse.ParseReply(text)
 	if !ok || c != code {
@@ -86,7 +85,7 @@ func codePrefix(text []byte, code logparse.Code) int {
 }
 
 // nameLen returns the length of the host name, address or URL that begins at
-// text[i], 0 if none does.
+// text[i], or 0.
 func nameLen(text []byte, i int) int {
 	if i > 0 && (isNameByte(text[i-1]) || text[i-1] >= utf8.RuneSelf) {
 		return 0
@@ -116,8 +115,8 @@ func urlEnd(text []byte, from int) int {
 	return len(text)
 }
 
-// isName reports whether word is an address or a host name and not the end of
-// one sentence and the start of the next ("quota.Please").
+// isName reports whether word is an address or a host name. "quota.Please" is not:
+// one sentence ends there and the next begins.
 func isName(word []byte) bool {
 	if at := bytes.IndexByte(word, '@'); at >= 0 {
 		return at < len(word)-1
@@ -146,8 +145,8 @@ func appendWord(dst, word []byte) []byte {
 	return dst
 }
 
-// findEnhanced returns the enhanced code that the text itself gives: after its
-// code, at its start or, as qmail does, in parentheses: "no such user (#5.1.1)".
+// findEnhanced returns the enhanced code in the text: after the reply code, at the
+// start or, as qmail writes it, in parentheses: "no such user (#5.1.1)".
 func findEnhanced(text []byte) logparse.EnhancedCode {
 	code, enhanced, ok := logparse.ParseReply(text)
 	if ok && enhanced.Class == 0 && len(text) > len("250 ") {
@@ -169,10 +168,10 @@ func findEnhanced(text []byte) logparse.EnhancedCode {
 	return logparse.EnhancedCode{}
 }
 
-// quote returns the reply of another server that text quotes because it
-// answered an address verification: Postfix's "unverified address: host X said:
-// 550 ...", Exim's "Callout verification failed:\n550 ...". ofSender says that
-// the verified address is the sender's.
+// quote returns the reply that text quotes of a server that was asked to verify an
+// address: Postfix's "unverified address: host X said: 550 ...", Exim's "Callout
+// verification failed:\n550 ...". ofSender reports whether the address is the
+// sender's.
 func quote(text []byte) (quoted []byte, ofSender, ok bool) {
 	for _, q := range quotes {
 		if i := bytes.Index(text, []byte(q.verified)); i >= 0 {

@@ -18,7 +18,13 @@ var decompressors = map[string]func(io.Reader) (io.Reader, error){
 	".zst": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
 }
 
-func packed(name string) bool { return decompressors[filepath.Ext(name)] != nil }
+// Decompressor returns what reads a log that is compressed as its name says; nil
+// for other names.
+func Decompressor(name string) func(io.Reader) (io.Reader, error) {
+	return decompressors[filepath.Ext(name)]
+}
+
+func packed(name string) bool { return Decompressor(name) != nil }
 
 // unpacker reads a compressed file as if it were a plain one, forward only.
 type unpacker struct {
@@ -72,7 +78,7 @@ func (u *unpacker) skip(offset int64) (there bool, err error) {
 // fill makes the window n bytes long, or as long as the file is.
 func (u *unpacker) fill(n int) {
 	if u.r == nil && u.err == nil {
-		u.r, u.err = decompressors[filepath.Ext(u.f.Name())](u.f)
+		u.r, u.err = Decompressor(u.f.Name())(u.f)
 	}
 	u.window = slices.Grow(u.window, max(0, n-len(u.window)))
 	for len(u.window) < n && u.err == nil {

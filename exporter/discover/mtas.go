@@ -1,4 +1,4 @@
-package config
+package discover
 
 import (
 	"bytes"
@@ -11,16 +11,16 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Of so much of its end, and so many files of a glob, is a log looked at for the
-// MTAs that write it.
+// How much is read to find the MTAs of a log.
 const (
-	tailSize  = 64 << 10
-	tailFiles = 100
+	tailSize  = 64 << 10 // bytes at the end of each file
+	tailFiles = 100      // files of a glob
 )
 
-// MTAsIn returns the MTAs of the last lines of the files that match a path or
-// glob. Files that can't be read have none, and so has what is no regular file.
-func MTAsIn(glob string, p *logparse.Parser) []string {
+// MTAs returns, sorted, the MTAs of the last lines of the files that match a path
+// or glob, as p parses them. Files that cannot be read, or are not regular, have
+// none.
+func MTAs(glob string, p *logparse.Parser) []string {
 	found := map[string]bool{}
 	files, _ := filepath.Glob(glob)
 	for _, file := range files[:min(len(files), tailFiles)] {
@@ -33,7 +33,7 @@ func MTAsIn(glob string, p *logparse.Parser) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// tail returns the last lines of a regular file.
+// tail returns the last lines of a regular file, and nothing of any other.
 func tail(file string) []byte {
 	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -49,7 +49,7 @@ func tail(file string) []byte {
 	}
 	buffer := make([]byte, min(size, tailSize))
 	n, _ := f.ReadAt(buffer, size-int64(len(buffer)))
-	if size > tailSize { // begins within a line
+	if size > tailSize { // it begins within a line
 		_, lines, _ := bytes.Cut(buffer[:n], []byte("\n"))
 		return lines
 	}

@@ -1,4 +1,4 @@
-package config
+package discover
 
 import (
 	"os"
@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/config"
 )
 
-func TestDefault(t *testing.T) {
+func TestSource(t *testing.T) {
 	for name, tc := range map[string]struct {
 		logs, dirs []string
 		lines      map[string]string // of some of the logs
@@ -56,20 +58,20 @@ func TestDefault(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c, err := Default(root)
+			got, err := Source(root)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []Source{{Name: "mail", File: filepath.Join(root, tc.want), MTA: "auto", Start: End}}
-			if diff := cmp.Diff(want, c.Sources); diff != "" {
-				t.Errorf("sources (-want +got):\n%s", diff)
+			want := config.Source{Name: "mail", File: filepath.Join(root, tc.want), MTA: "auto", Start: config.End}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("source (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestDefaultWithoutLog(t *testing.T) {
-	_, err := Default(t.TempDir())
+func TestSourceWithoutLog(t *testing.T) {
+	_, err := Source(t.TempDir())
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -80,7 +82,7 @@ func TestDefaultWithoutLog(t *testing.T) {
 	}
 }
 
-func TestDefaultForbidden(t *testing.T) {
+func TestSourceForbidden(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may read everything")
 	}
@@ -93,7 +95,7 @@ func TestDefaultForbidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
-	_, err := Default(root)
+	_, err := Source(root)
 	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; run as") {
 		t.Errorf("error %v, want one that names the log and the permission", err)
 	}

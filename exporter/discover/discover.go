@@ -1,0 +1,72 @@
+// Package discover finds the mail log of this host and the MTAs that write a log.
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/logparse"
+)
+
+// usualLogs are the paths where distributions and MTAs log mail. Only one is
+// followed, because several may hold the same lines. It is the first with recent
+// lines of an MTA, because mail.log may hold only Dovecot's lines on a host that
+// runs Exim, or else the first that exists.
+var usualLogs = []string{
+	"/var/log/mail.log",      // Debian, Ubuntu
+	"/var/log/maillog",       // RHEL, the BSDs, Plesk
+	"/var/log/mail",          // SUSE
+	"/var/log/mail/mail.log", // where the directory is mail's own
+	"/var/log/zimbra.log",    // Zimbra
+	"/var/log/exim4/mainlog", // Exim on Debian
+	"/var/log/exim/main.log", // Exim on RHEL
+	"/var/log/exim/mainlog",  // Exim on FreeBSD
+	"/var/log/exim_mainlog",  // Exim under cPanel
+	"/var/log/qmail/current", // qmail under multilog
+}
+
+// Source returns a source for a usual mail log below root, "/" outside of tests,
+// or for the journal if there is none. The error names the paths that were tried.
+func Source(root string) (config.Source, error) {
+	logs, err := existingLogs(root)
+	if err != nil {
+		return config.Source{}, err
+	}
+	if len(logs) > 0 {
+		log := logs[0]
+		if i := slices.IndexFunc(logs, hasMTA); i > 0 {
+			log = logs[i]
+		}
+		return config.Source{Name: "mail", File: log, MTA: config.Auto, Start: config.End}, nil
+	}
+	if info, err := os.Stat(filepath.Join(root, "/run/systemd/journal")); err == nil && info.IsDir() {
+		return config.Source{Name: "journal", Journal: &config.Journal{}, MTA: config.Auto, Start: config.End}, nil
+	}
+	return config.Source{}, fmt.Errorf("no mail log on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",
+		strings.Join(usualLogs, ", "))
+}
+
+// existingLogs returns the usual logs that are regular files below root.
+func existingLogs(root string) ([]string, error) {
+	var logs []string
+	for _, log := range usualLogs {
+		path := filepath.Join(root, log)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return nil, fmt.Errorf("look for the mail log of this host: %w; run as a user or group that may read it, or name another log in a configuration (--config.file)", err)
+		case err == nil && info.Mode().IsRegular():
+			logs = append(logs, path)
+		}
+	}
+	return logs, nil
+}
+
+// hasMTA reports whether the last lines of a log are from an MTA.
+func hasMTA(log string) bool { return len(MTAs(log, logparse.NewParser())) > 0 }

@@ -1,0 +1,50 @@
+// Package setup loads a configuration and checks the whole of it, in the same
+// way for serve, its --config.check and reload, and parse.
+package setup
+
+import (
+	"fmt"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/discover"
+	"smtp_reply_exporter/exporter/source/listen"
+)
+
+// Load returns the configuration in the file at path and its classifier. Errors
+// begin with path and name line and field where they are known. Nothing is opened
+// but the file.
+func Load(path string) (*config.Config, *classify.Classifier, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return check(cfg)
+}
+
+// Default returns the configuration of a host that has no configuration file,
+// and its classifier. Its one source is what discover.Source finds below root.
+func Default(root string) (*config.Config, *classify.Classifier, error) {
+	source, err := discover.Source(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	return check(&config.Config{State: config.DefaultState, Sources: []config.Source{source}})
+}
+
+// check has the packages that use the parts of cfg check them.
+func check(cfg *config.Config) (*config.Config, *classify.Classifier, error) {
+	for i, s := range cfg.Sources {
+		if s.Syslog == "" {
+			continue
+		}
+		if _, err := listen.New(listen.Config{URL: s.Syslog, Allow: s.AllowNetworks}); err != nil {
+			return nil, nil, cfg.Errorf(fmt.Sprintf("sources[%d].syslog", i), "%w", err)
+		}
+	}
+	classifier, err := classify.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cfg, classifier, nil
+}
