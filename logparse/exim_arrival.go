@@ -6,12 +6,8 @@ import "bytes"
 //
 //	SENDER[ R=ID][ DS][ H=HOST ...][ U=IDENT] P=PROTOCOL ...
 func (l *exim) arrival(b []byte, code Code) {
-	if len(b) > 0 && b[0] == '"' {
-		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
-			if b[0] == '\\' && len(b) > 1 {
-				b = b[1:]
-			}
-		}
+	if quoted, ok := bytes.CutPrefix(b, []byte(`"`)); ok {
+		b = quoted[len(eximQuoted(quoted)):]
 	}
 	_, b, _ = bytes.Cut(b, []byte(" "))
 	if bytes.HasPrefix(b, []byte("R=")) {

@@ -40,8 +40,8 @@ func (l *exim) shownIn(a *eximAttempt, reply hash) bool {
 	return line != nil && *line >= a.Start
 }
 
-// showIn remembers a reply and reports whether a line of the attempt has shown it.
-func (l *exim) showIn(a *eximAttempt, h eximHost, text []byte) bool {
+// remember stores a reply and reports whether a line of the attempt has shown it.
+func (l *exim) remember(a *eximAttempt, h eximHost, text []byte) bool {
 	reply := l.shownKey(h, text)
 	again := l.shownIn(a, reply)
 	*l.shown.put(reply) = a.Lines

@@ -28,7 +28,7 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
 	}
 	a := l.next(r.reply, true)
 	e := r.event(l.id)
-	e.Repeat = l.showIn(a, r.eximHost, r.reply) || l.repeated
+	e.Repeat = l.remember(a, r.eximHost, r.reply) || l.repeated
 	if !l.repeated {
 		e.Deliveries = 1
 	}
@@ -59,7 +59,7 @@ func parseEximCutThrough(b []byte) (r eximReply, transport []byte, ok bool) {
 	if !named || !ok {
 		return r, nil, false
 	}
-	r.command, r.reply = EndOfData, eximConfirmation(confirmation)
+	r.command, r.reply = EndOfData, eximQuoted(confirmation)
 	r.code, r.enhanced, ok = parseReplyLines(r.reply, `\n`)
 	return r, transport, ok
 }

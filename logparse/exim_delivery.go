@@ -77,7 +77,7 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 		Direction: Received, Command: EndOfData, QueueID: l.id, Deliveries: 1, Remote: d.name, Addr: d.addr,
 	}
 	if confirmed {
-		e.Text = eximConfirmation(confirmation)
+		e.Text = eximQuoted(confirmation)
 	}
 	e.Code, e.Enhanced, ok = parseReplyLines(e.Text, `\n`)
 	if len(e.Text) == 0 {
@@ -88,14 +88,14 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 	a := l.next(d.recipient, true)
 	if d.addr != nil { // the lmtp transport has a reply for each
 		own := first || bytes.Contains(fields, []byte(" PRDR"))
-		e.Repeat = l.showIn(a, d.eximHost, e.Text) && !own
+		e.Repeat = l.remember(a, d.eximHost, e.Text) && !own
 	}
 	l.emit(e)
 	return true
 }
 
-// eximConfirmation returns what stands before the closing quote.
-func eximConfirmation(b []byte) []byte {
+// eximQuoted returns what stands before the closing quote.
+func eximQuoted(b []byte) []byte {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '\\':
