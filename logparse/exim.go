@@ -23,7 +23,7 @@ import "bytes"
 //   - -> and >> after a => or >> of the same message, host and confirmation: the
 //     transport marks the first recipient of each end of data with = and the others
 //     with - (transports/smtp.c). In LMTP each recipient has a reply of its own, and
-//     equal confirmations cannot be told apart.
+//     equal confirmations look the same.
 //   - == and ** after a line H=host [ip] SMTP error ... of the same message, host,
 //     command and text, or, for a command that was not RCPT, after another recipient's
 //     line in the same attempt. An attempt ends before a line of a recipient that it
@@ -38,7 +38,7 @@ import "bytes"
 // Implied codes: 250 for a delivery without C= and for a message that came in over
 // SMTP (<= with H=), 550 for one that was refused by fakereject "(=", the default
 // code of an ACL's refusal that has no text (globals.c, acl_wherecodes), and the ones
-// of exim_implied.go.
+// of exim_implied.go and exim_syntax.go.
 
 // The forms of Exim's lines that look as if they showed a reply.
 const (

@@ -30,7 +30,7 @@ var eximErrors = []string{
 }
 
 // parseEximError reads a reply; found is true where one is announced. The lmtp
-// transport, which knows no host, tells apart the replies to DATA and to its end.
+// transport, which knows no host, distinguishes the replies to DATA and to its end.
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
 func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
