@@ -22,10 +22,32 @@ func skipEximAddress(b []byte) (rest []byte, ok bool) {
 //	ADDR[ (PARENT, ...)][ <ORIGINAL>]
 //
 // ADDR has lost its quotes and may hold blanks, and so may a command or a file. Then
-// ORIGINAL follows, with its quotes. A sender chooses what is in them: where it reads
-// like the fields behind a recipient, the line could be read in two ways, and ok is
-// false.
+// ORIGINAL follows, with its quotes. A sender chooses what is in them: if it reads
+// like the fields behind a recipient, the line has two readings, and ok is false.
 func cutEximRecipient(b []byte) (recipient, rest []byte, ok bool) {
+	rest = skipEximParents(b)
+	for !isEximDeliveryField(rest) {
+		_, rest, ok = cutEximOriginal(rest)
+		if !ok {
+			return nil, nil, false
+		}
+	}
+	after := rest
+	for {
+		original, next, found := cutEximOriginal(after)
+		if !found {
+			return b[:len(b)-len(rest)], rest, true
+		}
+		if imitatesEximFields(original) {
+			return nil, nil, false
+		}
+		after = next
+	}
+}
+
+// skipEximParents passes over a recipient without blanks, with its parents and its
+// original.
+func skipEximParents(b []byte) (rest []byte) {
 	i := bytes.IndexByte(b, ' ')
 	switch {
 	case i < 0:
@@ -44,24 +66,11 @@ func cutEximRecipient(b []byte) (recipient, rest []byte, ok bool) {
 			rest = after
 		}
 	}
-	for !isDeliveryField(rest) {
-		if _, rest, ok = cutOriginal(rest); !ok {
-			return nil, nil, false
-		}
-	}
-	for after := rest; ; {
-		var original []byte
-		if original, after, ok = cutOriginal(after); !ok {
-			return b[:len(b)-len(rest)], rest, true
-		}
-		if imitatesFields(original) {
-			return nil, nil, false
-		}
-	}
+	return rest
 }
 
-// cutOriginal reads the first address in angle brackets that a blank stands before.
-func cutOriginal(b []byte) (original, rest []byte, ok bool) {
+// cutEximOriginal reads the first address in angle brackets that follows a blank.
+func cutEximOriginal(b []byte) (original, rest []byte, ok bool) {
 	for {
 		i := bytes.Index(b, []byte(" <"))
 		if i < 0 {
@@ -76,9 +85,9 @@ func cutOriginal(b []byte) (original, rest []byte, ok bool) {
 	}
 }
 
-// imitatesFields tells whether an address without its quotes holds what looks like
-// the fields of a delivery.
-func imitatesFields(address []byte) bool {
+// imitatesEximFields reports whether an address without its quotes holds what looks
+// like the fields of a delivery.
+func imitatesEximFields(address []byte) bool {
 	var buffer [maxEximAddress]byte
 	plain := buffer[:0]
 	for i := 0; i < len(address); i++ {
@@ -91,24 +100,20 @@ func imitatesFields(address []byte) bool {
 		plain = append(plain, address[i])
 	}
 	for i := range plain {
-		if isDeliveryField(plain[i:]) {
+		if isEximDeliveryField(plain[i:]) {
 			return true
 		}
 	}
 	return false
 }
 
-// deliveryFields are what can follow the recipient of a delivery.
-var deliveryFields = []string{
+// eximDeliveryFields are what can follow the recipient of a delivery.
+var eximDeliveryFields = []string{
 	" R=", " T=", " F=<", " P=<", " Q=", " S=", " H=", ` C="`, " DT=", " QT=", ": ", " defer (", " routing defer (",
 	" rejected ", " temporarily rejected ", " tmp-reject ",
 }
 
-func isDeliveryField(b []byte) bool {
-	for _, field := range deliveryFields {
-		if bytes.HasPrefix(b, []byte(field)) {
-			return true
-		}
-	}
-	return len(b) == 0
+// isEximDeliveryField reports whether b can follow the recipient of a delivery.
+func isEximDeliveryField(b []byte) bool {
+	return len(b) == 0 || eximStartsWith(b, eximDeliveryFields)
 }

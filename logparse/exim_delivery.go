@@ -2,14 +2,6 @@ package logparse
 
 import "bytes"
 
-// An attempt is what the lines of a message's deliveries tell of the present one.
-// Lines are counted by message.
-type attempt struct {
-	Lines uint32
-	Last  uint32 // the last line of a recipient
-	Start uint32 // the first line that can be of this attempt
-}
-
 // An eximDelivery is the line of a recipient (deliver.c, delivery_log(),
 // deferral_log() and failure_log()):
 //
@@ -22,83 +14,88 @@ type eximDelivery struct {
 
 // cutEximDelivery reads the fields up to the host and returns what follows them.
 func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
-	if d.recipient, rest, ok = cutEximRecipient(b); !ok {
-		return d, nil, false
-	}
-	for len(rest) > 2 && rest[0] == ' ' {
+	d.recipient, rest, ok = cutEximRecipient(b)
+	for ok && len(rest) > 2 && rest[0] == ' ' {
 		field := rest[1:]
 		switch {
 		case bytes.HasPrefix(field, []byte("F=<")), bytes.HasPrefix(field, []byte("P=<")):
-			if rest, ok = skipEximAddress(field[len("F=<"):]); !ok {
-				return d, nil, false
-			}
+			rest, ok = skipEximAddress(field[len("F=<"):])
 		case bytes.HasPrefix(field, []byte("H=")):
 			h, after, ok := cutEximHost(field[len("H="):])
 			if !ok {
 				// A local delivery with a host list names only the first one.
 				_, after, _ = bytes.Cut(field, []byte(" "))
-				return d, field[len(field)-len(after):], true
+				return d, after, true
 			}
 			d.eximHost = h
 			return d, after, true
 		case field[1] == '=' && bytes.IndexByte([]byte("QRTS"), field[0]) >= 0:
-			end := bytes.IndexByte(field, ' ')
-			if colon := bytes.Index(field, []byte(": ")); colon >= 0 && (end < 0 || colon < end) {
-				end = colon
-			}
-			if end < 0 {
-				end = len(field)
+			value, _, more := bytes.Cut(field, []byte(" "))
+			if more {
+				value = bytes.TrimSuffix(value, []byte(":"))
 			}
 			if field[0] == 'T' {
-				d.transport = field[2:end]
+				d.transport = value[len("T="):]
 			}
-			rest = field[end:]
+			rest = field[len(value):]
 		default:
 			return d, rest, true
 		}
 	}
-	return d, rest, true
+	return d, rest, ok
 }
 
-// delivered reads what follows "=>", "->" or ">>".
-func (l *exim) delivered(mark byte, b []byte) {
-	e := Event{
-		Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: CauseLocal,
-	}
+// recipient reads the line of a recipient after its mark.
+func (l *exim) recipient(mark, b []byte) {
 	d, rest, ok := cutEximDelivery(b)
+	if ok {
+		switch string(mark) {
+		case "==":
+			ok = l.deferral(d, rest)
+		case "**":
+			ok = l.failure(d, rest)
+		default:
+			ok = l.delivered(d, rest, mark[0] == '=')
+		}
+	}
 	if !ok {
 		l.notUnderstood(shapeEximDelivery)
-		return
 	}
+}
+
+// delivered reads what follows the fields after "=>", "->" or ">>"; first is true
+// for the first recipient of an end of data. ok is false for a line that is not
+// understood.
+func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 	l.setProgram(d.transport)
-	var text []byte
-	i := bytes.Index(rest, []byte(` C="`))
-	if i >= 0 {
-		text = quotedConfirmation(rest[i+len(` C="`):])
-		rest = rest[:i]
+	fields, confirmation, confirmed := bytes.Cut(rest, []byte(` C="`))
+	if d.addr == nil && !confirmed {
+		l.emit(Event{Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: CauseLocal})
+		return true
 	}
-	if d.addr == nil && text == nil {
-		l.emit(e)
-		return
+	e := Event{
+		Direction: Received, Command: EndOfData, QueueID: l.id, Deliveries: 1, Remote: d.name, Addr: d.addr,
 	}
-	e.Kind, e.Cause, e.Command, e.Remote, e.Addr, e.Text = Reply, NoCause, EndOfData, d.name, d.addr, text
-	switch e.Code, e.Enhanced, ok = parseReplyLines(text, `\n`); {
-	case !ok && len(text) == 0:
+	if confirmed {
+		e.Text = eximQuoted(confirmation)
+	}
+	e.Code, e.Enhanced, ok = parseReplyLines(e.Text, `\n`)
+	if len(e.Text) == 0 {
 		e.Code, e.Implied = 250, true // transports/smtp.c: only a 2xx is a delivery
-	case !ok || e.Code.Class() != 2:
-		l.notUnderstood(shapeEximDelivery)
-		return
+	} else if !ok || e.Code.Class() != 2 {
+		return false
 	}
 	a := l.next(d.recipient, true)
 	if d.addr != nil { // the lmtp transport has a reply for each
-		own := mark == '=' || bytes.Contains(rest, []byte(" PRDR"))
-		e.Repeat = l.shownIn(a, d.eximHost, text) && !own
+		own := first || bytes.Contains(fields, []byte(" PRDR"))
+		e.Repeat = l.remember(a, d.eximHost, e.Text) && !own
 	}
 	l.emit(e)
+	return true
 }
 
-// quotedConfirmation returns what stands before the closing quote.
-func quotedConfirmation(b []byte) []byte {
+// eximQuoted returns what stands before the closing quote.
+func eximQuoted(b []byte) []byte {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '\\':
@@ -110,37 +107,28 @@ func quotedConfirmation(b []byte) []byte {
 	return b
 }
 
-// deferral reads what follows "==" after the fields:
+// deferral reads what follows the fields after "==":
 //
 //	[ routing] defer (ERRNO)[: STRERROR][ H=HOST ...][ DT=0.1s][: TEXT]
-func (l *exim) deferral(b []byte) {
-	d, rest, ok := cutEximDelivery(b)
+//
+// ok is false for a line that is not understood.
+func (l *exim) deferral(d eximDelivery, rest []byte) (ok bool) {
 	rest = bytes.TrimPrefix(rest, []byte(" routing"))
 	rest, found := bytes.CutPrefix(rest, []byte(" defer ("))
-	if !ok || !found {
-		l.notUnderstood(shapeEximDelivery)
-		return
+	number, rest, closed := bytes.Cut(rest, []byte(")"))
+	if !found || !closed || len(number) == 0 {
+		return false
 	}
-	number, rest, ok := bytes.Cut(rest, []byte(")"))
-	if !ok || len(number) == 0 {
-		l.notUnderstood(shapeEximDelivery)
-		return
-	}
-	cause := causeOfErrno(number)
+	cause := eximErrnoCause(number)
 	if isDigit(number[0]) && string(number) != "0" {
-		reason := bytes.TrimPrefix(rest, []byte(": "))
-		end := len(reason)
-		for _, after := range []string{" H=", " DT=", ": "} {
-			if i := bytes.Index(reason[:end], []byte(after)); i >= 0 {
-				end = i
-			}
-		}
-		cause, rest = causeOf(eximCauses, reason[:end]), reason[end:]
+		var reason []byte
+		reason, rest = cutEximReason(bytes.TrimPrefix(rest, []byte(": ")))
+		cause = causeOf(eximCauses, reason)
 	}
-	if host, ok := bytes.CutPrefix(rest, []byte(" H=")); ok {
-		if d.eximHost, rest, ok = cutEximHost(host); !ok {
-			l.notUnderstood(shapeEximDelivery)
-			return
+	if server, found := bytes.CutPrefix(rest, []byte(" H=")); found {
+		d.eximHost, rest, ok = cutEximHost(server)
+		if !ok {
+			return false
 		}
 	}
 	if bytes.HasPrefix(rest, []byte(" DT=")) {
@@ -150,57 +138,58 @@ func (l *exim) deferral(b []byte) {
 		}
 		rest = rest[i:]
 	}
-	l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, commandOfErrno(number), true)
+	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, eximErrnoCommand(number), true)
 }
 
-// failure reads what follows "**" after the fields:
+// cutEximReason reads STRERROR.
+func cutEximReason(b []byte) (reason, rest []byte) {
+	end := len(b)
+	for _, after := range []string{" H=", " DT=", ": "} {
+		if i := bytes.Index(b[:end], []byte(after)); i >= 0 {
+			end = i
+		}
+	}
+	return b[:end], b[end:]
+}
+
+// failure reads what follows the fields after "**":
 //
 //	[ X=CIPHER][ CV=no][ DN="..."][: STRERROR][: TEXT][ DT=0.1s]
-func (l *exim) failure(b []byte) {
-	d, rest, ok := cutEximDelivery(b)
-	if !ok {
-		l.notUnderstood(shapeEximDelivery)
-		return
+//
+// ok is false for a line that is not understood.
+func (l *exim) failure(d eximDelivery, rest []byte) (ok bool) {
+	rest = skipEximTLS(rest)
+	text, found := bytes.CutPrefix(rest, []byte(": "))
+	if !found && len(rest) > 0 && rest[0] != ' ' {
+		return false
 	}
-	rest = skipTLS(rest)
-	text, ok := bytes.CutPrefix(rest, []byte(": "))
-	if !ok && len(rest) > 0 && !bytes.HasPrefix(rest, []byte(" ")) {
-		l.notUnderstood(shapeEximDelivery)
-		return
-	}
-	text = cutDeliverTime(text)
-	l.undelivered(d, text, NoCause, NoCommand, false)
+	return l.undelivered(d, trimEximDeliverTime(text), NoCause, NoCommand, false)
 }
 
-// cutDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
-func cutDeliverTime(b []byte) []byte {
+// trimEximDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
+func trimEximDeliverTime(b []byte) []byte {
 	if i := bytes.LastIndex(b, []byte(" DT=")); i >= 0 && bytes.HasSuffix(b, []byte("s")) && bytes.IndexByte(b[i+1:], ' ') < 0 {
 		return b[:i]
 	}
 	return b
 }
 
-// skipTLS passes over what Exim says of a TLS session (deliver.c, d_tlslog();
-// smtp_in.c, s_tlslog()): X=, CV=, DN="..." and SNI=, none of which but DN holds blanks.
-func skipTLS(b []byte) []byte {
+// skipEximTLS passes over the fields of a TLS session (deliver.c, d_tlslog();
+// smtp_in.c, s_tlslog()): X=, CV=, DN="..." and SNI=, of which only DN holds blanks.
+func skipEximTLS(b []byte) []byte {
 	for {
 		field, ok := bytes.CutPrefix(b, []byte(" "))
 		switch {
 		case !ok:
 			return b
 		case bytes.HasPrefix(field, []byte(`DN="`)):
-			i := bytes.IndexByte(field[len(`DN="`):], '"')
-			if i < 0 {
+			_, rest, closed := bytes.Cut(field[len(`DN="`):], []byte(`"`))
+			if !closed {
 				return b
 			}
-			b = field[len(`DN="`)+i+1:]
-		case bytes.HasPrefix(field, []byte("X=")), bytes.HasPrefix(field, []byte("CV=")), bytes.HasPrefix(field, []byte("SNI=")),
-			bytes.HasPrefix(field, []byte("A=")):
-			end := 0
-			for end < len(field) && field[end] != ' ' && (field[end] != ':' || end+1 < len(field) && field[end+1] != ' ') {
-				end++
-			}
-			b = field[end:]
+			b = rest
+		case eximStartsWith(field, []string{"X=", "CV=", "SNI=", "A="}):
+			b = field[len(eximField(field)):]
 		default:
 			return b
 		}
@@ -208,28 +197,18 @@ func skipTLS(b []byte) []byte {
 }
 
 // undelivered adds the end of an attempt that failed or that comes again; command
-// is what its number says.
-func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Command, again bool) {
+// is the one that the error's number names. ok is false for a line that is not
+// understood.
+func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Command, again bool) (ok bool) {
 	l.setProgram(d.transport)
 	a := l.next(d.recipient, !again)
-	r, said, ok := remoteError(text, d.addr != nil)
-	if !said || d.transport == nil { // what a router says is of this host
-		e := Event{
-			Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: cause,
-			Remote: d.name, Addr: d.addr, Text: text,
-		}
-		if e.Cause == NoCause {
-			e.Cause = causeOf(eximCauses, text)
-		}
-		if e.Cause == CauseOther && d.transport != nil && d.addr == nil {
-			e.Cause = CauseLocal
-		}
-		l.emit(e)
-		return
+	r, found, ok := parseEximError(text, d.addr != nil)
+	if !found || d.transport == nil { // a router's words are this host's own
+		l.unanswered(d, text, cause)
+		return true
 	}
 	if !ok {
-		l.notUnderstood(shapeEximDelivery)
-		return
+		return false
 	}
 	if r.addr == nil {
 		r.eximHost = d.eximHost
@@ -239,22 +218,35 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 	}
 	e := r.event(l.id)
 	e.Deliveries = 1
-	key := l.shownKey(r.eximHost, r.text)
-	s := l.shown.get(key)
-	e.Repeat = s != nil && *s >= a.Start
-	switch {
-	case r.own && e.Repeat:
-		l.shown.remove(key)
-	case !r.own:
-		*l.shown.put(key) = a.Lines
+	reply := l.shownKey(r.eximHost, r.text)
+	e.Repeat = l.shownIn(a, reply)
+	if !r.own {
+		*l.shown.put(reply) = a.Lines
+	} else if e.Repeat {
+		l.shown.remove(reply)
 	}
 	l.emit(e)
+	return true
+}
+
+// unanswered adds the end of an attempt that no reply ended.
+func (l *exim) unanswered(d eximDelivery, text []byte, cause Cause) {
+	if cause == NoCause {
+		cause = causeOf(eximCauses, text)
+	}
+	if cause == CauseOther && d.transport != nil && d.addr == nil {
+		cause = CauseLocal
+	}
+	l.emit(Event{
+		Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: cause,
+		Remote: d.name, Addr: d.addr, Text: text,
+	})
 }
 
 // hostError reads the reply of a host after which another one may be tried
 // (transports/smtp.c, write_logs()).
 func (l *exim) hostError(h eximHost, text []byte) {
-	r, _, ok := remoteError(text, true)
+	r, _, ok := parseEximError(text, true)
 	if !ok || l.id == nil {
 		l.notUnderstood(shapeEximHost)
 		return
@@ -268,76 +260,9 @@ func (l *exim) hostError(h eximHost, text []byte) {
 	l.emit(r.event(l.id))
 }
 
-// messageKey is the key of the message id: the process is no part of it.
-func (l *exim) messageKey() hash { return l.seed.add(l.env.Host).add(l.id) }
-
-// next counts the line of a recipient and begins a new attempt where this one has
-// told of the recipient already.
-func (l *exim) next(recipient []byte, final bool) *attempt {
-	message := l.messageKey()
-	a := l.attempts.put(message)
-	a.Lines++
-	key := message.add(recipient)
-	if last := l.deferred.get(key); last != nil && *last >= max(a.Start, 1) {
-		a.Start = a.Last + 1
-	}
-	a.Last = a.Lines
-	if final {
-		l.deferred.remove(key)
-	} else {
-		*l.deferred.put(key) = a.Lines
-	}
-	return a
-}
-
-func (l *exim) shownKey(h eximHost, text []byte) hash {
-	return l.messageKey().add(h.name).add(h.addr).add(text)
-}
-
-// shownIn notes a reply and tells whether a line of the attempt has shown it.
-func (l *exim) shownIn(a *attempt, h eximHost, text []byte) bool {
-	s := l.shown.get(l.shownKey(h, text))
-	again := s != nil && *s >= max(a.Start, 1)
-	*l.shown.put(l.shownKey(h, text)) = a.Lines
-	return again
-}
-
 // setProgram names the transport.
 func (l *exim) setProgram(transport []byte) {
 	if len(transport) > 0 {
 		l.program = transport
 	}
-}
-
-// arrival reads what follows "<=", or "(=" after fakereject (receive.c):
-//
-//	SENDER[ R=ID][ DS][ H=HOST ...][ U=IDENT] P=PROTOCOL ...
-func (l *exim) arrival(b []byte, code Code) {
-	if len(b) > 0 && b[0] == '"' {
-		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {
-			if b[0] == '\\' && len(b) > 1 {
-				b = b[1:]
-			}
-		}
-	}
-	_, b, _ = bytes.Cut(b, []byte(" "))
-	if bytes.HasPrefix(b, []byte("R=")) {
-		_, b, _ = bytes.Cut(b, []byte(" "))
-	}
-	b = bytes.TrimPrefix(b, []byte("DS "))
-	host, ok := bytes.CutPrefix(b, []byte("H="))
-	if !ok {
-		return // came from this host
-	}
-	h, rest, ok := cutEximHost(host)
-	rest, smtp := bytes.CutPrefix(rest, []byte(" P="))
-	protocol, _, _ := bytes.Cut(rest, []byte(" "))
-	if !ok || !smtp || !bytes.Contains(protocol, []byte("smtp")) || bytes.HasSuffix(protocol, []byte("bsmtp")) ||
-		bytes.HasPrefix(protocol, []byte("local")) {
-		return
-	}
-	l.emit(Event{
-		Direction: Sent, Code: code, Command: EndOfData, Implied: true, QueueID: l.id, Remote: h.name, Addr: h.addr,
-		Authenticated: bytes.HasSuffix(protocol, []byte("a")),
-	})
 }

@@ -10,7 +10,7 @@ type eximHost struct {
 	subject    bool // the name in a certificate
 }
 
-// client tells whether only a client is named so.
+// client reports whether only a client is named so.
 func (h *eximHost) client() bool { return h.helo || h.ident }
 
 // cutEximHost reads what follows "H=" or "from " (host.c, host_and_ident() and
@@ -18,12 +18,13 @@ func (h *eximHost) client() bool { return h.helo || h.ident }
 //
 //	[NAME ][DS ][(HELO) ][IP][:PORT][*][ I=[IP][:PORT]][ PRX=[IP]:PORT][ U=IDENT][ Ci=N][ TFO*]
 //
-// A HELO name holds neither blank nor bracket, but where helo_accept_junk_hosts
-// allows any. An answer to RFC 1413 may hold blanks. What is read of a client whose
-// name or answer could go on is to be checked with restated.
+// A HELO name holds neither blank nor bracket, unless helo_accept_junk_hosts allows
+// any. An answer to RFC 1413 may hold blanks. If a client's name or answer could go
+// on, what is read after it must be checked with restated.
 func cutEximHost(b []byte) (h eximHost, rest []byte, ok bool) {
 	if len(b) > 0 && b[0] != '(' && b[0] != '[' {
-		if h.name, b, ok = bytes.Cut(b, []byte(" ")); !ok {
+		h.name, b, ok = bytes.Cut(b, []byte(" "))
+		if !ok {
 			return h, nil, false
 		}
 		b = bytes.TrimPrefix(b, []byte("DS "))
@@ -33,40 +34,39 @@ func cutEximHost(b []byte) (h eximHost, rest []byte, ok bool) {
 		if end < 0 {
 			return h, nil, false
 		}
-		h.helo, b = true, b[end+len(") "):]
+		h.helo = true
+		b = b[end+len(") "):]
 	}
-	if h.addr, b, ok = cutBracketed(b); !ok {
+	h.addr, b, ok = cutEximIP(b)
+	if !ok {
 		return h, nil, false
 	}
 	b = bytes.TrimPrefix(b, []byte("*"))
 	for {
-		var field []byte
-		switch {
-		case bytes.HasPrefix(b, []byte(" I=")):
-			field = b[len(" I="):]
-		case bytes.HasPrefix(b, []byte(" PRX=")):
-			field = b[len(" PRX="):]
-		case bytes.HasPrefix(b, []byte(" U=")), bytes.HasPrefix(b, []byte(" Ci=")), bytes.HasPrefix(b, []byte(" TFO")):
-			h.ident = h.ident || b[1] == 'U'
-			end := 1
-			for end < len(b) && b[end] != ' ' && (b[end] != ':' || end+1 < len(b) && b[end+1] != ' ') {
-				end++
-			}
-			b = b[end:]
-			continue
-		default:
-			return h, b, true
-		}
-		_, rest, ok := cutBracketed(field)
+		rest, ok := cutEximHostField(b)
 		if !ok {
 			return h, b, true
 		}
+		h.ident = h.ident || bytes.HasPrefix(b, []byte(" U="))
 		b = rest
 	}
 }
 
-// cutBracketed reads "[IP]" and ":PORT".
-func cutBracketed(b []byte) (addr, rest []byte, ok bool) {
+// cutEximHostField drops a field that follows a host's address.
+func cutEximHostField(b []byte) (rest []byte, ok bool) {
+	switch {
+	case bytes.HasPrefix(b, []byte(" I=")):
+		_, rest, ok = cutEximIP(b[len(" I="):])
+	case bytes.HasPrefix(b, []byte(" PRX=")):
+		_, rest, ok = cutEximIP(b[len(" PRX="):])
+	case eximStartsWith(b, []string{" U=", " Ci=", " TFO"}):
+		return b[1+len(eximField(b[1:])):], true
+	}
+	return rest, ok
+}
+
+// cutEximIP reads "[IP]" and ":PORT".
+func cutEximIP(b []byte) (addr, rest []byte, ok bool) {
 	if len(b) < 2 || b[0] != '[' {
 		return nil, nil, false
 	}
@@ -85,38 +85,38 @@ func cutBracketed(b []byte) (addr, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// restated tells whether in what stands behind a client's host its structure begins
-// once more: then the client may have written what came before, in a HELO name ("x)
-// [IP] ..."), in its certificate or in its answer to RFC 1413; or else what comes now.
+// restated reports whether b, which stands behind a client's host, begins the
+// structure of a client's line once more. If so, the client may have written what
+// came before, in a HELO name ("x) [IP] ..."), in its certificate or in its answer to
+// RFC 1413; or else what comes now.
 func (h *eximHost) restated(b []byte) bool {
 	for i := range b {
 		switch {
 		case b[i] == ')' && h.helo:
 			if address, ok := bytes.CutPrefix(b[i:], []byte(") ")); ok {
-				if _, rest, ok := cutEximHost(address); ok && isClientField(rest) {
+				if _, rest, ok := cutEximHost(address); ok && isEximClientField(rest) {
 					return true
 				}
 			}
-		case b[i] == '"' && h.subject && isClientField(b[i+1:]), b[i] == ' ' && h.ident && isClientField(b[i:]):
+		case b[i] == '"' && h.subject && isEximClientField(b[i+1:]), b[i] == ' ' && h.ident && isEximClientField(b[i:]):
 			return true
 		}
 	}
 	return false
 }
 
-// clientFields are what can follow a client's host or certificate.
-var clientFields = []string{" F=<", " X=", " CV=", " SNI=", " sender verify "}
+// eximClientFields are what can follow a client's host or certificate, but for an
+// ACL's refusal.
+var eximClientFields = []string{" F=<", " X=", " CV=", " SNI=", " sender verify "}
 
-func isClientField(b []byte) bool {
-	for _, field := range clientFields {
-		if bytes.HasPrefix(b, []byte(field)) {
-			return true
-		}
+func isEximClientField(b []byte) bool {
+	if eximStartsWith(b, eximClientFields) {
+		return true
 	}
 	b, ok := bytes.CutPrefix(b, []byte(" "))
-	if !ok || !isRefusal(b) {
+	if !ok || !isEximRefusal(b) {
 		return false
 	}
-	r, _ := aclRefusalOf(b)
-	return r != nil
+	acl, _ := cutEximACL(b)
+	return acl != nil
 }

@@ -2,8 +2,8 @@ package logparse
 
 import "bytes"
 
-// A remoteReply is a reply that another server gave this one.
-type remoteReply struct {
+// An eximReply is a reply of another server to this one.
+type eximReply struct {
 	eximHost // only where the text names it
 	code     Code
 	enhanced EnhancedCode
@@ -13,48 +13,39 @@ type remoteReply struct {
 	reply    []byte
 }
 
-func (r *remoteReply) event(id []byte) Event {
+func (r *eximReply) event(id []byte) Event {
 	return Event{
 		Direction: Received, Code: r.code, Enhanced: r.enhanced, Command: r.command, QueueID: id,
 		Remote: r.name, Addr: r.addr, Text: r.reply, Dialogue: r.code.Class() < 4,
 	}
 }
 
-// remoteErrors are the words before the command that a server answered
+// eximErrors are the words before the command that a server answered
 // (transports/smtp.c, check_response() and sync_responses(); transports/lmtp.c).
-var remoteErrors = []string{
+var eximErrors = []string{
 	"SMTP error from remote mail server after ",
 	"SMTP error from remote mailer after ", // before 4.67
 	"LMTP error after ",
 	"PRDR error after ",
 }
 
-func isRemoteError(text []byte) bool {
-	for _, words := range remoteErrors {
-		if bytes.HasPrefix(text, []byte(words)) {
-			return true
-		}
-	}
-	return false
-}
-
-// remoteError reads a reply; said is true where one is announced. The lmtp
-// transport, which knows no host, tells apart the replies to DATA and to its end.
+// parseEximError reads a reply; found is true where one is announced. The lmtp
+// transport, which knows no host, distinguishes the replies to DATA and to its end.
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
-func remoteError(text []byte, host bool) (r remoteReply, said, ok bool) {
+func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
+	text = bytes.TrimSuffix(text, []byte(": retry timeout exceeded")) // retry.c
 	var rest []byte
-	for _, words := range remoteErrors {
-		if rest, said = bytes.CutPrefix(text, []byte(words)); said {
+	for _, words := range eximErrors {
+		rest, found = bytes.CutPrefix(text, []byte(words))
+		if found {
 			break
 		}
 	}
-	if !said {
+	if !found {
 		return r, false, false
 	}
 	lmtp := text[0] != 'S'
-	text = bytes.TrimSuffix(text, []byte(": retry timeout exceeded")) // retry.c
-	rest = bytes.TrimSuffix(rest, []byte(": retry timeout exceeded"))
 	r.text = text
 	rest, pipelined := bytes.CutPrefix(rest, []byte("pipelined "))
 	r.command, rest, ok = cutEximCommand(rest)
@@ -85,8 +76,9 @@ func remoteError(text []byte, host bool) (r remoteReply, said, ok bool) {
 func cutEximCommand(b []byte) (c Command, rest []byte, ok bool) {
 	start := 0
 	for _, command := range []string{"RCPT TO:<", "MAIL FROM:<"} {
-		if rest, ok := bytes.CutPrefix(b, []byte(command)); ok {
-			if rest, ok = skipEximAddress(rest); !ok {
+		if address, found := bytes.CutPrefix(b, []byte(command)); found {
+			rest, ok = skipEximAddress(address)
+			if !ok {
 				return NoCommand, nil, false
 			}
 			start = len(b) - len(rest)
@@ -110,8 +102,8 @@ func cutEximCommand(b []byte) (c Command, rest []byte, ok bool) {
 	return c, rest, true
 }
 
-// commandOfErrno reads the numbers that name a command.
-func commandOfErrno(number []byte) Command {
+// eximErrnoCommand reads the numbers that name a command.
+func eximErrnoCommand(number []byte) Command {
 	switch string(number) {
 	case "-44":
 		return Rcpt
@@ -123,8 +115,8 @@ func commandOfErrno(number []byte) Command {
 	return NoCommand
 }
 
-// causeOfErrno reads the numbers of macros.h, ERRNO_*.
-func causeOfErrno(number []byte) Cause {
+// eximErrnoCause reads the numbers of macros.h, ERRNO_*.
+func eximErrnoCause(number []byte) Cause {
 	switch string(number) {
 	case "-18":
 		return CauseLostConnection
