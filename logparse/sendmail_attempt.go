@@ -54,7 +54,8 @@ func (l *sendmail) delivered(d *sendmailDelivery, words []byte) {
 	l.emit(e)
 }
 
-// answered adds the reply that ended an attempt, or end if it ended an earlier one.
+// answered adds the reply that ended an attempt. One that ended an earlier attempt
+// is a repeat, and the event of this attempt is end.
 func (l *sendmail) answered(d *sendmailDelivery, reply, end Event) {
 	seen := l.remember(&reply)
 	if seen && d.addr == nil && string(d.dsn) != reply.Enhanced.String() {

@@ -27,9 +27,7 @@ func (l *sendmail) dialogue(id, text []byte) {
 	if !ok {
 		return
 	}
-	if e.Code == 235 {
-		s.Client.Authenticated = true
-	}
+	s.Client.Authenticated = s.Client.Authenticated || e.Code == 235
 	if e.Code == s.Announced || e.Code == s.Verdict {
 		e.Repeat = true
 	}
