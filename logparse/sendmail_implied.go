@@ -46,8 +46,8 @@ type sendmailImplied struct {
 	command        Command
 }
 
-// impliedBySendmail are the replies that lines of constant words imply. In the
-// source, srvrsmtp.c, each line has only one reply. "low on space" has none: it is
+// impliedBySendmail are implied by lines of constant words. In the source,
+// srvrsmtp.c, each line has only one reply. "low on space" has none: it is
 // also logged when a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
@@ -76,8 +76,8 @@ var impliedBySendmail = []sendmailImplied{
 	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
 }
 
-// impliedBySendmailMilter are the replies that lines imply which begin with
-// "Milter: " or "Milter: connect: host=NAME, addr=IP, ".
+// impliedBySendmailMilter are implied by the words after "Milter: " and
+// "Milter: connect: host=NAME, addr=IP, ".
 var impliedBySendmailMilter = []sendmailImplied{
 	{"initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
 	{"initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
@@ -87,7 +87,7 @@ var impliedBySendmailMilter = []sendmailImplied{
 	{"shutdown", "shutdown", 421, EnhancedCode{4, 7, 0}, Connect},
 }
 
-// impliedOfSendmailClient are the replies that lines imply which begin with a client.
+// impliedOfSendmailClient are implied by the words after a client.
 var impliedOfSendmailClient = []sendmailImplied{
 	{"probable open proxy: command=", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
 	{"SMTP violation, input too long: ", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
