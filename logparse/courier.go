@@ -8,21 +8,25 @@ import "bytes"
 //
 // courieresmtp logs the replies of other servers that end a delivery, each line
 // of them on a line of its own, but neither the command that they answer, nor
-// the server's name if it refuses. courieresmtpd logs what it refuses, and not
+// the server's name if it refuses. courieresmtpd logs what it refuses, but not
 // whether the client had logged in. Programs that deliver to mailboxes log
 // three digits too ("550 User <ann> unknown"), which are no replies.
 //
-// Repeats: a line for the same message and recipient as the one before it, if
-// that one ended in a hyphen after the same code; and the same words for another
-// recipient of the same message and host (of "courierd: started") before Courier
-// has logged the first one's status, as it does with the answer to the end of
-// data. What is logged after that status is a reply of its own: the answers to
-// RCPT. For courieresmtpd, lines with the same client, port and addresses.
+// Repeats of courieresmtp:
+//   - A line for the same message and recipient as the one before it, if that one
+//     had a hyphen after the same code.
+//   - The same words for another recipient of the same message and host (of
+//     "courierd: started") before Courier has logged the first one's status, as it
+//     does with the answer to the end of data. What is logged after that status is
+//     a reply of its own: the answers to RCPT.
 //
-// Implied: "courierd: newmsg" of a message that came by ESMTP: submit answers
+// A line of courieresmtpd repeats the one with the same client, port and addresses,
+// if that one had a hyphen after the same code.
+//
+// Implied: "courierd: newmsg" of a message that came by ESMTP. submit answers
 // the end of data with "250 Ok. ID" when it has queued a message.
 
-// The forms of Courier's lines that look as if they told a reply.
+// The forms of Courier's lines that look as if they showed a reply.
 const (
 	shapeCourierClient = "courieresmtp"  // id=...,from=<...>,addr=<...>
 	shapeCourierServer = "courieresmtpd" // error,relay=...
@@ -54,16 +58,13 @@ func newCourier(l *line) grammar {
 
 func (l *courier) tables() []remembered { return []remembered{&l.messages, &l.attempts, &l.shared} }
 
-// maxRecipients bounds what is believed of one message.
-const maxRecipients = 100_000
-
 // A courierMessage is a message in the queue. Its fields are exported for
 // encoding/binary.
 type courierMessage struct {
 	Pending uint32 // recipients that are being tried
 	Batches uint32 // processes that try them, each for a host
 	Batch   hash   // the last one begun
-	Cause   Cause  // of a failure of which no status line tells
+	Cause   Cause  // of a failure that no status line shows
 }
 
 func (m *courierMessage) valid() bool { return m.Cause < numCauses }
@@ -73,7 +74,7 @@ type courierAttempt struct {
 	Batch hash
 	Reply hash // under which its reply is shared
 	Code  Code // of its last line
-	Open  bool // after which the reply goes on
+	Open  bool // the reply goes on after that line
 	Ended bool // by a reply
 	Cause Cause
 }
@@ -84,14 +85,11 @@ func (l *courier) parse() {
 	switch string(l.env.Program) {
 	case "courierd":
 		l.queue(l.message)
-		return
 	case "courieresmtp", "courierlocal", "courierfax", "courieruucp":
 		l.module(l.message)
-		return
 	case "courieresmtpd":
 		if rest, ok := bytes.CutPrefix(l.message, []byte("error,relay=")); ok {
 			l.server(rest)
-			return
 		}
 	}
 }
@@ -110,12 +108,11 @@ func (l *courier) queue(m []byte) {
 		l.completed(id)
 	} else {
 		l.module(m)
-		return
 	}
 }
 
-// accepted reads what came after "newmsg,id=". The HELO name may hold anything;
-// name and address stand behind it.
+// accepted reads what follows "newmsg,id=". The HELO name may hold anything; the
+// client's name and address stand behind it.
 func (l *courier) accepted(b []byte) {
 	id, source, ok := bytes.Cut(b, []byte(": dns; "))
 	if !ok || string(source) == "localhost (localhost [127.0.0.1])" { // sendmail(1), and bounces
@@ -126,14 +123,14 @@ func (l *courier) accepted(b []byte) {
 	if !ok || i < 0 {
 		return
 	}
-	client := unmapped(source[i+1:])
+	client := courierUnmapped(source[i+1:])
 	l.emit(Event{
 		Kind: Reply, Direction: Sent, Code: 250, Implied: true, Command: EndOfData,
 		Remote: client, Addr: client, QueueID: id,
 	})
 }
 
-// started notes an attempt. Those of one process are logged one after another.
+// started remembers an attempt. Those of one process are logged one after another.
 func (l *courier) started(b []byte) {
 	id, b, ok := cutCourierID(b)
 	_, b, found := cutCourierAddress(b, ",from=<")
@@ -160,13 +157,14 @@ func (l *courier) started(b []byte) {
 	*l.attempts.put(l.attemptKey(id, bytes.TrimSuffix(addr, []byte(">")))) = courierAttempt{Batch: batch}
 }
 
-// completed ends the attempts of which no line told how they ended.
+// completed ends the attempts whose end no line showed.
 func (l *courier) completed(id []byte) {
 	m := l.messages.get(l.messageKey(id))
 	if m == nil || m.Batches == 0 {
 		return
 	}
-	if m.Batches--; m.Batches > 0 || m.Pending == 0 {
+	m.Batches--
+	if m.Batches > 0 || m.Pending == 0 {
 		return
 	}
 	l.emit(Event{
@@ -189,8 +187,8 @@ func cutCourierID(b []byte) (id, rest []byte, ok bool) {
 	return b[:n], b[n:], n > 0 && n < len(b) && b[n] == ','
 }
 
-// cutCourierAddress reads the key and the address up to its ">"; quotes, which
-// a local part may have, hold any.
+// cutCourierAddress reads the key and the address up to its ">". A local part may
+// be quoted and hold any.
 func cutCourierAddress(b []byte, key string) (addr, rest []byte, ok bool) {
 	b, ok = bytes.CutPrefix(b, []byte(key))
 	if !ok {
@@ -203,8 +201,8 @@ func cutCourierAddress(b []byte, key string) (addr, rest []byte, ok bool) {
 	return b[:i], b[i+1:], true
 }
 
-// unmapped returns the IPv4 address that an IPv6 one holds.
-func unmapped(addr []byte) []byte {
+// courierUnmapped returns the IPv4 address that an IPv6 address holds, else addr.
+func courierUnmapped(addr []byte) []byte {
 	if v4, ok := bytes.CutPrefix(addr, []byte("::ffff:")); ok && bytes.IndexByte(v4, '.') > 0 {
 		return v4
 	}

@@ -24,19 +24,20 @@ func (l *courier) module(b []byte) {
 	smtp := string(l.env.Program) == "courieresmtp"
 	if text, ok := bytes.CutPrefix(b, []byte(": ")); ok {
 		if smtp {
-			l.said(id, key, text)
+			l.reply(id, key, text)
 		}
 	} else if bytes.HasPrefix(b, []byte(",status: ")) || !smtp && bytes.Contains(b, []byte(",success: ")) {
 		l.status(id, key, smtp)
 	}
 }
 
-// said reads one line of a reply, or why there was none.
-func (l *courier) said(id []byte, key hash, text []byte) {
+// reply reads one line of a reply, or why there was none.
+func (l *courier) reply(id []byte, key hash, text []byte) {
 	a := l.attempts.put(key)
 	text = bytes.TrimRight(text, " ")
 	code, enhanced, ok := ParseReply(text)
-	if cause := courierCause(text); !ok || cause != CauseOther {
+	cause := courierCause(text)
+	if !ok || cause != CauseOther {
 		if a.Cause <= CauseOther {
 			a.Cause = cause
 		}
@@ -49,7 +50,7 @@ func (l *courier) said(id []byte, key hash, text []byte) {
 		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, QueueID: id, Text: text,
 		Repeat: a.Open && a.Code == code, Dialogue: code.Class() == 3,
 	}
-	if code.Class() == 2 { // to no other command is one logged
+	if code.Class() == 2 { // those to other commands are not logged
 		e.Command = EndOfData
 	}
 	if !e.Repeat {
@@ -59,13 +60,14 @@ func (l *courier) said(id []byte, key hash, text []byte) {
 		}
 		a.Reply = batch.add(text)
 		shared := l.shared.put(a.Reply)
-		e.Repeat, *shared = *shared, true
+		e.Repeat = *shared
+		*shared = true
 	}
 	if !a.Ended {
 		e.Deliveries = 1
 		l.ended(id)
 	}
-	a.Code, a.Open, a.Ended = code, len(text) > 3 && text[3] == '-', true
+	a.Code, a.Open, a.Ended = code, isFirstOfMany(text), true
 	l.emit(e)
 }
 
@@ -84,19 +86,20 @@ func (l *courier) status(id []byte, key hash, smtp bool) {
 	*a = courierAttempt{Ended: true} // until it is started again
 }
 
-// ended notes that a line told how an attempt ended.
+// ended remembers that a recipient's attempt has ended.
 func (l *courier) ended(id []byte) {
 	if m := l.messages.get(l.messageKey(id)); m != nil && m.Pending > 0 {
 		m.Pending--
 	}
 }
 
-// courierCause reads why no server ended an attempt; CauseOther if a server may
-// have said the text. A text that was cut short counts as the whole one.
+// courierCause returns why no server ended an attempt; CauseOther if a server may
+// have said the text. Unlike in causeOf, a truncated text counts as the whole one.
 func courierCause(text []byte) Cause {
 	for i := range courierCauses {
 		c := &courierCauses[i]
-		if n := min(len(text), len(c.before)); n > len("553") && string(text[:n]) == c.before[:n] {
+		n := min(len(text), len(c.prefix))
+		if n > len("553") && string(text[:n]) == c.prefix[:n] {
 			return c.cause
 		}
 	}
@@ -105,38 +108,35 @@ func courierCause(text []byte) Cause {
 
 // courierCauses are courieresmtp's own words, some with three digits before
 // them, and those of strerror(3).
-var courierCauses = []struct {
-	before string
-	cause  Cause
-}{
-	{"Connection timed out", CauseTimeout},
-	{"Connection refused", CauseRefused},
-	{"No route to host", CauseUnreachable},
-	{"Network is unreachable", CauseUnreachable},
-	{"Network connection shut down by ", CauseLostConnection},
-	{"Connection closed by ", CauseLostConnection},
-	{"Connection unexpectedly closed by ", CauseLostConnection},
-	{"Connection reset by peer", CauseLostConnection},
-	{"Remote mail server disconnected after ", CauseLostConnection},
-	{"<command failed>", CauseLostConnection},
-	{"DNS lookup failed.", CauseDNS},
-	{"No such domain.", CauseDNS},
-	{"This domain's DNS violates RFC 1035.", CauseDNS},
-	{"Did not find a suitable MX ", CauseDNS},
-	{"configuration error: mail loops back ", CauseLoop},
-	{"Compatible SASL authentication not available", CauseAuth},
-	{"Temporary SASL authentication error.", CauseAuth},
-	{"/SECURITY", CauseTLS},
-	{"500 Error starting couriertls.", CauseTLS},
-	{"500 Unable to start couriertls", CauseTLS},
-	{"500 Unable to set minimum security level.", CauseTLS},
-	{"Internal ", CauseSystem},
-	{"Cannot ", CauseSystem},
-	{"Unable to fork", CauseSystem},
-	{"250 Backscatter bounce dropped.", CauseSuspended},
-	{"550-The addressee's mailserver does not support the sender's international ", CauseSystem},
-	{"553-The recipient's mail server does not support E-mail", CauseSystem},
-	{"553-messages with international Unicode E-mail addresses or", CauseSystem},
-	{"553-E-mail messages in the international Unicode E-mail format.", CauseSystem},
-	{"553 Unable to deliver Unicode E-mail to a non-Unicode mail server.", CauseSystem},
+var courierCauses = []causeRule{
+	{prefix: "Connection timed out", cause: CauseTimeout},
+	{prefix: "Connection refused", cause: CauseRefused},
+	{prefix: "No route to host", cause: CauseUnreachable},
+	{prefix: "Network is unreachable", cause: CauseUnreachable},
+	{prefix: "Network connection shut down by ", cause: CauseLostConnection},
+	{prefix: "Connection closed by ", cause: CauseLostConnection},
+	{prefix: "Connection unexpectedly closed by ", cause: CauseLostConnection},
+	{prefix: "Connection reset by peer", cause: CauseLostConnection},
+	{prefix: "Remote mail server disconnected after ", cause: CauseLostConnection},
+	{prefix: "<command failed>", cause: CauseLostConnection},
+	{prefix: "DNS lookup failed.", cause: CauseDNS},
+	{prefix: "No such domain.", cause: CauseDNS},
+	{prefix: "This domain's DNS violates RFC 1035.", cause: CauseDNS},
+	{prefix: "Did not find a suitable MX ", cause: CauseDNS},
+	{prefix: "configuration error: mail loops back ", cause: CauseLoop},
+	{prefix: "Compatible SASL authentication not available", cause: CauseAuth},
+	{prefix: "Temporary SASL authentication error.", cause: CauseAuth},
+	{prefix: "/SECURITY", cause: CauseTLS},
+	{prefix: "500 Error starting couriertls.", cause: CauseTLS},
+	{prefix: "500 Unable to start couriertls", cause: CauseTLS},
+	{prefix: "500 Unable to set minimum security level.", cause: CauseTLS},
+	{prefix: "Internal ", cause: CauseSystem},
+	{prefix: "Cannot ", cause: CauseSystem},
+	{prefix: "Unable to fork", cause: CauseSystem},
+	{prefix: "250 Backscatter bounce dropped.", cause: CauseSuspended},
+	{prefix: "550-The addressee's mailserver does not support the sender's international ", cause: CauseSystem},
+	{prefix: "553-The recipient's mail server does not support E-mail", cause: CauseSystem},
+	{prefix: "553-messages with international Unicode E-mail addresses or", cause: CauseSystem},
+	{prefix: "553-E-mail messages in the international Unicode E-mail format.", cause: CauseSystem},
+	{prefix: "553 Unable to deliver Unicode E-mail to a non-Unicode mail server.", cause: CauseSystem},
 }

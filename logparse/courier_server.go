@@ -2,81 +2,97 @@ package logparse
 
 import "bytes"
 
-// server reads what courieresmtpd refused, from the client's address on. The
-// command may hold a password and is never kept.
-//
-//	IP[,port=N][,ident=USER],from=<SENDER>[,to=<RECIPIENT>]: REPLY
-//	IP[,port=N][,ident=USER],msg="REPLY",cmd: COMMAND
+// server adds what courieresmtpd refused, from the client's address on.
 func (l *courier) server(b []byte) {
-	i := bytes.IndexByte(b, ',')
-	if i < 0 {
+	r, ok := cutCourierRefusal(b)
+	if !ok {
 		l.notUnderstood(shapeCourierServer)
 		return
 	}
-	client, rest := unmapped(b[:i]), b[i:]
+	e := Event{
+		Kind: Reply, Direction: Sent, Command: r.command, Remote: r.client, Addr: r.client, Text: r.text,
+	}
+	e.Code, e.Enhanced, ok = ParseReply(r.text)
+	if !ok {
+		l.notUnderstood(shapeCourierServer)
+		return
+	}
+	if e.Code == 535 { // in answer to a line of base64, too
+		e.Command = Auth
+	}
+	e.Dialogue = e.Code.Class() < 4
+	a := l.attempts.put(l.messageKey(r.envelope))
+	e.Repeat = a.Open && a.Code == e.Code
+	a.Code, a.Open = e.Code, isFirstOfMany(r.text)
+	l.emit(e)
+}
+
+// A courierRefusal is a line of courieresmtpd.
+type courierRefusal struct {
+	client   []byte
+	envelope []byte // client, port and addresses
+	command  Command
+	text     []byte // a line of the reply
+}
+
+// cutCourierRefusal reads a refusal. The command may hold a password and is never
+// kept.
+//
+//	IP[,port=N][,ident=USER],from=<SENDER>[,to=<RECIPIENT>]: REPLY
+//	IP[,port=N][,ident=USER],msg="REPLY",cmd: COMMAND
+func cutCourierRefusal(b []byte) (r courierRefusal, ok bool) {
+	i := bytes.IndexByte(b, ',')
+	if i < 0 {
+		return r, false
+	}
+	r.client = courierUnmapped(b[:i])
+	rest := b[i:]
 	if port, ok := bytes.CutPrefix(rest, []byte(",port=")); ok {
 		_, rest = cutNumber(port)
 	}
 	if ident, ok := bytes.CutPrefix(rest, []byte(",ident=")); ok {
-		rest = skipIdent(ident)
+		_, rest = cutCourierIdent(ident)
 	}
-	e := Event{Kind: Reply, Direction: Sent, Remote: client, Addr: client}
-	var command []byte
-	said, given := bytes.CutPrefix(rest, []byte(`,msg="`))
-	if given {
-		e.Text, command, _ = bytes.Cut(said, []byte(`"`))
+	if msg, ok := bytes.CutPrefix(rest, []byte(`,msg="`)); ok {
+		text, command, _ := bytes.Cut(msg, []byte(`"`))
 		command = bytes.TrimPrefix(command, []byte(",cmd: "))
-	} else {
-		var from, to bool
-		_, rest, from = cutCourierAddress(rest, ",from=<")
-		_, rest, to = cutCourierAddress(rest, ",to=<")
-		if e.Text, given = bytes.CutPrefix(rest, []byte(": ")); !from || !given {
-			l.notUnderstood(shapeCourierServer)
-			return
+		if len(command) > 0 {
+			r.command = commandOf(command)
 		}
-		e.Command = Rcpt
-		if !to {
-			e.Command = commandOfRefusal(e.Text)
-		}
+		r.text = text
+		r.envelope = b[:len(b)-len(rest)]
+		return r, true
 	}
-	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok {
-		l.notUnderstood(shapeCourierServer)
-		return
+	_, rest, from := cutCourierAddress(rest, ",from=<")
+	_, rest, to := cutCourierAddress(rest, ",to=<")
+	r.envelope = b[:len(b)-len(rest)]
+	r.text, ok = bytes.CutPrefix(rest, []byte(": "))
+	r.command = Rcpt
+	if !to {
+		r.command = courierCommandOf(r.text)
 	}
-	switch {
-	case e.Code == 535: // in answer to a line of base64, too
-		e.Command = Auth
-	case len(command) > 0:
-		e.Command = commandOf(command)
-	}
-	e.Dialogue = e.Code.Class() < 4
-
-	// The same client and addresses.
-	a := l.attempts.put(l.messageKey(b[:len(b)-len(rest)]))
-	e.Repeat = a.Open && a.Code == e.Code
-	a.Code, a.Open = e.Code, len(e.Text) > 3 && e.Text[3] == '-'
-	l.emit(e)
+	return r, from && ok
 }
 
-// skipIdent passes over the name that the client's own identd gave, in quotes
-// where it holds more than letters and digits.
-func skipIdent(b []byte) []byte {
+// cutCourierIdent reads the name that the client's own identd gave, in quotes where
+// it holds more than letters and digits.
+func cutCourierIdent(b []byte) (user, rest []byte) {
 	if quoted, ok := bytes.CutPrefix(b, []byte(`"`)); ok {
-		_, rest, _ := bytes.Cut(quoted, []byte(`"`))
-		return rest
+		user, rest, _ = bytes.Cut(quoted, []byte(`"`))
+		return user, rest
 	}
-	if i := bytes.IndexByte(b, ','); i >= 0 {
-		return b[i:]
+	i := bytes.IndexByte(b, ',')
+	if i < 0 {
+		return b, nil
 	}
-	return nil
+	return b[:i], b[i:]
 }
 
-// commandOfRefusal returns the command that submit refused with no recipient
-// given: MAIL if it did not like the sender, or the end of data.
-func commandOfRefusal(text []byte) Command {
+// courierCommandOf returns the command that submit refused in a line without a
+// recipient: MAIL if it did not like the sender, or the end of data.
+func courierCommandOf(text []byte) Command {
 	for i := range courierRefusals {
-		if bytes.HasPrefix(text, []byte(courierRefusals[i].before)) {
+		if bytes.HasPrefix(text, []byte(courierRefusals[i].prefix)) {
 			return courierRefusals[i].command
 		}
 	}
@@ -84,7 +100,7 @@ func commandOfRefusal(text []byte) Command {
 }
 
 var courierRefusals = []struct {
-	before  string
+	prefix  string
 	command Command
 }{
 	{"417 ", Mail},

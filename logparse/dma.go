@@ -10,8 +10,8 @@ import "bytes"
 //
 // It only sends. Each recipient has a session of its own, so that no line repeats
 // another. An attempt is the try of one host: what that defers, the next host gets
-// at once. Of the replies only those are logged that end an attempt, or that stop
-// a login or TLS. "delivery successful" comes without one; where a host was tried,
+// at once. It logs only those replies that end an attempt, or that stop a login or
+// TLS. "delivery successful" comes without one; where a host was tried,
 // deliver_to_host() had a 2xx at end of data, which is the implied 250.
 
 // shapeDMAHost is "remote delivery to HOST [ADDR] failed after ...", and the like.
@@ -47,49 +47,45 @@ func (l *dma) parse() {
 		return
 	}
 	for i := range dmaLines {
-		if text, ok := bytes.CutPrefix(l.message, []byte(dmaLines[i].before)); ok {
-			e := l.received()
+		if text, ok := bytes.CutPrefix(l.message, []byte(dmaLines[i].prefix)); ok {
+			e := Event{Direction: Received, QueueID: l.env.PID}
 			if h := l.hosts.get(l.process()); h != nil {
 				e.Remote, e.Addr = h.name(), h.addr()
 			}
-			l.tell(e, &dmaLines[i], text)
+			l.ended(e, &dmaLines[i], text)
 			return
 		}
 	}
 	for i := range dmaAtHost {
-		if b, ok := bytes.CutPrefix(l.message, []byte(dmaAtHost[i].before)); ok {
-			l.atHost(&dmaAtHost[i].dmaLine, dmaAtHost[i].after, b)
+		if b, ok := bytes.CutPrefix(l.message, []byte(dmaAtHost[i].prefix)); ok {
+			l.atHost(&dmaAtHost[i].dmaLine, dmaAtHost[i].separator, b)
 			return
 		}
 	}
 }
 
-func (l *dma) received() Event {
-	return Event{Kind: Reply, Direction: Received, QueueID: l.env.PID}
-}
-
-// delivered tells the end of a delivery that succeeded.
+// delivered adds the event of a delivery that succeeded.
 func (l *dma) delivered() {
-	e := l.received()
-	e.Deliveries = 1
-	if h := l.hosts.get(l.process()); h != nil {
-		e.Code, e.Implied, e.Command, e.Remote, e.Addr = 250, true, EndOfData, h.name(), h.addr()
-	} else {
-		e.Kind, e.Cause = Delivery, CauseLocal
+	h := l.hosts.get(l.process())
+	if h == nil {
+		l.emit(Event{Kind: Delivery, Direction: Received, Deliveries: 1, Cause: CauseLocal, QueueID: l.env.PID})
+		return
 	}
-	l.emit(e)
+	l.emit(Event{
+		Kind: Reply, Direction: Received, Code: 250, Command: EndOfData, Implied: true, Deliveries: 1,
+		Remote: h.name(), Addr: h.addr(), QueueID: l.env.PID,
+	})
 }
 
-// A dmaLine is the beginning of a line that tells a reply, or why there is none.
+// A dmaLine is the beginning of a line that shows a reply, or why there is none.
 type dmaLine struct {
-	before     string
+	prefix     string
 	command    Command
 	deliveries int
-	cause      Cause // where no reply follows, and none that the text tells
+	cause      Cause // where no reply follows, nor words with a cause of their own
 }
 
-// dmaLines are those that do not name the host. They are tried in order, and
-// before dmaAtHost.
+// dmaLines do not name the host. They are tried in order, and before dmaAtHost.
 var dmaLines = []dmaLine{
 	{"remote delivery succeeded but QUIT failed: ", Quit, 0, CauseOther},
 
@@ -99,7 +95,7 @@ var dmaLines = []dmaLine{
 	{"remote delivery deferred: SSL ", NoCommand, 1, CauseTLS},
 	{"remote delivery deferred: Peer did not provide certificate", NoCommand, 1, CauseTLS},
 
-	// smtp_login(), smtp_auth_md5(); what is deferred goes on without a login. What
+	// smtp_login(), smtp_auth_md5(). What is deferred goes on without a login. What
 	// failed has another line, "remote delivery failed: SMTP login failed".
 	{"smarthost authentication: AUTH cram-md5 not available: ", Auth, 0, CauseAuth},
 	{"remote delivery deferred: AUTH cram-md5 failed: ", Auth, 0, CauseAuth},
@@ -118,10 +114,10 @@ var dmaLines = []dmaLine{
 	{"local delivery failed: ", NoCommand, 1, CauseLocal},
 }
 
-// dmaAtHost are those that go on with HOST [ADDR] and what stands in after.
+// dmaAtHost go on with HOST [ADDR] and a separator.
 var dmaAtHost = []struct {
 	dmaLine
-	after string
+	separator string
 }{
 	{dmaLine{"remote delivery to ", NoCommand, 1, CauseOther}, " failed after "}, // COMMAND: REPLY
 	{dmaLine{"remote delivery deferred: ", NoCommand, 1, CauseOther}, " failed after "},
@@ -130,44 +126,38 @@ var dmaAtHost = []struct {
 	{dmaLine{"socket for ", NoCommand, 1, CauseSystem}, " failed: "},
 }
 
-func (l *dma) atHost(d *dmaLine, after string, b []byte) {
-	e := l.received()
-	var ok bool
-	if e.Remote, e.Addr, b, ok = cutDMAHost(b); !ok {
-		l.notUnderstood(shapeDMAHost)
-		return
-	}
-	if b, ok = bytes.CutPrefix(b, []byte(after)); !ok {
-		l.notUnderstood(shapeDMAHost)
-		return
-	}
-	if after != " failed after " {
-		l.tell(e, d, b)
-		return
-	}
-	command, text, ok := bytes.Cut(b, []byte(": "))
-	if !ok {
-		l.notUnderstood(shapeDMAHost)
-		return
-	}
+// atHost reads what follows the prefix of one of dmaAtHost.
+func (l *dma) atHost(d *dmaLine, separator string, b []byte) {
+	name, addr, rest, ok := cutDMAHost(b)
+	text, found := bytes.CutPrefix(rest, []byte(separator))
 	step := *d
-	step.command = dmaCommand(command)
-	l.tell(e, &step, text)
+	if separator == " failed after " && found {
+		var command []byte
+		command, text, found = bytes.Cut(text, []byte(": "))
+		step.command = dmaCommand(command)
+	}
+	if !ok || !found {
+		l.notUnderstood(shapeDMAHost)
+		return
+	}
+	l.ended(Event{Direction: Received, Remote: name, Addr: addr, QueueID: l.env.PID}, &step, text)
 }
 
-// tell adds an event of a text that is a reply or dma's own word.
-func (l *dma) tell(e Event, d *dmaLine, text []byte) {
+// ended adds the event of a step that ended with text, a reply or dma's own words.
+func (l *dma) ended(e Event, d *dmaLine, text []byte) {
 	e.Deliveries, e.Text = d.deliveries, text
-	var ok bool
-	if e.Code, e.Enhanced, ok = parseReplyLines(text, dmaLineEnds...); ok {
-		e.Command, e.Dialogue = d.command, e.Code.Class() < 4
-	} else {
-		if e.Deliveries == 0 {
-			return
-		}
-		e.Kind, e.Cause = Delivery, dmaCause(text, d.cause)
+	code, enhanced, ok := parseReplyLines(text, dmaLineEnds...)
+	switch {
+	case ok:
+		e.Kind, e.Code, e.Enhanced = Reply, code, enhanced
+		e.Command = d.command
+		e.Dialogue = code.Class() < 4
+		l.emit(e)
+	case d.deliveries > 0:
+		e.Kind = Delivery
+		e.Cause = dmaCause(text, d.cause)
+		l.emit(e)
 	}
-	l.emit(e)
 }
 
 // cutDMAHost reads "HOST [ADDR]". Names are as dn_expand(3) returns them, without
@@ -181,7 +171,7 @@ func cutDMAHost(b []byte) (name, addr, rest []byte, ok bool) {
 	return name, addr, rest, ok && bytes.IndexByte(addr, ' ') < 0
 }
 
-// dmaLineEnds are forms of a line feed: rsyslog's, OpenBSD's, as it is.
+// dmaLineEnds are the forms of a line feed: rsyslog's, OpenBSD's, as it is.
 var dmaLineEnds = []string{"#012", "^J", "\n"}
 
 func dmaCommand(name []byte) Command {
@@ -202,7 +192,8 @@ func dmaCommand(name []byte) Command {
 	return NoCommand
 }
 
-// dmaCause reads the system's error, or read_remote()'s, if text is one.
+// dmaCause returns the cause of the system's error, or of read_remote()'s, if text
+// is one.
 func dmaCause(text []byte, otherwise Cause) Cause {
 	switch string(text) {
 	case "Timeout reached", "Connection timed out", "Operation timed out":

@@ -56,6 +56,9 @@ func (c Cause) String() string { return nameOf(causeNames[:], c) }
 // Causes returns the names of all causes.
 func Causes() []string { return slices.Clone(causeNames[CauseOther:]) }
 
+// maxRecipients bounds what is believed of one message.
+const maxRecipients = 100_000
+
 // nameOf returns the name of an enumeration's value; "" for a value outside of it.
 func nameOf[E ~uint8](names []string, value E) string {
 	if int(value) >= len(names) {

@@ -10,7 +10,7 @@ import "bytes"
 // No line shows a reply again.
 //
 // Implied: where older versions log a mail as sent (exitcode=EX_OK) without
-// smtpstatus, the end of data was answered 250, which is the only code that
+// smtpstatus, the server answered the end of data with 250, the only code that
 // smtp_end_mail() takes for success.
 
 const shapeMsmtp = "msmtp" // host=..., but not whole
@@ -19,11 +19,18 @@ var msmtpMTA = mtaSpec{
 	name:        "msmtp",
 	program:     []byte("msmtp"),
 	ownsProgram: func(program []byte) bool { return string(program) == "msmtp" },
-	ownsForm:    func(env *Envelope) bool { return msmtpStart(env, env.Message) >= 0 },
+	ownsForm:    msmtpOwnsForm,
 	shapes:      []string{shapeMsmtp},
 	new:         newMsmtp,
 }
 
+// msmtpOwnsForm reports whether a line is one of msmtp's log file.
+func msmtpOwnsForm(env *Envelope) bool {
+	_, _, ok := cutMsmtpHost(cutMsmtpTime(env, env.Message))
+	return ok
+}
+
+// msmtp is a line of msmtp. Nothing is remembered between its lines.
 type msmtp struct {
 	*line
 }
@@ -35,106 +42,75 @@ func (l *msmtp) tables() []remembered { return nil }
 // parse reads, after the time that logfile_time_format gives:
 //
 //	host=H tls=on auth=off [user=U ]from=F recipients=A,B [mailsize=N ][smtpstatus=451 smtpmsg='451 4.7.1 no' ][errormsg='...' ]exitcode=EX_...
-//
-// Quotes and control characters in smtpmsg are question marks, so no server can
-// end its own words.
 func (l *msmtp) parse() {
-	m := l.message
+	message := l.message
 	if l.env.Program == nil {
-		m = m[max(msmtpStart(&l.env, m), 0):]
+		message = cutMsmtpTime(&l.env, message)
 	}
-	host, rest, ok := cutMsmtpHost(m)
+	host, fields, ok := cutMsmtpHost(message)
 	if !ok {
 		return
 	}
-	_, rest, ok = bytes.Cut(rest, []byte(" from="))
-	_, rest, sender := cutAddressWord(rest)
-	rest, list := bytes.CutPrefix(rest, []byte("recipients="))
-	to, rest, recipients := cutAddressWord(rest)
-	if !ok || !sender || !list || !recipients {
+	m, ok := cutMsmtpMail(fields)
+	if !ok {
 		l.notUnderstood(shapeMsmtp)
 		return
 	}
-	if size, ok := bytes.CutPrefix(rest, []byte("mailsize=")); ok {
-		_, rest = cutNumber(size)
-		rest = bytes.TrimPrefix(rest, []byte(" "))
-	}
-	status, told := bytes.CutPrefix(rest, []byte("smtpstatus="))
-	var text, reason []byte
-	if told {
-		var quoted, whole bool
-		status, rest, quoted = bytes.Cut(status, []byte(" smtpmsg='"))
-		text, rest, whole = bytes.Cut(rest, []byte("' "))
-		if !quoted || !whole {
-			l.notUnderstood(shapeMsmtp)
-			return
-		}
-	}
-	// A quote here can be of an address.
-	rest, exit, ok := cutLast(rest, "exitcode=")
-	if !ok || bytes.IndexByte(bytes.TrimRight(exit, " "), ' ') >= 0 {
-		l.notUnderstood(shapeMsmtp)
-		return
-	}
-	if quoted, ok := bytes.CutPrefix(rest, []byte("errormsg='")); ok {
-		reason = bytes.TrimSuffix(quoted, []byte("' "))
-	}
-
-	sent := string(bytes.TrimRight(exit, " ")) == "EX_OK"
-	e := Event{Kind: Delivery, Direction: Received, Deliveries: addresses(to), Remote: host, Text: reason}
+	e := Event{Kind: Reply, Direction: Received, Deliveries: m.recipients, Remote: host, Text: m.reason}
 	switch {
-	case told:
-		e.Kind, e.Text = Reply, text
-		e.Code, e.Enhanced, ok = parseReplyLines(text, `\n`)
-		if !ok || !bytes.HasPrefix(text, status) {
+	case m.reply != nil:
+		e.Text = m.reply
+		e.Code, e.Enhanced, ok = parseReplyLines(m.reply, `\n`)
+		if !ok {
 			l.notUnderstood(shapeMsmtp)
 			return
 		}
-		if e.Command = EndOfData; !sent {
-			e.Command = commandOfReason(reason)
+		e.Command = EndOfData
+		if !m.sent {
+			e.Command = msmtpCommandOf(m.reason)
 			e.Dialogue = e.Code.Class() < 4
 		}
-	case sent:
-		e.Kind, e.Code, e.Implied, e.Command = Reply, 250, true, EndOfData
+	case m.sent:
+		e.Code, e.Implied = 250, true
+		e.Command = EndOfData
 	default:
-		e.Cause = causeOf(msmtpCauses, reason)
+		e.Kind = Delivery
+		e.Cause = causeOf(msmtpCauses, m.reason)
 	}
 	l.emit(e)
 }
 
-// msmtpStart returns where "host=H tls=..." begins in a line of the log file; -1
-// where it doesn't. Before it may stand a time that the envelope does not know, in
-// any form of strftime(3): numbers, and names of days, months and zones.
-func msmtpStart(env *Envelope, b []byte) int {
+// cutMsmtpTime passes over a time that the envelope does not know, in any form of
+// strftime(3): numbers, and names of days, months and zones. It returns b where no
+// "host=" or "socket=" follows.
+func cutMsmtpTime(env *Envelope, b []byte) []byte {
 	const longestTime = 64
 	for i, word := 0, 0; i < len(b) && i < longestTime; i++ {
 		switch {
 		case i == word && (bytes.HasPrefix(b[i:], []byte("host=")) || bytes.HasPrefix(b[i:], []byte("socket="))):
-			if _, _, ok := cutMsmtpHost(b[i:]); ok {
-				return i
-			}
-			return -1
+			return b[i:]
 		case env.Time.kind != timeNone:
-			return -1
+			return b
 		case b[i] == ' ':
 			if i-word > len("September") && !bytes.ContainsAny(b[word:i], "0123456789") {
-				return -1
+				return b
 			}
 			word = i + 1
 		case !isAlphanumeric(b[i]) && bytes.IndexByte([]byte(":.,/+-[]"), b[i]) < 0:
-			return -1
+			return b
 		}
 	}
-	return -1
+	return b
 }
 
 // cutMsmtpHost reads "host=H tls=on auth=off ", or socket=.
 func cutMsmtpHost(b []byte) (host, rest []byte, ok bool) {
 	rest, ok = bytes.CutPrefix(b, []byte("host="))
 	if !ok {
-		if rest, ok = bytes.CutPrefix(b, []byte("socket=")); !ok {
-			return nil, nil, false
-		}
+		rest, ok = bytes.CutPrefix(b, []byte("socket="))
+	}
+	if !ok {
+		return nil, nil, false
 	}
 	host, rest, ok = bytes.Cut(rest, []byte(" tls="))
 	if !ok || bytes.IndexByte(host, ' ') >= 0 {
@@ -144,17 +120,54 @@ func cutMsmtpHost(b []byte) (host, rest []byte, ok bool) {
 	return host, rest, ok && bytes.HasPrefix(auth, []byte("auth="))
 }
 
-// cutLast cuts around the last key in b.
-func cutLast(b []byte, key string) (before, after []byte, ok bool) {
-	i := bytes.LastIndex(b, []byte(key))
-	if i < 0 {
-		return b, nil, false
-	}
-	return b[:i], b[i+len(key):], true
+// An msmtpMail is what a line shows of a mail.
+type msmtpMail struct {
+	recipients int
+	reply      []byte // nil where the line has none
+	reason     []byte // why the mail was not sent
+	sent       bool
 }
 
-// cutAddressWord reads addresses up to a blank. Quotes in a local part may hold any.
-func cutAddressWord(b []byte) (word, rest []byte, ok bool) {
+// cutMsmtpMail reads the fields from " from=" on. Quotes and control characters in
+// smtpmsg are question marks, so no server can end its own words. The reason can
+// have quotes of its own, around an address.
+func cutMsmtpMail(b []byte) (m msmtpMail, ok bool) {
+	_, b, ok = bytes.Cut(b, []byte(" from="))
+	_, b, sender := cutMsmtpAddresses(b)
+	b, list := bytes.CutPrefix(b, []byte("recipients="))
+	to, b, recipients := cutMsmtpAddresses(b)
+	if !ok || !sender || !list || !recipients {
+		return m, false
+	}
+	m.recipients = countMsmtpAddresses(to)
+	if size, ok := bytes.CutPrefix(b, []byte("mailsize=")); ok {
+		_, b = cutNumber(size)
+		b = bytes.TrimPrefix(b, []byte(" "))
+	}
+	if rest, ok := bytes.CutPrefix(b, []byte("smtpstatus=")); ok {
+		status, rest, quoted := bytes.Cut(rest, []byte(" smtpmsg='"))
+		reply, rest, whole := bytes.Cut(rest, []byte("' "))
+		if !quoted || !whole || !bytes.HasPrefix(reply, status) {
+			return m, false
+		}
+		m.reply = reply
+		b = rest
+	}
+	i := bytes.LastIndex(b, []byte("exitcode="))
+	if i < 0 {
+		return m, false
+	}
+	if reason, ok := bytes.CutPrefix(b[:i], []byte("errormsg='")); ok {
+		m.reason = bytes.TrimSuffix(reason, []byte("' "))
+	}
+	exit := bytes.TrimRight(b[i+len("exitcode="):], " ")
+	m.sent = string(exit) == "EX_OK"
+	return m, bytes.IndexByte(exit, ' ') < 0
+}
+
+// cutMsmtpAddresses reads addresses up to a blank. A local part may be quoted and
+// hold any.
+func cutMsmtpAddresses(b []byte) (list, rest []byte, ok bool) {
 	i := indexUnquoted(b, " ")
 	if i < 0 {
 		return nil, nil, false
@@ -162,10 +175,10 @@ func cutAddressWord(b []byte) (word, rest []byte, ok bool) {
 	return b[:i], b[i+1:], true
 }
 
-// addresses counts the addresses of a list with commas, in whose local parts
-// quotes may hold any.
-func addresses(b []byte) (n int) {
-	for n = 1; ; n++ {
+// countMsmtpAddresses counts the addresses of a list with commas. A local part may
+// be quoted and hold any.
+func countMsmtpAddresses(b []byte) int {
+	for n := 1; ; n++ {
 		i := indexUnquoted(b, ",")
 		if i < 0 {
 			return n
@@ -174,13 +187,13 @@ func addresses(b []byte) (n int) {
 	}
 }
 
-// commandOfReason returns the command that failed (smtp.c).
-func commandOfReason(reason []byte) Command {
+// msmtpCommandOf returns the command that failed (smtp.c).
+func msmtpCommandOf(reason []byte) Command {
 	if command, ok := bytes.CutPrefix(reason, []byte("command ")); ok {
 		return commandOf(command)
 	}
 	for i := range msmtpCommands {
-		if bytes.HasPrefix(reason, []byte(msmtpCommands[i].before)) {
+		if bytes.HasPrefix(reason, []byte(msmtpCommands[i].prefix)) {
 			return msmtpCommands[i].command
 		}
 	}
@@ -188,7 +201,7 @@ func commandOfReason(reason []byte) Command {
 }
 
 var msmtpCommands = []struct {
-	before  string
+	prefix  string
 	command Command
 }{
 	{"cannot get initial OK message from server", Connect},

@@ -7,32 +7,29 @@ import "bytes"
 //	connecting address=SCHEME://ADDR:PORT host=NAME
 //	delivery evpid=ID from=<ADDR> to=<ADDR> rcpt=<ADDR> source="ADDR" relay="ADDR (NAME)" delay=1s result="Ok" stat="REPLY"
 //	error reason=BANNER rejected: REPLY
-func (l *openSMTPD) client(process *smtpdProcess, id, verb, b []byte) {
+func (l *openSMTPD) client(process *openSMTPDProcess, id, verb, b []byte) {
 	switch string(verb) {
 	case "connecting":
 		address, name, _ := bytes.Cut(b, []byte(" host="))
 		scheme, addr, ok := bytes.Cut(address, []byte("://"))
 		if i := bytes.LastIndexByte(addr, ':'); ok && i > 0 {
 			s := l.session(id)
-			*s = smtpdSession{LMTP: string(scheme) == "address=lmtp"}
-			s.Peer.set(name, smtpdAddr(addr[:i]))
+			*s = openSMTPDSession{LMTP: string(scheme) == "address=lmtp"}
+			s.Peer.set(name, openSMTPDAddr(addr[:i]))
 		}
-		return
 	case "delivery":
 		l.delivery(process, id, b)
-		return
 	case "error":
 		if reason, ok := bytes.CutPrefix(b, []byte("reason=")); ok {
 			l.rejected(id, reason)
-			return
 		}
-		return
+	default:
+		l.oldEvent(verb)
 	}
-	l.oldEvent(verb)
 }
 
-// rejected reads the reason of an error; of all those, these quote a reply. The
-// envelopes that wait have lines of their own.
+// rejected reads the reason of an error. Only reasons of this form quote a reply.
+// The envelopes that wait have lines of their own.
 //
 //	BANNER rejected: 554 5.7.1 no
 func (l *openSMTPD) rejected(id, reason []byte) {
@@ -53,8 +50,9 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 	default:
 		return
 	}
-	if e.Code, e.Enhanced, ok = parseJoinedReply(text); !ok {
-		l.notUnderstood(shapeSMTPDRejected)
+	e.Code, e.Enhanced, ok = parseJoinedReply(text)
+	if !ok {
+		l.notUnderstood(shapeOpenSMTPDRejected)
 		return
 	}
 	e.Dialogue = e.Code.Class() < 4
@@ -71,12 +69,13 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 // line in the same form. So a line repeats the reply of the process' line before
 // it if session, message, result and text are the same. Two recipients that are
 // refused one after another in the same words, each by its own reply to RCPT,
-// look the same and are counted once, but for refusals whose enhanced code is of
-// an address (RFC 3463 §3.2): those are one a recipient. Over LMTP all are.
-func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) {
-	d, ok := cutSMTPDDelivery(b)
+// look the same and count once. Refusals whose enhanced code is of an address
+// (RFC 3463 §3.2) are an exception: those are one a recipient. Over LMTP, all
+// replies are.
+func (l *openSMTPD) delivery(process *openSMTPDProcess, id, b []byte) {
+	d, ok := cutOpenSMTPDDelivery(b)
 	if !ok {
-		l.notUnderstood(shapeSMTPDDelivery)
+		l.notUnderstood(shapeOpenSMTPDDelivery)
 		return
 	}
 	if string(id) == "0000000000000000" { // no session: the relay is a domain
@@ -87,13 +86,14 @@ func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) {
 		Remote: d.name, Addr: d.addr, QueueID: d.envelope, Text: d.status,
 	}
 	if len(d.status) == 0 || !isDigit(d.status[0]) { // the MTA's own words (mta.c, mta_session.c)
-		e.Cause = causeOf(smtpdCauses, d.status)
+		e.Cause = causeOf(openSMTPDCauses, d.status)
 		l.emit(e)
 		return
 	}
 	e.Kind = Reply
-	if e.Code, e.Enhanced, ok = parseJoinedReply(d.status); !ok || d.accepted && e.Code.Class() != 2 {
-		l.notUnderstood(shapeSMTPDDelivery)
+	e.Code, e.Enhanced, ok = parseJoinedReply(d.status)
+	if !ok || d.accepted && e.Code.Class() != 2 {
+		l.notUnderstood(shapeOpenSMTPDDelivery)
 		return
 	}
 	if d.accepted {
@@ -108,16 +108,16 @@ func (l *openSMTPD) delivery(process *smtpdProcess, id, b []byte) {
 	l.emit(e)
 }
 
-// A smtpdDelivery is what a delivery line tells.
-type smtpdDelivery struct {
+// An openSMTPDDelivery is what a delivery line shows.
+type openSMTPDDelivery struct {
 	envelope, name, addr, result, status []byte
 	accepted                             bool
 }
 
-// cutSMTPDDelivery reads the fields of a delivery line. Addresses hold no ">"
+// cutOpenSMTPDDelivery reads the fields of a delivery line. Addresses hold no ">"
 // (valid_localpart() and res_hnok() in util.c), names of hosts no quote; the reply
 // is last.
-func cutSMTPDDelivery(b []byte) (d smtpdDelivery, ok bool) {
+func cutOpenSMTPDDelivery(b []byte) (d openSMTPDDelivery, ok bool) {
 	var relay []byte
 	for _, field := range []struct {
 		before string
@@ -147,7 +147,7 @@ func cutSMTPDDelivery(b []byte) (d smtpdDelivery, ok bool) {
 	if addr, name, ok := bytes.Cut(relay, []byte(" (")); ok {
 		d.addr, d.name = addr, bytes.TrimSuffix(name, []byte(")"))
 	}
-	d.addr = smtpdAddr(d.addr)
+	d.addr = openSMTPDAddr(d.addr)
 	switch string(d.result) {
 	case "Ok":
 		d.accepted = true
@@ -155,16 +155,14 @@ func cutSMTPDDelivery(b []byte) (d smtpdDelivery, ok bool) {
 	default:
 		return d, false
 	}
-	if d.status, ok = bytes.CutPrefix(b, []byte(` stat="`)); !ok {
-		return d, false
-	}
+	d.status, ok = bytes.CutPrefix(b, []byte(` stat="`))
 	d.status = bytes.TrimSuffix(d.status, []byte(`"`))
-	return d, true
+	return d, ok
 }
 
-// smtpdCauses are tried in order. What follows "IO Error: " is the system's or
+// openSMTPDCauses are tried in order. What follows "IO Error: " is the system's or
 // the TLS library's word (ioev.c, io_error()).
-var smtpdCauses = []causeRule{
+var openSMTPDCauses = []causeRule{
 	{prefix: "Connection timeout", cause: CauseTimeout},
 	{prefix: "Connection closed unexpectedly", cause: CauseLostConnection},
 	{prefix: "Connection failed: ", cause: CauseUnreachable},

@@ -3,16 +3,16 @@ package logparse
 import "bytes"
 
 // trace reads a line of dialogue, which "smtpd -T smtp" and "-T mta" log, or
-// smtpctl(8) trace. The positive replies are counted here, and of other servers'
-// also those to EHLO, STARTTLS, AUTH, RSET and QUIT; the rest is told by lines
-// that name the host too, and that the same process logs in any case.
+// smtpctl(8) trace. It counts the positive replies, and those of other servers to
+// EHLO, STARTTLS, AUTH, RSET and QUIT. The same process also logs the other replies
+// in lines that name the host, which count.
 //
 //	smtp: 0x55d0: <<< RCPT TO:<ann@dest.example>
 //	smtp: 0x55d0: >>> 250 2.1.5 Destination address valid: Recipient ok
 //	mta: 0x55d0: >>> DATA
 //	mta: 0x55d0: <<< 354 go ahead
 //	mta: 0x55d0: MTA_INIT -> MTA_BANNER
-func (l *openSMTPD) trace(process *smtpdProcess) {
+func (l *openSMTPD) trace(process *openSMTPDProcess) {
 	role, rest, _ := bytes.Cut(l.message, []byte(": "))
 	pointer, text, ok := bytes.Cut(rest, []byte(": "))
 	isClient := string(role) == "mta"

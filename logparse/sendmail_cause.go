@@ -2,10 +2,10 @@ package logparse
 
 import "bytes"
 
-// cause reads why nobody answered. But for the names of hosts, the words are
+// cause reads why no server answered. But for the names of hosts, the words are
 // Sendmail's and the system's.
 func (d *sendmailDelivery) cause() Cause {
-	if madeUp(d.reply) {
+	if sendmailMadeUp(d.reply) {
 		return CauseLostConnection
 	}
 	if d.insecure() {
@@ -43,11 +43,11 @@ var sendmailCauses = []causeRule{
 	{contains: "Connection timed out", cause: CauseTimeout},
 }
 
-// insecure tells whether a ruleset found the connection too insecure, whose words
-// are in stat= as if the server had said them (deliver.c, tls_server; proto.m4,
+// insecure reports whether a ruleset found the connection too insecure. stat= has
+// its words as if the server had said them (deliver.c, tls_server; proto.m4,
 // TLS_connection). The code is 403, from 8.17 on also 454. A server that is a
-// Sendmail may say the same, but then reply= holds it. A text that was cut short
-// counts as the whole one.
+// Sendmail may say the same, but then reply= holds it. A truncated text counts as
+// the whole one.
 func (d *sendmailDelivery) insecure() bool {
 	text, deferred := bytes.CutPrefix(d.stat, []byte("Deferred: "))
 	if !deferred || d.reply != nil || len(text) < len("403") {
@@ -59,7 +59,8 @@ func (d *sendmailDelivery) insecure() bool {
 			continue
 		}
 		for _, words := range sendmailTLSWords {
-			if m := min(len(text)-n, len(words)); string(text[n:n+m]) == words[:m] {
+			m := min(len(text)-n, len(words))
+			if string(text[n:n+m]) == words[:m] {
 				return true
 			}
 		}

@@ -1,59 +1,54 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
-// refusal reads a line whose words tell a reply, though not its code.
+// refusal reads a line whose words show a reply, though not its code.
 func (l *sendmail) refusal(id, text []byte) {
 	if bytes.HasPrefix(text, []byte("<")) {
 		l.userError(id, text)
 		return
 	}
-	if name, addr, rest, ok := cutClient(text); ok {
+	if name, addr, rest, ok := cutSendmailClient(text); ok {
 		if what, ok := bytes.CutPrefix(rest, []byte(": ")); ok {
-			l.session().is(addr)
-			l.imply(id, name, what, impliedOfClient)
+			l.session().switchTo(addr)
+			l.imply(id, name, what, impliedOfSendmailClient)
 		}
 		return
 	}
-	// The client stands behind all that it could write.
+	// The client's name stands behind all that it could write.
 	var client []byte
 	switch {
 	case bytes.HasPrefix(text, []byte("rejecting ")):
 		_, client, _ = bytes.Cut(text, []byte(" from "))
 	case bytes.HasPrefix(text, []byte("AUTH ")):
-		client = afterLast(text, ", relay=")
+		_, client, _ = cutSendmailLast(text, ", relay=")
 	case bytes.HasPrefix(text, []byte("invalid domain name (")):
-		client = afterLast(text, " from ")
-	case bytes.HasPrefix(text, []byte("message size (")) && l.session().Client.Len == 0,
+		_, client, _ = cutSendmailLast(text, " from ")
+	case bytes.HasPrefix(text, []byte("message size (")) && l.session().Client.Addr.Len == 0,
 		bytes.HasSuffix(text, []byte(" from local during message collect")):
-		return // a user's of this host
+		return // of a user of this host
 	}
-	name, addr, _, ok := cutClient(client)
+	name, addr, _, ok := cutSendmailClient(client)
 	if ok {
-		l.session().is(addr)
+		l.session().switchTo(addr)
 	}
 	l.imply(id, name, text, impliedBySendmail)
 }
 
-// afterLast returns what follows the last separator; nil where there is none.
-func afterLast(b []byte, separator string) []byte {
-	if i := bytes.LastIndex(b, []byte(separator)); i >= 0 {
-		return b[i+len(separator):]
-	}
-	return nil
-}
-
-// A sendmailImplied is a reply that a line's first words imply.
+// A sendmailImplied is a reply that a line's first and last words imply.
 type sendmailImplied struct {
-	before, after string // the words, and the last ones
-	code          Code
-	enhanced      EnhancedCode
-	command       Command
+	prefix, suffix string
+	code           Code
+	enhanced       EnhancedCode
+	command        Command
 }
 
-// impliedBySendmail are the replies that lines of constant words imply. Each has
-// one in the source, srvrsmtp.c. "low on space" has none: it is also logged when
-// a client has gone (queue.c, pickqdir()).
+// impliedBySendmail are implied by lines of constant words. In the source,
+// srvrsmtp.c, each line has only one reply. "low on space" has none: it is
+// also logged when a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
@@ -81,8 +76,9 @@ var impliedBySendmail = []sendmailImplied{
 	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
 }
 
-// impliedByMilter are those of "Milter: " and "Milter: connect: host=NAME, addr=IP, ".
-var impliedByMilter = []sendmailImplied{
+// impliedBySendmailMilter are implied by the words after "Milter: " and
+// "Milter: connect: host=NAME, addr=IP, ".
+var impliedBySendmailMilter = []sendmailImplied{
 	{"initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
 	{"initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
 	{"initialization failed, closing connection", "", 421, EnhancedCode{4, 7, 0}, Connect},
@@ -91,8 +87,8 @@ var impliedByMilter = []sendmailImplied{
 	{"shutdown", "shutdown", 421, EnhancedCode{4, 7, 0}, Connect},
 }
 
-// impliedOfClient are those of lines that begin with a client.
-var impliedOfClient = []sendmailImplied{
+// impliedOfSendmailClient are implied by the words after a client.
+var impliedOfSendmailClient = []sendmailImplied{
 	{"probable open proxy: command=", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
 	{"SMTP violation, input too long: ", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
 	{"Possible SMTP RCPT flood, shutting down connection.", "", 421, EnhancedCode{4, 7, 0}, Rcpt},
@@ -100,57 +96,63 @@ var impliedOfClient = []sendmailImplied{
 
 // imply adds the reply that a line implies, if any.
 func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
-	for i := range table {
-		t := &table[i]
-		if !bytes.HasPrefix(text, []byte(t.before)) || !bytes.HasSuffix(text, []byte(t.after)) {
-			continue
-		}
-		s := l.session()
-		if s.Logged {
-			return // the dialogue shows it
-		}
-		e := Event{
-			Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
-			Remote: name, QueueID: id, Text: text,
-		}
-		s.Client.told(&e)
-		switch {
-		case t.command == NoCommand:
-			s.Verdict = t.code
-		case s.Verdict == t.code && bytes.HasSuffix(text, []byte(" tempfailed (due to previous checks)")):
-			e.Repeat = true
-			s.Verdict = 0
-		case t.command == Connect:
-			s.Told = t.code
-		case t.command == EndOfData:
-			l.messages.remove(l.messageKey(id))
-		}
-		l.emit(e)
+	i := slices.IndexFunc(table, func(t sendmailImplied) bool {
+		return bytes.HasPrefix(text, []byte(t.prefix)) && bytes.HasSuffix(text, []byte(t.suffix))
+	})
+	if i < 0 {
 		return
 	}
+	s := l.session()
+	if s.Logged {
+		return // the dialogue shows it
+	}
+	t := &table[i]
+	e := Event{
+		Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
+		Remote: name, QueueID: id, Text: text,
+	}
+	s.Client.addTo(&e)
+	switch {
+	case t.command == NoCommand:
+		s.Verdict = t.code
+	case s.Verdict == t.code && bytes.HasSuffix(text, []byte(" tempfailed (due to previous checks)")):
+		e.Repeat = true
+		s.Verdict = 0
+	case t.command == Connect:
+		s.Announced = t.code
+	case t.command == EndOfData:
+		l.messages.remove(l.messageKey(id))
+	}
+	l.emit(e)
 }
 
 // userError reads what Sendmail said of a recipient (err.c, usrerr()). It logs no
-// code, and of its own refusals only this one has words that no other has.
+// code. Of its own refusals, only this one has words that no other has.
 //
 //	<nobody@dest.example>... User unknown
 func (l *sendmail) userError(id, text []byte) {
 	s := l.session()
-	var a addressReader
+	if s.Logged {
+		return // the dialogue shows it
+	}
+	var a sendmailAddressReader
 	end := 0
 	for end < len(text) && !a.outside(text[end]) {
 		end++
 	}
 	words, ok := bytes.CutPrefix(text[end:], []byte("... "))
-	if !ok || s.Logged {
+	if !ok {
 		return
 	}
 	e := Event{
 		Kind: Refusal, Direction: Sent, Command: Rcpt, QueueID: id, Text: words,
 	}
-	s.Client.told(&e)
 	if string(words) == "User unknown" {
-		e.Kind, e.Code, e.Enhanced, e.Implied = Reply, 550, EnhancedCode{5, 1, 1}, true
+		e = Event{
+			Kind: Reply, Direction: Sent, Code: 550, Enhanced: EnhancedCode{5, 1, 1}, Command: Rcpt,
+			Implied: true, QueueID: id, Text: words,
+		}
 	}
+	s.Client.addTo(&e)
 	l.emit(e)
 }

@@ -3,8 +3,8 @@ package logparse
 import "bytes"
 
 // From LogLevel 15 on, Sendmail logs the dialogue with its clients (err.c,
-// putoutmsg(); srvrsmtp.c). Each reply of it is counted from there, and what
-// other lines tell of it repeats it, or is repeated.
+// putoutmsg(); srvrsmtp.c). Each reply is counted from there, and what other
+// lines show of it repeats it, or is repeated.
 //
 //	QID: <-- MAIL FROM:<a@src.example>
 //	QID: --- 250 2.1.0 <a@src.example>... Sender ok
@@ -16,7 +16,7 @@ import "bytes"
 func (l *sendmail) dialogue(id, text []byte) {
 	s := l.session()
 	s.Logged = true
-	if bytes.HasSuffix(text, []byte(" (hold)")) || unsent(text) {
+	if bytes.HasSuffix(text, []byte(" (hold)")) || sendmailUnsent(text) {
 		return
 	}
 	text = bytes.TrimSuffix(text, []byte(" (held)"))
@@ -25,24 +25,24 @@ func (l *sendmail) dialogue(id, text []byte) {
 		return
 	}
 	s.Client.Authenticated = s.Client.Authenticated || e.Code == 235
-	if e.Code == s.Told || e.Code == s.Verdict {
+	if e.Code == s.Announced || e.Code == s.Verdict {
 		e.Repeat = true
 	}
 	if s.Open == 0 {
-		s.Told = 0
+		s.Announced = 0
 		if e.Code == s.Verdict {
 			s.Verdict = 0
 		}
 	}
-	s.Shown = l.seed.add(text)
+	s.LastText = l.seed.add(text)
 	e.Direction, e.QueueID = Sent, id
-	s.Client.told(&e)
+	s.Client.addTo(&e)
 	l.emit(e)
 }
 
-// unsent tells whether a reply went nowhere: the connection was gone, or the
-// code was 851, which is logged as 451 and told to no one (err.c).
-func unsent(text []byte) bool {
+// sendmailUnsent reports whether a reply went nowhere: the connection was gone, or
+// the code was 851, which is logged as 451 and not sent (err.c).
+func sendmailUnsent(text []byte) bool {
 	if lost, ok := bytes.CutPrefix(text, []byte("421 4.4.1 ")); ok {
 		_, lost, _ = bytes.Cut(lost, []byte(" "))
 		return bytes.HasPrefix(lost, []byte("Lost input channel from ")) ||

@@ -1,0 +1,114 @@
+package logparse
+
+import "bytes"
+
+// A sendmailRuleset is a ruleset that can refuse something.
+type sendmailRuleset struct {
+	command Command // that the refusal answers
+	// later is true where the refusal answers later commands, but for a 421.
+	later        bool
+	unstructured bool // its argument is no address
+	unanswered   bool // the refusal is no answer to a client
+}
+
+// sendmailRulesets are all but those of headers, which have any name.
+var sendmailRulesets = map[string]sendmailRuleset{
+	"check_relay":  {later: true},
+	"tls_client":   {later: true},
+	"check_mail":   {command: Mail},
+	"check_rcpt":   {command: Rcpt},
+	"check_data":   {command: Data},
+	"check_eom":    {command: EndOfData, unstructured: true},
+	"check_eoh":    {command: EndOfData, unstructured: true},
+	"check_other":  {command: OtherCommand, unstructured: true},
+	"check_etrn":   {command: Etrn},
+	"check_vrfy":   {command: Vrfy},
+	"check_expn":   {command: OtherCommand},
+	"check_compat": {unanswered: true},
+	"tls_server":   {unanswered: true},
+	"tls_rcpt":     {unanswered: true},
+	"try_tls":      {unanswered: true},
+	"authinfo":     {unanswered: true},
+	"trust_auth":   {unanswered: true},
+	"oc_rate":      {unanswered: true},
+	"oc_conc":      {unanswered: true},
+	"bcc":          {unanswered: true},
+}
+
+// ruleset reads what follows "ruleset=" (parseaddr.c, rscheck()):
+//
+//	check_rcpt, arg1=<ann@dest.example>, relay=client.example [192.0.2.7], reject=550 5.7.1 <ann@dest.example>... Relaying denied
+//
+// The argument is the client's word: an address whose quotes and brackets end
+// (parseaddr.c, prescan()), the client's name, or a header's text with anything in
+// it. The reply is what the administrator and Sendmail say.
+func (l *sendmail) ruleset(id, b []byte) {
+	name, rest, ok := bytes.Cut(b, []byte(", arg1="))
+	if !ok || !bytes.Contains(rest, []byte(", reject=")) {
+		return // discard, quarantine
+	}
+	ruleset, ok := sendmailRulesets[string(name)]
+	if !ok {
+		ruleset = sendmailRuleset{command: EndOfData, unstructured: true} // a header's
+	}
+	if ruleset.unanswered {
+		return
+	}
+	client, text, ok := cutSendmailRuleset(rest, ruleset.unstructured)
+	if !ok {
+		l.notUnderstood(shapeSendmailRuleset)
+		return
+	}
+	e := Event{Kind: Reply, Direction: Sent, QueueID: id, Command: ruleset.command, Text: text}
+	e.Remote, e.Addr, _, ok = cutSendmailClient(client)
+	if !ok {
+		return // sendmail -bs, or no SMTP at all
+	}
+	e.Code, e.Enhanced, ok = ParseReply(text)
+	if !ok || e.Code.Class() < 4 {
+		l.notUnderstood(shapeSendmailRuleset)
+		return
+	}
+	s := l.session()
+	s.switchTo(e.Addr)
+	e.Authenticated = s.Client.Authenticated
+	switch {
+	case s.LastText == l.seed.add(text):
+		e.Repeat = true
+	case ruleset.later && e.Code == 421:
+		e.Command = Connect
+		s.Announced = e.Code
+	case ruleset.later:
+		e.Implied = true
+		s.Verdict = e.Code
+	case e.Command == EndOfData:
+		message := l.seed.add(id)
+		e.Repeat = s.Header == message
+		s.Header = message
+		s.Announced = e.Code
+		l.messages.remove(l.messageKey(id))
+	}
+	s.LastText = 0
+	l.emit(e)
+}
+
+// cutSendmailRuleset reads what follows ", arg1=". An unstructured argument may
+// hold anything, so that the last client in the line is the one.
+func cutSendmailRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
+	if unstructured {
+		_, b, ok = cutSendmailLast(b, ", relay=")
+		if !ok {
+			return nil, nil, false
+		}
+		return bytes.Cut(b, []byte(", reject="))
+	}
+	_, b, ok = cutSendmailAddresses(b)
+	if arg2, found := bytes.CutPrefix(b, []byte("arg2=")); found {
+		_, b, ok = cutSendmailAddresses(arg2)
+	}
+	b, found := bytes.CutPrefix(b, []byte("relay="))
+	if !ok || !found {
+		return nil, nil, false
+	}
+	return bytes.Cut(b, []byte(", reject="))
+}
