@@ -116,8 +116,8 @@ func (c Code) Category() string {
 	return "other"
 }
 
-// Info returns the entry of an enhanced code; ok is false for one that no
-// table knows.
+// Info returns the entry of an enhanced code; ok is false for one that no table
+// knows.
 func (e EnhancedCode) Info() (info EnhancedInfo, ok bool) {
 	for _, class := range []uint8{e.Class, 0} {
 		if entry, ok := enhanced[EnhancedCode{class, e.Subject, e.Detail}]; ok {
@@ -127,7 +127,7 @@ func (e EnhancedCode) Info() (info EnhancedInfo, ok bool) {
 	return EnhancedInfo{}, false
 }
 
-// Known tells whether a table knows the enhanced code.
+// Known reports whether a table knows the enhanced code.
 func (e EnhancedCode) Known() bool {
 	if e.Class == 0 {
 		return false

@@ -31,7 +31,7 @@ var commandNames = [numCommands]string{
 // and for a value that is no command.
 func (c Command) String() string { return nameOf(commandNames[:], c) }
 
-// commandOf names the command that a client's line begins with; verbs are
+// commandOf returns the command that a client's line begins with. Verbs are
 // case-insensitive (RFC 5321 §2.4).
 func commandOf(line []byte) Command {
 	var verb [8]byte

@@ -2,21 +2,20 @@ package logparse
 
 import "bytes"
 
-// maxColumns bounds the columns that are read.
+// maxColumns is the limit on the columns that are read.
 const maxColumns = 64
 
-// A csvRecord is one record of comma-separated values (RFC 4180). It is read
-// without allocating: its fields refer into the line or, where quotes were
-// doubled, into buffer, and hold until the next record.
+// A csvRecord is one record of comma-separated values (RFC 4180). Reading it does
+// not allocate: its fields refer into the line or, where quotes were doubled, into
+// buffer, and are valid until the next record.
 type csvRecord struct {
 	fields [maxColumns][]byte
 	n      int // fields, also those that were not kept
 	buffer []byte
 }
 
-// parse reads a line, up to a field that is none: something stands between its
-// quotes and the next comma. A quoted field that does not end goes on to the end
-// of the line.
+// parse reads the fields of a line. It stops at a quoted field that is not followed
+// by a comma. A quoted field without a closing quote goes on to the end of the line.
 func (r *csvRecord) parse(line []byte) {
 	r.n, r.buffer = 0, r.buffer[:0]
 	for more := true; more; r.n++ {
@@ -42,7 +41,7 @@ func (r *csvRecord) parse(line []byte) {
 }
 
 // cutQuotes reads to the end of a quoted field, after its first quote. doubled
-// tells whether text has doubled quotes.
+// reports whether text has doubled quotes.
 func cutQuotes(b []byte) (text []byte, doubled bool, rest []byte) {
 	for i := 0; i < len(b); i++ {
 		if b[i] != '"' {
@@ -82,7 +81,7 @@ func (r *csvRecord) field(column uint8) []byte {
 // noColumn is the place of a column that the record does not have.
 const noColumn = maxColumns
 
-// column returns the place of the column that a header calls so.
+// column returns the place of the column that the record, a header, names so.
 func (r *csvRecord) column(name string) uint8 {
 	for i, field := range r.fields[:min(r.n, maxColumns)] {
 		if string(field) == name {

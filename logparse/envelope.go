@@ -2,8 +2,8 @@ package logparse
 
 import "bytes"
 
-// An Envelope is what a line says beside the MTA's own message. Its slices
-// refer into the line or, for lines in JSON or in parts, into the Parser.
+// An Envelope is the MTA's message in a line and what the logger wrote around it.
+// Its slices refer into the line or, for lines in JSON or in parts, into the Parser.
 type Envelope struct {
 	Time    Timestamp
 	Host    []byte // as logged; nil where the format has none
@@ -14,23 +14,24 @@ type Envelope struct {
 	untagged []byte // Message with what looks like its tag; nil where that is certain
 }
 
-// maxJoined bounds a message that a container runtime logged in parts.
+// maxJoined is the limit in bytes on a message that a container runtime logged in
+// parts.
 const maxJoined = 256 << 10
 
-// An unwrapper takes off the envelopes that logs come in. It keeps the parts of
-// messages that container runtimes split, one for each of their two streams.
+// An unwrapper takes the envelope off each line. It keeps the parts of a message
+// that a container runtime split, for each of the runtime's two streams.
 type unwrapper struct {
 	json    jsonObject
 	partial [2][]byte // stdout, stderr
-	logged  []byte    // of the last line all but what a container runtime adds; nil where that is the message
+	logged  []byte    // the last line without what a container runtime adds; nil where that is the message
 }
 
-// unwrap returns the envelope of a line; whole is false for a part of a message
-// of which the rest comes in later lines.
+// unwrap returns the envelope of a line. whole is false for a part of a message
+// whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 	u.logged = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // of a file written on Windows
+	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
 	if len(line) == 0 {
@@ -48,8 +49,8 @@ func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 	return parseSyslog(line), true
 }
 
-// cutCRI reads what follows the time in a Kubernetes container log; P marks a
-// part, F the last or only one (CRI logging format):
+// cutCRI reads what follows the time in a Kubernetes container log (CRI logging
+// format). P marks a part, F the last or only one:
 //
 //	2026-11-23T14:20:06.001575881Z stdout F Nov 23 14:20:06 mx1 postfix/smtp[699]: ...
 func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
@@ -85,7 +86,8 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 	return env, true
 }
 
-// parseSyslog reads the forms of syslog, and messages that bear no more than a tag:
+// parseSyslog reads the forms of syslog, and messages with only a tag or nothing
+// before them:
 //
 //	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
 //	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
@@ -103,7 +105,7 @@ func parseSyslog(b []byte) (env Envelope) {
 	}
 	at, rest, ok := cutTime(b)
 	if !ok {
-		// Without anything before it, "4BD8F1A2C3: to=<...>" has no tag.
+		// "4BD8F1A2C3: to=<...>" at the start of a line has no tag.
 		if !parseTag(b, &env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
 			env = Envelope{Message: b}
 		}
@@ -128,8 +130,8 @@ func parseSyslog(b []byte) (env Envelope) {
 	default:
 		env.Message = rest
 	}
-	// Logs of an MTA's own have no tag, but words that look like one, and some of
-	// them are a stranger's:
+	// A log of an MTA's own has no tags. Some of its words look like one, and
+	// strangers choose some of those:
 	//
 	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
 	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
@@ -144,7 +146,7 @@ func parseSyslog(b []byte) (env Envelope) {
 	return env
 }
 
-// cutPRI drops "<22>".
+// cutPRI drops the priority, such as "<22>", from the start of b.
 func cutPRI(b []byte) ([]byte, bool) {
 	if len(b) < 3 || b[0] != '<' {
 		return b, false
@@ -157,11 +159,11 @@ func cutPRI(b []byte) ([]byte, bool) {
 }
 
 // parseTag reads "TAG[PID]: MSG" and "TAG: MSG". A PID is a number, or what the
-// MTA with that tag has in its place.
+// MTA with that tag writes in its place.
 func parseTag(b []byte, env *Envelope) bool {
 	end := 0
-	// A comma ends the first of the values of a CSV log, in which strangers' words
-	// may follow without a blank.
+	// A comma ends the first value of a line in CSV, where strangers' words may
+	// follow without a blank.
 	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' && b[end] != ',' {
 		end++
 	}
@@ -218,8 +220,8 @@ func parseRFC5424(b []byte, env *Envelope) bool {
 	env.Host, env.Program, env.PID = field[1], field[2], field[3]
 	b = bytes.TrimPrefix(b, []byte(" "))
 	env.Message = trimMessage(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
-	// Relays put a message that bears a whole tag behind the cut name of its
-	// program: app name "postfix", message "postfix/smtp[699]: ...".
+	// Some relays cut the app name at its first slash and leave the whole tag in the
+	// message: app name "postfix", message "postfix/smtp[699]: ...".
 	var inner Envelope
 	if parseTag(env.Message, &inner) && len(inner.PID) > 0 && bytes.HasPrefix(inner.Program, env.Program) &&
 		bytes.IndexByte(inner.Program, '/') > 0 {
@@ -228,8 +230,8 @@ func parseRFC5424(b []byte, env *Envelope) bool {
 	return true
 }
 
-// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3), in
-// whose values a backslash escapes the closing bracket and the quote.
+// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3). In a value
+// a backslash escapes the closing bracket and the quote.
 func cutStructuredData(b []byte) ([]byte, bool) {
 	if len(b) == 0 {
 		return nil, false

@@ -2,7 +2,7 @@ package logparse
 
 import "bytes"
 
-// The members of Docker's objects and of the journal's that are read.
+// The members that are read, of Docker's objects and of the journal's.
 const (
 	fieldLog = iota
 	fieldStream
@@ -34,7 +34,7 @@ func (u *unwrapper) unwrapJSON(line []byte) (env Envelope, whole bool) {
 		if string(v[fieldStream]) == "stderr" {
 			stream = 1
 		}
-		// Docker splits at 16 KiB; only the last part has the line end.
+		// Docker splits a message every 16 KiB; only the last part has a line end.
 		message, final := bytes.CutSuffix(log, []byte("\n"))
 		return u.unwrapPart(at, stream, final, bytes.TrimSuffix(message, []byte("\r")))
 	}

@@ -8,8 +8,8 @@ type Kind uint8
 const (
 	// Reply is a reply that went over the wire.
 	Reply Kind = iota
-	// Refusal is a negative reply to a client of which the log does not tell
-	// the code. It always has direction Sent.
+	// Refusal is a negative reply to a client whose code the log does not show. It
+	// always has direction Sent.
 	Refusal
 	// Delivery is the end of a delivery attempt to one recipient that no reply
 	// ended: nobody answered, or nobody was asked.
@@ -67,13 +67,13 @@ func nameOf[E ~uint8](names []string, value E) string {
 	return names[value]
 }
 
-// An Event is one thing that a line tells. Its byte slices refer into the line,
-// or into buffers of the Parser, and hold until the next call of Parse.
+// An Event is one thing that a line shows. Its byte slices refer into the line, or
+// into buffers of the Parser, and are valid until the next call of Parse.
 type Event struct {
 	Kind      Kind
 	Direction Direction
-	// Code and Enhanced are the outermost ones of the reply; the enhanced code
-	// is only ever the speaker's own word.
+	// Code and Enhanced are the outermost ones of the reply. The enhanced code is
+	// always the speaker's own.
 	Code     Code
 	Enhanced EnhancedCode
 	Command  Command
@@ -82,15 +82,15 @@ type Event struct {
 	Count int
 	// Repeat marks a reply that another line shows too and that is counted there.
 	Repeat bool
-	// Implied marks a reply that the line does not show as such, but the MTA's
+	// Implied marks a reply that the line does not show as such, while the MTA's
 	// source leaves no other: the code is missing, or the line is a verdict that
 	// quotes a reply to another command than its own.
 	Implied bool
 	// Dialogue marks a positive reply that accepts neither a message nor a
 	// recipient's delivery, such as 220 or the 250 to RCPT.
 	Dialogue bool
-	// Deliveries is how many delivery attempts the line ends; with a Reply those
-	// that it ended, even where it is a Repeat. Address probes are none.
+	// Deliveries is how many delivery attempts the line ends. A Reply has those that
+	// it ended, even where it is a Repeat. An address probe is no attempt.
 	Deliveries int
 	Cause      Cause // of a Delivery
 	// Authenticated is true where the client had logged in before (Sent only).

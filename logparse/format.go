@@ -23,13 +23,13 @@ var formatGroups = []string{
 	groupCode, groupEnhanced, groupText, groupDirection, groupRemote, groupCommand, groupQueueID,
 }
 
-// shapeFormat are lines that an expression of a Format matched, with a group
-// whose text is not what it should be.
+// shapeFormat is the shape of lines that an expression of a Format matches, but with
+// a group whose text is not what it should be.
 const shapeFormat = "format"
 
-// A Format is the log of an MTA that this package does not know, as regular
-// expressions tell it. Unlike the built-in grammars it allocates, and keeps
-// nothing between lines: each line that matches is a reply.
+// A Format describes the log of an MTA that this package does not know by regular
+// expressions. Each line that matches one is a reply. Unlike the built-in grammars,
+// a Format allocates and keeps nothing between lines.
 type Format struct {
 	mta         string
 	expressions []formatExpression
@@ -45,8 +45,8 @@ type formatExpression struct {
 func NewFormat(mta string) *Format { return &Format{mta: mta} }
 
 // Add adds an expression for one form of lines. It is matched against the whole
-// line, or against what a container runtime or the journal says was logged; the
-// first of a Format's expressions that matches tells the reply. direction is
+// line, or against what a container runtime or the journal says was logged. The
+// first of a Format's expressions that matches reads the reply. direction is
 // "sent" or "received", or "" where the group direction has one of these words.
 // The error says what is wrong with the expression.
 func (f *Format) Add(expression, direction string) error {
@@ -75,7 +75,7 @@ func (f *Format) Add(expression, direction string) error {
 	return nil
 }
 
-// NewParser returns a parser for a log in which every line is of the Format.
+// NewParser returns a parser that reads every line of a log by the Format.
 func (f *Format) NewParser() *Parser {
 	p := NewParser()
 	p.format = &formatLine{line: p.line, Format: f}
@@ -89,7 +89,7 @@ type formatLine struct {
 	reply []byte // the text of the event, which the line may not show in one piece
 }
 
-// parse reads the line as it was logged, or the message if that is nil.
+// parse reads text, the line as it was logged; where it is nil, the message.
 func (l *formatLine) parse(text []byte) {
 	if text == nil {
 		text = l.message
@@ -108,8 +108,8 @@ func (l *formatLine) parse(text []byte) {
 	}
 }
 
-// tell adds the event of a line with the texts of its groups, in the order of
-// formatGroups.
+// tell adds the event of a line. groups are the texts of its groups in the order
+// of formatGroups.
 func (l *formatLine) tell(direction string, groups [7][]byte) {
 	code, enhanced, text, remote, command := groups[0], groups[1], groups[2], groups[4], groups[5]
 	l.reply = append(l.reply[:0], code...)

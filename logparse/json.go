@@ -5,16 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxJSONDepth bounds how deep objects may lie within one another.
+// maxJSONDepth is the limit on how deep objects may nest.
 const maxJSONDepth = 8
 
-// A jsonObject reads the members of JSON objects that are asked for by name;
-// those of an object within are named "outer.inner". It exists beside
-// encoding/json because that allocates for each value.
+// A jsonObject reads those members of JSON objects that have one of its names. A
+// member of a nested object is named "outer.inner". encoding/json would allocate
+// for each value.
 type jsonObject struct {
 	names   []string
 	values  [][]byte // by name; nil where missing or null
-	texts   []int    // by name: how many strings there are, one or those of a list
+	texts   []int    // by name: the number of strings, 1 or that of a list
 	scratch []byte   // values with escapes, decoded
 	path    []byte   // the names of the objects around, with their dots
 	b       []byte   // what is still to be read
@@ -24,15 +24,16 @@ func newJSONObject(names ...string) jsonObject {
 	return jsonObject{names: names, values: make([][]byte, len(names)), texts: make([]int, len(names))}
 }
 
-// parse reads a whole object and tells whether it is one. Its values are strings
-// without their quotes and escapes, numbers and literals as they stand, the first
-// string of a list, and the bytes that a list of numbers gives. They hold until
-// the next call.
+// parse reads b and reports whether it is one whole object. A value is a string
+// without its quotes and escapes, a number or literal as it stands, the first
+// string of a list, or the bytes that a list of numbers stands for. Values are
+// valid until the next call.
 func (o *jsonObject) parse(b []byte) bool {
 	clear(o.values)
 	clear(o.texts)
 	o.scratch, o.path = o.scratch[:0], o.path[:0]
-	// Decoded values are never longer than they were: the buffer must not move.
+	// The buffer must not move, since values refer into it. A decoded value is never
+	// longer than it was.
 	if cap(o.scratch) < len(b) {
 		o.scratch = make([]byte, 0, 2*len(b))
 	}
@@ -208,8 +209,8 @@ func hex4(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// list reads a list: of numbers as bytes, as journalctl writes a message that is
-// not UTF-8; of anything else the first string.
+// list reads a list. A list of numbers is bytes, as journalctl writes a message that
+// is not UTF-8; of any other list the value is the first string.
 func (o *jsonObject) list() (value []byte, texts int, ok bool) {
 	b := o.b
 	start := len(o.scratch)

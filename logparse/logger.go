@@ -2,11 +2,11 @@ package logparse
 
 import "bytes"
 
-// maxRepeated bounds the counts that loggers claim, so that a forged or damaged
-// line cannot overflow a counter.
+// maxRepeated is the limit on the counts that loggers claim, so that a forged or
+// damaged line cannot overflow a counter.
 const maxRepeated = 1 << 20
 
-// The loggers that tell how many lines they dropped.
+// The loggers that log how many lines they dropped.
 const (
 	Rsyslog  = "rsyslog"
 	Journald = "journald"
@@ -15,8 +15,8 @@ const (
 // Loggers returns the values of Result.Logger.
 func Loggers() []string { return []string{Rsyslog, Journald} }
 
-// repeatedMessage unwraps what rsyslog makes of identical messages one after
-// another, and returns the message and how often it came:
+// repeatedMessage returns a message and how often it came. rsyslog logs identical
+// messages in a row as one:
 //
 //	message repeated 3 times: [ NOQUEUE: reject: ...]
 func repeatedMessage(message []byte) ([]byte, int) {
@@ -32,9 +32,9 @@ func repeatedMessage(message []byte) ([]byte, int) {
 	return bytes.TrimPrefix(rest[:len(rest)-1], []byte(" ")), n
 }
 
-// LostLinesOf returns how many lines a logger says in line that it dropped, and
-// which logger; 0 for any other line. It is for logs that hold the logger's own
-// messages and are read for nothing else.
+// LostLinesOf returns how many lines a logger says it dropped, if line is its message
+// about that, and which logger; 0 for any other line. It is for a log of the logger's
+// own messages that is read for nothing else.
 func LostLinesOf(line []byte) (n int, logger string) {
 	env := parseSyslog(line)
 	return lostLines(&env)

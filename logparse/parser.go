@@ -16,8 +16,8 @@ const (
 	Other
 	// Understood lines have events: replies, refusals or deliveries.
 	Understood
-	// NotUnderstood lines look as if they show a reply, but not in a form that
-	// the parser knows.
+	// NotUnderstood lines look as if they showed a reply, but not in a form that the
+	// parser knows.
 	NotUnderstood
 	numOutcomes
 )
@@ -42,8 +42,8 @@ type Result struct {
 	Shape    string
 	Envelope Envelope
 	Events   []Event
-	// LostLines is how many lines Logger says in this one that it dropped. Such a
-	// line is Foreign.
+	// LostLines is how many lines Logger dropped, by what it says in this line. Such
+	// a line is Foreign.
 	LostLines int
 	Logger    string // Rsyslog or Journald; "" where LostLines is 0
 }
@@ -73,9 +73,9 @@ func NewParser() *Parser {
 	return p
 }
 
-// NewParserFor returns a parser for the lines of one MTA, whatever name its
-// program has; those of others are Foreign. The error says that name is not one
-// of MTAs.
+// NewParserFor returns a parser for the lines of one MTA, whatever the name of its
+// program. Lines of other MTAs are Foreign. It returns an error for a name that is
+// not one of MTAs.
 func NewParserFor(name string) (*Parser, error) {
 	for m := range mtas {
 		if mtas[m].name == name {
@@ -87,8 +87,8 @@ func NewParserFor(name string) (*Parser, error) {
 	return nil, fmt.Errorf("logparse: %q is not one of %s", name, strings.Join(MTAs(), ", "))
 }
 
-// Parse reads one line, without its line end. It keeps nothing of line's
-// memory, but what it returns refers to it.
+// Parse reads one line, without its line end. It does not keep line, but the Result
+// refers into it.
 func (p *Parser) Parse(line []byte) Result {
 	env, whole := p.unwrapper.unwrap(line)
 	if !whole {
@@ -97,8 +97,8 @@ func (p *Parser) Parse(line []byte) Result {
 	return p.parse(env)
 }
 
-// ParseEnvelope is Parse for a message whose envelope the caller has taken off,
-// such as an entry of the journal.
+// ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
+// as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) Result {
 	p.unwrapper.logged = nil
 	return p.parse(env)
@@ -138,9 +138,9 @@ func (p *Parser) parse(env Envelope) Result {
 	return result
 }
 
-// ownerOf returns the index of the MTA whose grammar reads a line. A Parser for
-// one MTA takes lines of other programs too, such as the node that runs Haraka, if
-// they have the form of that MTA's own log.
+// ownerOf returns the index of the MTA whose grammar reads a line. A Parser for one
+// MTA also takes lines of other programs, such as the node that runs Haraka, if they
+// have the form of that MTA's own log.
 func (p *Parser) ownerOf(env *Envelope) int {
 	m := ownerOf(env)
 	if m == noMTA && p.only != noMTA && !mtas[p.only].formIsCommon {

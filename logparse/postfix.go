@@ -5,60 +5,82 @@ import "bytes"
 // Postfix logs by syslog or postlogd. What is known here was read in the source
 // of Postfix 3.7; the files named in comments are there.
 
-// The forms of Postfix' lines that look as if they told a reply.
+// The forms of Postfix' lines that look as if they showed a reply.
 const (
-	shapeDelivery   = "delivery"         // QID: to=<...>, relay=...
-	shapeReject     = "reject"           // QID: reject: RCPT from ...
-	shapeProxy      = "proxy"            // proxy-reject: ..., warning: proxy ... rejected ...
-	shapeHost       = "host_said"        // QID: host ... said: ...
-	shapeDisconnect = "disconnect"       // disconnect from ... ehlo=1
-	shapePostscreen = "postscreen"       // NOQUEUE: reject: RCPT from [...]:...
-	shapeContent    = "content_rejected" // QID: reject: header ...
+	shapePostfixDelivery   = "delivery"         // QID: to=<...>, relay=...
+	shapePostfixReject     = "reject"           // QID: reject: RCPT from ...
+	shapePostfixProxy      = "proxy"            // proxy-reject: ..., warning: proxy ... rejected ...
+	shapePostfixHost       = "host_said"        // QID: host ... said: ...
+	shapePostfixDisconnect = "disconnect"       // disconnect from ... ehlo=1
+	shapePostfixPostscreen = "postscreen"       // NOQUEUE: reject: RCPT from [...]:...
+	shapePostfixContent    = "content_rejected" // QID: reject: header ...
 )
 
+const shapeDelivery = "delivery" // of ESA and qmail
+
 var postfixMTA = mtaSpec{
-	name: "postfix",
-	ownsProgram: func(program []byte) bool {
-		if bytes.HasPrefix(program, []byte("postfix")) {
-			return true
-		}
-		i := bytes.LastIndexByte(program, '/')
-		return i >= 0 && services[string(program[i+1:])]
-	},
-	ownsForm: func(env *Envelope) bool { return isPostfixMessage(env.Message) },
+	name:        "postfix",
+	ownsProgram: postfixOwnsProgram,
+	ownsForm:    postfixOwnsForm,
 	// Milters log queue ids as well.
 	formIsCommon: true,
-	shapes:       []string{shapeDelivery, shapeReject, shapeProxy, shapeHost, shapeDisconnect, shapePostscreen, shapeContent},
-	new:          newPostfix,
+	shapes: []string{
+		shapePostfixDelivery, shapePostfixReject, shapePostfixProxy, shapePostfixHost,
+		shapePostfixDisconnect, shapePostfixPostscreen, shapePostfixContent,
+	},
+	new: newPostfix,
 }
 
-// postfix is a line of Postfix, and what is remembered between its lines.
+func postfixOwnsProgram(program []byte) bool {
+	if bytes.HasPrefix(program, []byte("postfix")) {
+		return true
+	}
+	i := bytes.LastIndexByte(program, '/')
+	return i >= 0 && postfixServices[string(program[i+1:])]
+}
+
+// postfixOwnsForm recognizes a message without a tag by the queue id that it
+// begins with. A short id is hexadecimal in upper case, a long one has no vowels
+// (global/safe_ultostr.c).
+func postfixOwnsForm(env *Envelope) bool {
+	id, _ := cutPostfixQueueID(env.Message)
+	if id == nil || string(id) == "NOQUEUE" {
+		return id != nil
+	}
+	hexadecimal, consonants := true, len(id) > 10
+	for _, c := range id {
+		hexadecimal = hexadecimal && (isDigit(c) || 'A' <= c && c <= 'F')
+		consonants = consonants && bytes.IndexByte([]byte("aeiouAEIOU"), c) < 0
+	}
+	return hexadecimal || consonants
+}
+
+// A postfix is a line of Postfix with what is remembered between lines.
 type postfix struct {
 	*line
 	service  string
 	process  hash
-	sessions table[session] // by process; of postscreen by client
-	messages table[hash]    // queue id to the session of smtpd that it came from
+	sessions table[postfixSession] // by process; of postscreen by client
+	messages table[hash]           // queue id to the session of smtpd that it came from
 }
 
 func newPostfix(l *line) grammar {
-	return &postfix{line: l, sessions: newTable[session](4096), messages: newTable[hash](8192)}
+	return &postfix{line: l, sessions: newTable[postfixSession](4096), messages: newTable[hash](8192)}
 }
 
 func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages} }
 
-// A session is what lines of one process tell of its present SMTP session. Its
-// fields are exported for encoding/binary.
-type session struct {
+// A postfixSession is what is remembered of the present SMTP session of a
+// process. Its fields are exported for encoding/binary.
+type postfixSession struct {
 	// As a server.
 	HandshakeLost bool                // a TLS handshake failed after the 220 to STARTTLS
-	Told          bool                // a line told of a reply that the transcript shows next
-	Explained     [numCommands]uint32 // refused commands that lines of their own told
-	Accepted      uint32              // messages of which proxy-accept told
+	Announced     bool                // a line showed the reply that the transcript shows next
+	Explained     [numCommands]uint32 // refused commands that lines of their own showed
+	Accepted      uint32              // messages with a proxy-accept line
 	DataLost      uint32              // messages refused or cut off after the 354
 	Queued        uint32              // messages begun, in the queue
-	Client        [46]byte            // address, as logged
-	ClientLen     uint8
+	Client        address
 
 	// As a client.
 	Delivered hash // of the last delivery line, with its message and reply
@@ -69,13 +91,13 @@ type session struct {
 	Proxy dialogue // of smtpd with its before-queue filter
 }
 
-// valid tells whether what was read from a state can be used.
-func (s *session) valid() bool {
-	return int(s.ClientLen) <= len(s.Client) && s.dialogue.valid() && s.Proxy.valid()
+// valid reports whether what was read from a state can be used.
+func (s *postfixSession) valid() bool {
+	return s.Client.valid() && s.dialogue.valid() && s.Proxy.valid()
 }
 
-// services are Postfix' daemons and commands that log.
-var services = map[string]bool{
+// postfixServices are Postfix' daemons and commands that log.
+var postfixServices = map[string]bool{
 	"smtp": true, "lmtp": true, "smtpd": true, "postscreen": true, "cleanup": true,
 	"error": true, "retry": true, "local": true, "virtual": true, "pipe": true, "discard": true,
 	"anvil": true, "bounce": true, "defer": true, "trace": true, "dnsblog": true, "flush": true, "master": true,
@@ -85,25 +107,26 @@ var services = map[string]bool{
 	"postdrop": true, "postmap": true, "postalias": true, "postcat": true, "sendmail": true, "maildrop": true,
 }
 
-// postfixService returns the daemon that a syslog identifier names, whatever
-// syslog_name and the service's name in master.cf stand before it
-// ("postfix/submission/smtpd", "mx1/relay/smtp"). It is "" where a logger cut
-// the identifier at its first slash, and where Postfix knows no such daemon.
+// postfixService returns the daemon that the last element of a syslog identifier
+// names, after any syslog_name and any service name of master.cf
+// ("postfix/submission/smtpd", "mx1/relay/smtp"). It returns "unknown" for a name
+// that is no daemon of Postfix, and "" where a logger cut the identifier at its
+// first slash.
 func postfixService(program []byte) (service string) {
 	i := bytes.LastIndexByte(program, '/')
 	if i < 0 {
 		return ""
 	}
 	name := program[i+1:]
-	if services[string(name)] {
-		return daemon(name)
+	if postfixServices[string(name)] {
+		return postfixDaemon(name)
 	}
 	return "unknown"
 }
 
-// daemon returns the constant name of the services that speak SMTP or deliver,
-// and "other" for the rest.
-func daemon(name []byte) string {
+// postfixDaemon returns the name of a service that speaks SMTP or delivers as a
+// constant, and "other" for any other service.
+func postfixDaemon(name []byte) string {
 	switch string(name) {
 	case "smtp":
 		return "smtp"
@@ -127,48 +150,44 @@ func daemon(name []byte) string {
 
 func (l *postfix) parse() {
 	message := l.message
-	if l.service = postfixService(l.env.Program); l.service == "" {
-		l.service = guessService(message)
+	l.service = postfixService(l.env.Program)
+	if l.service == "" {
+		l.service = guessPostfixService(message)
 	}
 	l.process = l.line.process()
 	switch l.service {
 	case "smtp", "lmtp":
 		l.client(message)
-		return
 	case "smtpd":
 		l.server(message)
-		return
 	case "postscreen":
 		l.postscreen(message)
-		return
 	case "cleanup":
 		l.cleanup(message)
-		return
 	case "pickup":
 		// QID: uid=0 from=<root>: the id is no longer that of a message from smtpd.
-		if id, _ := cutQueueID(message); id != nil {
+		if id, _ := cutPostfixQueueID(message); id != nil {
 			l.messages.remove(l.messageKey(id))
 		}
 	case "error", "local":
-		if id, rest := cutQueueID(message); id != nil {
+		if id, rest := cutPostfixQueueID(message); id != nil {
 			if rest, ok := bytes.CutPrefix(rest, []byte("to=<")); ok {
 				l.delivery(id, rest)
-				return
 			}
 		}
 	}
 }
 
-// guessService names the daemon by the form of its message, for logs in which
-// the identifier is cut to "postfix". Transcripts cannot be told apart there.
-func guessService(message []byte) string {
-	id, rest := cutQueueID(message)
+// guessPostfixService names the daemon by the form of its message, for logs in
+// which the identifier is cut to "postfix". A transcript does not show whose it is.
+func guessPostfixService(message []byte) string {
+	id, rest := cutPostfixQueueID(message)
 	if id == nil {
 		if bytes.HasPrefix(message, []byte("< ")) || bytes.HasPrefix(message, []byte("> ")) {
 			return "other"
 		}
-		for i := range impliedByPostscreen {
-			if bytes.HasPrefix(message, []byte(impliedByPostscreen[i].prefix)) {
+		for i := range postfixImpliedByPostscreen {
+			if bytes.HasPrefix(message, []byte(postfixImpliedByPostscreen[i].prefix)) {
 				return "postscreen"
 			}
 		}
@@ -183,19 +202,19 @@ func guessService(message []byte) string {
 	case bytes.HasPrefix(rest, []byte("reject: RCPT from [")), bytes.HasPrefix(rest, []byte("reject: CONNECT from [")):
 		return "postscreen"
 	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")),
-		bytes.HasPrefix(rest, []byte("client=")), bytes.HasPrefix(rest, []byte(tlsAborted.prefix)):
+		bytes.HasPrefix(rest, []byte("client=")), bytes.HasPrefix(rest, []byte(postfixTLSAborted.prefix)):
 		return "smtpd"
 	}
 	return "smtp" // QID: host NAME[IP] said: ...
 }
 
-// session returns what is remembered of the process' session.
-func (l *postfix) session() *session { return l.sessions.put(l.process) }
+// session returns what is remembered of the session of the process.
+func (l *postfix) session() *postfixSession { return l.sessions.put(l.process) }
 
-// cutQueueID reads "QID: " or "NOQUEUE: ": letters and digits, at most 24 with
-// room to spare (short ids are hexadecimal, long ones are base 52 with a time
-// and an inode, global/mail_queue.h).
-func cutQueueID(b []byte) (id, rest []byte) {
+// cutPostfixQueueID reads "QID: " or "NOQUEUE: ". An id is 5 to 24 letters and
+// digits, which leaves room to spare: short ids are hexadecimal, long ones are
+// base 52 with a time and an inode (global/mail_queue.h).
+func cutPostfixQueueID(b []byte) (id, rest []byte) {
 	n := 0
 	for n < len(b) && n <= 24 && isAlphanumeric(b[n]) {
 		n++
@@ -210,22 +229,7 @@ func cutQueueID(b []byte) (id, rest []byte) {
 	return b[:n], b[n+2:]
 }
 
-// isPostfixMessage knows a message without a tag by the queue id that it begins
-// with: upper case and hexadecimal, or, a long one, without vowels (global/safe_ultostr.c).
-func isPostfixMessage(b []byte) bool {
-	id, _ := cutQueueID(b)
-	if id == nil || string(id) == "NOQUEUE" {
-		return id != nil
-	}
-	hexadecimal, consonants := true, len(id) > 10
-	for _, c := range id {
-		hexadecimal = hexadecimal && (isDigit(c) || 'A' <= c && c <= 'F')
-		consonants = consonants && bytes.IndexByte([]byte("aeiouAEIOU"), c) < 0
-	}
-	return hexadecimal || consonants
-}
-
-// messageKey is the key of a queue id. The instance is no part of it: smtpd may
-// log under a name of its own (-o syslog_name=submission), and two instances do
-// not use the same id at the same time, which holds a time and an inode.
+// messageKey is the key of a queue id. It holds no instance: smtpd may log under a
+// name of its own (-o syslog_name=submission), and two instances do not use the
+// same id at the same time, since it holds a time and an inode.
 func (l *postfix) messageKey(id []byte) hash { return l.seed.add(l.env.Host).add(id) }

@@ -2,34 +2,46 @@ package logparse
 
 import "bytes"
 
+// postfixContentVerdicts begin the lines of header_checks, body_checks and their
+// like that reject a message.
+var postfixContentVerdicts = []string{
+	"reject: header ", "reject: body ", "reject: content ", "milter-header-reject: ", "milter-body-reject: ",
+}
+
 // cleanup reads the lines of cleanup(8), which checks messages after smtpd has
-// taken their content. The code that smtpd then answers is not shown; messages
-// that did not come by SMTP were answered nothing at all.
+// taken their content. They do not show the code that smtpd then answers. Nobody
+// is answered for a message that did not come by SMTP.
 func (l *postfix) cleanup(message []byte) {
-	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
-		id, rest := cutQueueID(rest)
-		for i := range impliedOfMessage {
-			r := &impliedOfMessage[i]
-			if id != nil && r.command == EndOfData && bytes.HasPrefix(rest, []byte(r.prefix)) {
-				l.emitEndOfData(id, r.event())
-			}
-		}
+	if warning, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
+		l.cleanupWarning(warning)
 		return
 	}
-	id, rest := cutQueueID(message)
+	id, rest := cutPostfixQueueID(message)
 	if id == nil {
 		return
 	}
-	if rest, ok := bytes.CutPrefix(rest, []byte("milter-reject: ")); ok {
-		l.milterRejected(id, rest)
+	if verdict, ok := bytes.CutPrefix(rest, []byte("milter-reject: ")); ok {
+		l.milterRejected(id, verdict)
 		return
 	}
-	for _, prefix := range []string{
-		"reject: header ", "reject: body ", "reject: content ", "milter-header-reject: ", "milter-body-reject: ",
-	} {
+	for _, prefix := range postfixContentVerdicts {
 		if bytes.HasPrefix(rest, []byte(prefix)) {
 			l.contentRejected(id, rest)
 			return
+		}
+	}
+}
+
+// cleanupWarning reads a fault at writing the queue file.
+func (l *postfix) cleanupWarning(warning []byte) {
+	id, fault := cutPostfixQueueID(warning)
+	if id == nil {
+		return
+	}
+	for i := range postfixImpliedOfMessage {
+		r := &postfixImpliedOfMessage[i]
+		if r.command == EndOfData && bytes.HasPrefix(fault, []byte(r.prefix)) {
+			l.emitEndOfData(id, r.event())
 		}
 	}
 }
@@ -38,25 +50,17 @@ func (l *postfix) cleanup(message []byte) {
 // (cleanup_milter.c, cleanup_milter_apply()):
 //
 //	QID: milter-reject: END-OF-MESSAGE from NAME[IP]: 5.7.1 Command rejected; from=<...> ...
-func (l *postfix) milterRejected(id, rest []byte) {
-	_, rest, ok := bytes.Cut(rest, []byte(" from "))
-	if !ok {
-		l.notUnderstood(shapeReject)
+func (l *postfix) milterRejected(id, verdict []byte) {
+	_, name, addr, rest, ok := cutPostfixClient(verdict)
+	text, found := bytes.CutPrefix(rest, []byte(": "))
+	if !ok || !found {
+		l.notUnderstood(shapePostfixReject)
 		return
 	}
-	name, addr, rest, ok := cutHost(rest)
-	if !ok {
-		l.notUnderstood(shapeReject)
-		return
-	}
-	text, ok := bytes.CutPrefix(rest, []byte(": "))
-	if !ok {
-		l.notUnderstood(shapeReject)
-		return
-	}
-	text, _ = cutContext(text)
+	text, _ = cutPostfixContext(text)
 	e := Event{Remote: name, Addr: addr, Text: text}
-	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
+	e.Code, e.Enhanced, ok = ParseReply(text)
+	if !ok {
 		e.Enhanced, _ = ParseEnhanced(text)
 		switch string(text) {
 		// What a milter's plain reject and tempfail make (milter8.c). A reply of
@@ -77,15 +81,18 @@ func (l *postfix) milterRejected(id, rest []byte) {
 // Its text, which the administrator wrote, is last, behind all that the client did:
 //
 //	QID: reject: header Subject: ... from NAME[IP]; from=<...> to=<...> proto=ESMTP helo=<...>: 5.7.1 TEXT
-func (l *postfix) contentRejected(id, rest []byte) {
-	for i := len(rest); ; {
-		if i = bytes.LastIndex(rest[:i], []byte(": ")); i < 0 {
-			l.notUnderstood(shapeContent)
+func (l *postfix) contentRejected(id, verdict []byte) {
+	before := verdict
+	for {
+		i := bytes.LastIndex(before, []byte(": "))
+		if i < 0 {
+			l.notUnderstood(shapePostfixContent)
 			return
 		}
-		text := rest[i+len(": "):]
+		before = before[:i]
+		text := verdict[i+len(": "):]
 		enhanced, n := ParseEnhanced(text)
-		if n == 0 || i == 0 || rest[i-1] != '>' && !bytes.HasSuffix(rest[:i], []byte("SMTP")) {
+		if n == 0 || !bytes.HasSuffix(before, []byte(">")) && !bytes.HasSuffix(before, []byte("SMTP")) {
 			continue
 		}
 		e := Event{Code: 550, Enhanced: enhanced, Implied: true, Text: text}
@@ -105,15 +112,16 @@ func (l *postfix) emitEndOfData(id []byte, e Event) {
 		return
 	}
 	s := l.sessions.put(*process)
-	l.refuse(s, EndOfData)
-	e.Direction, e.Command, e.QueueID = Sent, EndOfData, id
-	e.Repeat = s.shownNext()
+	l.noteRefused(s, EndOfData)
+	e.Direction = Sent
+	e.Command = EndOfData
+	e.QueueID = id
+	e.Repeat = s.announce()
 	e.Authenticated = s.Authenticated
 	if e.Addr == nil {
-		e.Addr = s.address()
+		e.Addr = s.Client.bytes()
 	}
-	if e.Kind == Refusal && e.Repeat {
-		return
+	if e.Kind != Refusal || !e.Repeat {
+		l.emit(e)
 	}
-	l.emit(e)
 }

@@ -8,26 +8,28 @@ import "bytes"
 //	disconnect from NAME[IP] ehlo=1 mail=1 rcpt=2/3 data=1 quit=1 commands=6/7
 //
 // It is the only trace of most positive replies: n of ok/total are the commands
-// that were obeyed. Some things are not as they look. A 354 precedes each
-// message, also those that were refused or cut off after it. A STARTTLS whose
-// handshake failed was answered 220 before. RCPT counts as obeyed where smtpd_recipient_limit refused it
-// with 452. The greeting was a 220 where any command was obeyed: smtpd logs each
-// of the other greetings that it goes on after. Commands that failed and of
-// which no other line told are refusals without code.
+// that were obeyed. Some counts do not mean what they seem to:
+//
+//   - Each message had a 354, also one that was refused or cut off after it.
+//   - A STARTTLS whose handshake failed had a 220 before.
+//   - A RCPT that smtpd_recipient_limit refused with 452 counts as obeyed.
+//   - The greeting was a 220 where any command was obeyed: smtpd logs each of the
+//     other greetings that it goes on after.
+//   - A command that failed without a line of its own is a refusal without code.
 func (l *postfix) disconnect(rest []byte) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
-		l.notUnderstood(shapeDisconnect)
+		l.notUnderstood(shapePostfixDisconnect)
 		return
 	}
 	s := l.session()
 	defer l.sessions.remove(l.process)
-	counts, ok := cutCounts(cutPort(rest))
+	counts, ok := cutPostfixCounts(cutPort(rest))
 	if !ok {
-		l.notUnderstood(shapeDisconnect)
+		l.notUnderstood(shapePostfixDisconnect)
 		return
 	}
-	sum := summary{line: l, s: s, event: Event{
+	sum := postfixSummary{line: l, s: s, event: Event{
 		Direction: Sent, Implied: true, Repeat: s.shown(), Remote: name, Addr: addr,
 	}}
 	greeted := false
@@ -40,16 +42,16 @@ func (l *postfix) disconnect(rest []byte) {
 	}
 }
 
-// commandCount is " rcpt=2/3" of a summary.
-type commandCount struct {
+// A postfixCount is the count of one command in a summary.
+type postfixCount struct {
 	command         []byte
 	obeyed, refused int
 }
 
-// cutCounts reads the counts of a summary, of which Postfix has one for each of
-// its commands; ok is false where any of them is damaged, or where their sum,
-// the last one, is missing, since the line was cut. The sum is left out.
-func cutCounts(b []byte) (counts [20]commandCount, ok bool) {
+// cutPostfixCounts reads the counts of a summary but for their sum, which is the
+// last one. There is one count for each of Postfix' commands. ok is false where a
+// count is damaged, and where the sum is missing, since the line was cut.
+func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
 	if len(b) == 0 { // before Postfix 3.0
 		return counts, true
 	}
@@ -58,47 +60,53 @@ func cutCounts(b []byte) (counts [20]commandCount, ok bool) {
 		if b[0] != ' ' || n == len(counts) {
 			return counts, false
 		}
-		var field []byte
-		field, b = cutField(b[1:])
-		command, digits, ok := bytes.Cut(field, []byte("="))
+		b = b[1:]
+		end := bytes.IndexByte(b, ' ')
+		if end < 0 {
+			end = len(b)
+		}
+		count, ok := readPostfixCount(b[:end])
 		if !ok {
 			return counts, false
 		}
-		obeyed, digits := cutNumber(digits)
-		total := obeyed
-		if len(digits) > 0 && digits[0] == '/' {
-			total, digits = cutNumber(digits[1:])
+		whole = string(count.command) == "commands"
+		if !whole {
+			counts[n] = count
 		}
-		if obeyed < 0 || total < obeyed || len(digits) > 0 {
-			return counts, false
-		}
-		if whole = string(command) == "commands"; !whole {
-			counts[n] = commandCount{command, obeyed, total - obeyed}
-		}
+		b = b[end:]
 	}
 	return counts, whole
 }
 
-// cutField cuts at a blank, which stays with the rest.
-func cutField(b []byte) (field, rest []byte) {
-	if i := bytes.IndexByte(b, ' '); i >= 0 {
-		return b[:i], b[i:]
+// readPostfixCount reads "ehlo=1" and "rcpt=2/3".
+func readPostfixCount(field []byte) (c postfixCount, ok bool) {
+	command, digits, ok := bytes.Cut(field, []byte("="))
+	if !ok {
+		return c, false
 	}
-	return b, nil
+	obeyed, digits := cutNumber(digits)
+	total := obeyed
+	if len(digits) > 0 && digits[0] == '/' {
+		total, digits = cutNumber(digits[1:])
+	}
+	if obeyed < 0 || total < obeyed || len(digits) > 0 {
+		return c, false
+	}
+	return postfixCount{command, obeyed, total - obeyed}, true
 }
 
-// A summary makes events of the counts of one session.
-type summary struct {
+// A postfixSummary makes events of the counts of one session.
+type postfixSummary struct {
 	line  *postfix
-	s     *session
+	s     *postfixSession
 	event Event // what all have in common
 	taken int   // messages by DATA
 }
 
-// summaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table) with the reply
-// to one that is obeyed. XCLIENT is left out, which counts as refused where it
-// was obeyed.
-var summaryCommands = []struct {
+// postfixSummaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table) with the
+// reply to one that is obeyed. They leave out XCLIENT: Postfix counts an obeyed one
+// as refused.
+var postfixSummaryCommands = []struct {
 	name    string
 	command Command
 	obeyed  Code
@@ -120,40 +128,43 @@ var summaryCommands = []struct {
 	{"unknown", OtherCommand, 0}, // is never obeyed
 }
 
-// count takes the counts of one command.
-func (m *summary) count(name []byte, obeyed, refused int) {
-	for i := range summaryCommands {
-		c := &summaryCommands[i]
-		if string(name) != c.name {
-			continue
-		}
-		messages := 0
-		if c.name == "bdat" {
-			// The last chunk of a message has its 250, and its refusals are told
-			// of as those of DATA are. A message began with a client= line.
-			messages = max(0, min(obeyed, int(m.s.Queued)-m.taken-int(m.s.DataLost)))
-			obeyed -= messages
-			refused -= m.told(Data, refused)
-		}
-		switch c.command {
-		case StartTLS:
-			if m.s.HandshakeLost && refused > 0 {
-				obeyed, refused = obeyed+1, refused-1
-			}
-		case Auth:
-			m.event.Authenticated = m.event.Authenticated || obeyed > 0
-		case Data:
-			messages, m.taken = obeyed, obeyed
-			obeyed += int(m.s.DataLost)
-		}
-		m.obeyed(c.command, c.obeyed, obeyed)
-		m.messages(messages)
-		m.refused(c.command, refused)
+// count adds the events of one command's counts.
+func (m *postfixSummary) count(name []byte, obeyed, refused int) {
+	i := 0
+	for i < len(postfixSummaryCommands) && postfixSummaryCommands[i].name != string(name) {
+		i++
+	}
+	if i == len(postfixSummaryCommands) {
 		return
 	}
+	c := &postfixSummaryCommands[i]
+	messages := 0
+	switch c.name {
+	case "starttls":
+		if m.s.HandshakeLost && refused > 0 {
+			obeyed++
+			refused--
+		}
+	case "auth":
+		m.event.Authenticated = m.event.Authenticated || obeyed > 0
+	case "data":
+		messages = obeyed
+		m.taken = messages
+		obeyed += int(m.s.DataLost)
+	case "bdat":
+		// The last chunk of a message has the message's 250. A message began with a
+		// client= line, and lines show its refusals as they show those of DATA.
+		messages = max(0, min(obeyed, int(m.s.Queued)-m.taken-int(m.s.DataLost)))
+		obeyed -= messages
+		refused -= m.takeExplained(Data, refused)
+	}
+	m.obeyed(c.command, c.obeyed, obeyed)
+	m.messages(messages)
+	m.refused(c.command, refused)
 }
 
-func (m *summary) obeyed(c Command, code Code, n int) {
+// obeyed adds n replies to commands that were obeyed; none if code is 0.
+func (m *postfixSummary) obeyed(c Command, code Code, n int) {
 	if code == 0 {
 		return
 	}
@@ -164,22 +175,16 @@ func (m *summary) obeyed(c Command, code Code, n int) {
 
 // messages adds the 250 to messages that Postfix itself accepted; a proxy's
 // answer has a line of its own.
-func (m *summary) messages(n int) {
+func (m *postfixSummary) messages(n int) {
 	e := m.event
 	e.Command, e.Code, e.Enhanced = EndOfData, 250, EnhancedCode{2, 0, 0}
 	e.Authenticated = e.Authenticated || m.s.Authenticated
 	m.line.emitTimes(n-int(m.s.Accepted), e)
 }
 
-// told returns of how many of n refused commands lines of their own told.
-func (m *summary) told(c Command, n int) int {
-	told := min(n, int(m.s.Explained[c]))
-	m.s.Explained[c] -= uint32(told)
-	return told
-}
-
-func (m *summary) refused(c Command, n int) {
-	n -= m.told(c, n)
+// refused adds those of n refusals that no line of its own showed.
+func (m *postfixSummary) refused(c Command, n int) {
+	n -= m.takeExplained(c, n)
 	if m.s.shown() {
 		return
 	}
@@ -187,4 +192,12 @@ func (m *summary) refused(c Command, n int) {
 	e.Kind, e.Command, e.Implied = Refusal, c, false
 	e.Authenticated = e.Authenticated || m.s.Authenticated
 	m.line.emitTimes(n, e)
+}
+
+// takeExplained returns how many of n refused commands had lines of their own, and
+// forgets as many of these lines.
+func (m *postfixSummary) takeExplained(c Command, n int) int {
+	explained := min(n, int(m.s.Explained[c]))
+	m.s.Explained[c] -= uint32(explained)
+	return explained
 }

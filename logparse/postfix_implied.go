@@ -2,19 +2,19 @@ package logparse
 
 import "bytes"
 
-// An impliedReply is a line of smtpd(8) that shows no code, while the source
+// A postfixImplied is a line of smtpd(8) that shows no code, while the source
 // leaves exactly one (smtpd.c 3.7; smtpd_sasl_glue.c for AUTH).
-type impliedReply struct {
+type postfixImplied struct {
 	prefix  string
 	reply   []byte // without the names of hosts that Postfix adds
 	command Command
 	// client is true where the client's name and address follow, maybe after
-	// "COUNT from ". Elsewhere the client's own words do.
+	// "COUNT from "; false where the client's own words may follow.
 	client bool
 }
 
-// impliedBySmtpd are lines that stand before their reply.
-var impliedBySmtpd = []impliedReply{
+// postfixImpliedBySmtpd are lines that smtpd logs before their reply.
+var postfixImpliedBySmtpd = []postfixImplied{
 	{"warning: Connection concurrency limit exceeded: ", []byte("421 4.7.0 Error: too many connections"), Connect, true},
 	{"warning: Connection rate limit exceeded: ", []byte("421 4.7.0 Error: too many connections"), Connect, true},
 	{"warning: Message delivery request rate limit exceeded: ", []byte("450 4.7.1 Error: too much mail"), Mail, true},
@@ -28,10 +28,10 @@ var impliedBySmtpd = []impliedReply{
 	{"warning: haproxy read: ", []byte("421 4.3.0 Server local error"), Connect, false}, // smtpd_haproxy.c
 }
 
-// impliedOfMessage are warnings that begin with a queue id. Those of cleanup(8),
-// faults at writing the queue file (cleanup_out.c), smtpd answers as
-// cleanup_strerror.c says.
-var impliedOfMessage = []impliedReply{
+// postfixImpliedOfMessage are warnings that begin with a queue id. cleanup(8) logs
+// those of EndOfData, faults at writing the queue file (cleanup_out.c), and smtpd
+// answers them as cleanup_strerror.c says.
+var postfixImpliedOfMessage = []postfixImplied{
 	{"queue file size limit exceeded", []byte("552 5.3.4 Error: message file too big"), EndOfData, false},
 	{"write queue file: ", []byte("451 4.3.0 Error: queue file write error"), EndOfData, false},
 	{"malformed BDAT command syntax from ", []byte("521 5.5.4 Syntax: BDAT count [LAST]"), OtherCommand, true},
@@ -39,72 +39,70 @@ var impliedOfMessage = []impliedReply{
 	{"BDAT request from ", []byte("552 5.3.4 Chunk exceeds message size limit"), OtherCommand, true},
 }
 
-// tlsAborted is the reply after a handshake without the certificate that
-// smtpd_tls_req_ccert asks for, loginAborted that to a client's "*" in AUTH.
-// tooManySessions is sent only where the handshake succeeded.
 var (
-	tlsAborted      = impliedReply{"abort: TLS from ", []byte("421 4.7.1 Error: No client certificate presented"), NoCommand, true}
-	loginAborted    = impliedReply{"", []byte("501 5.7.0 Authentication aborted"), Auth, true}
-	tooManySessions = impliedReply{
+	// postfixTLSAborted is the reply after a handshake without the certificate that
+	// smtpd_tls_req_ccert asks for.
+	postfixTLSAborted = postfixImplied{
+		"abort: TLS from ", []byte("421 4.7.1 Error: No client certificate presented"), NoCommand, true,
+	}
+	// postfixLoginAborted is the reply to a client's "*" in AUTH.
+	postfixLoginAborted = postfixImplied{"", []byte("501 5.7.0 Authentication aborted"), Auth, true}
+	// postfixTooManySessions is sent only where the handshake succeeded.
+	postfixTooManySessions = postfixImplied{
 		"warning: New TLS session rate limit exceeded: ", []byte("421 4.7.0 Error: too many new TLS sessions"), NoCommand, true,
 	}
 )
 
-// illegalAddress is the reply to an address that smtpd cannot read; VRFY has
-// the same as RCPT.
-var illegalAddress = []impliedReply{
+// postfixIllegalAddress are the replies to an address that smtpd cannot read; that
+// to VRFY is the same as that to RCPT.
+var postfixIllegalAddress = []postfixImplied{
 	{" in MAIL command: ", []byte("501 5.1.7 Bad sender address syntax"), Mail, false},
 	{" in RCPT command: ", []byte("501 5.1.3 Bad recipient address syntax"), Rcpt, false},
 	{" in VRFY command: ", []byte("501 5.1.3 Bad recipient address syntax"), Vrfy, false},
 }
 
-// endsOfSession stand after their reply, with the last command before it; a
-// lost connection had none.
-var endsOfSession = []impliedReply{
+// postfixEndsOfSession are lines that smtpd logs after their reply. They name the
+// last command before it. A lost connection had no reply.
+var postfixEndsOfSession = []postfixImplied{
 	{"timeout after ", []byte("421 4.4.2 Error: timeout exceeded"), NoCommand, false},
 	{"too many errors after ", []byte("421 4.7.0 Error: too many errors"), NoCommand, false},
 	{"lost connection after ", nil, NoCommand, false},
 }
 
-const tooManyErrors = 1 // of endsOfSession
+const postfixTooManyErrors = 1 // of postfixEndsOfSession
 
-// impliedReply reads the lines of impliedBySmtpd and their like.
+// impliedReply reads the lines of postfixImpliedBySmtpd and their like. It reports
+// whether the message is one of them.
 func (l *postfix) impliedReply(message []byte) bool {
-	for i := range impliedBySmtpd {
-		if l.implied(&impliedBySmtpd[i], message) {
-			return true
-		}
-	}
-	if !l.session().HandshakeLost && l.implied(&tooManySessions, message) {
+	if l.impliedBy(postfixImpliedBySmtpd, message) {
 		return true
 	}
-	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
-		if id, rest := cutQueueID(rest); id != nil {
-			for i := range impliedOfMessage {
-				if l.implied(&impliedOfMessage[i], rest) {
-					return true
-				}
-			}
-			return false
-		}
+	if !l.session().HandshakeLost && l.implied(&postfixTooManySessions, message) {
+		return true
 	}
-	rest, ok := bytes.CutPrefix(message, []byte("warning: Illegal address syntax from "))
+	warning, ok := bytes.CutPrefix(message, []byte("warning: "))
 	if !ok {
 		return false
 	}
-	name, addr, rest, ok := cutHost(rest)
-	rest = cutPort(rest)
-	for i := range illegalAddress {
-		r := &illegalAddress[i]
-		if ok && bytes.HasPrefix(rest, []byte(r.prefix)) {
-			l.emitImplied(r, name, addr)
-		}
+	if id, rest := cutPostfixQueueID(warning); id != nil {
+		return l.impliedBy(postfixImpliedOfMessage, rest)
 	}
-	return true
+	return l.illegalAddress(warning)
 }
 
-// implied adds the reply of r if the message is r's line.
-func (l *postfix) implied(r *impliedReply, message []byte) bool {
+// impliedBy adds the reply of the first of replies whose line the message is. It
+// reports whether there is one.
+func (l *postfix) impliedBy(replies []postfixImplied, message []byte) bool {
+	for i := range replies {
+		if l.implied(&replies[i], message) {
+			return true
+		}
+	}
+	return false
+}
+
+// implied adds the reply of r if the message is r's line. It reports whether it is.
+func (l *postfix) implied(r *postfixImplied, message []byte) bool {
 	rest, ok := bytes.CutPrefix(message, []byte(r.prefix))
 	if !ok {
 		return false
@@ -122,8 +120,27 @@ func (l *postfix) implied(r *impliedReply, message []byte) bool {
 	return true
 }
 
-// event returns the reply as an event that lacks its surroundings.
-func (r *impliedReply) event() Event {
+// illegalAddress reads what follows "warning: " where smtpd cannot read an address:
+//
+//	warning: Illegal address syntax from NAME[IP] in RCPT command: ...
+func (l *postfix) illegalAddress(warning []byte) bool {
+	rest, ok := bytes.CutPrefix(warning, []byte("Illegal address syntax from "))
+	if !ok {
+		return false
+	}
+	name, addr, rest, ok := cutHost(rest)
+	rest = cutPort(rest)
+	for i := range postfixIllegalAddress {
+		r := &postfixIllegalAddress[i]
+		if ok && bytes.HasPrefix(rest, []byte(r.prefix)) {
+			l.emitImplied(r, name, addr)
+		}
+	}
+	return true
+}
+
+// event returns the event of the reply, without the client and the command.
+func (r *postfixImplied) event() Event {
 	e := Event{Direction: Sent, Implied: true, Text: r.reply}
 	e.Code, e.Enhanced, _ = ParseReply(r.reply)
 	e.Dialogue = e.Code.Class() == 2
@@ -131,14 +148,17 @@ func (r *impliedReply) event() Event {
 }
 
 // emitImplied adds a reply that comes after its line.
-func (l *postfix) emitImplied(r *impliedReply, name, addr []byte) {
+func (l *postfix) emitImplied(r *postfixImplied, name, addr []byte) {
 	s := l.session()
-	l.refuse(s, r.command)
+	l.noteRefused(s, r.command)
 	if addr == nil {
-		addr = s.address()
+		addr = s.Client.bytes()
 	}
 	e := r.event()
-	e.Command, e.Remote, e.Addr, e.Authenticated, e.Repeat = r.command, name, addr, s.Authenticated, s.shownNext()
+	e.Command = r.command
+	e.Remote, e.Addr = name, addr
+	e.Authenticated = s.Authenticated
+	e.Repeat = s.announce()
 	l.emit(e)
 }
 
@@ -153,38 +173,42 @@ func (l *postfix) endOfSession(message []byte) bool {
 		l.session().HandshakeLost = true
 		return true
 	}
-	for i := range endsOfSession {
-		r := &endsOfSession[i]
-		rest, ok := bytes.CutPrefix(message, []byte(r.prefix))
-		if !ok {
-			continue
-		}
-		where, from, ok := bytes.Cut(rest, []byte(" from "))
-		if !ok {
+	for i := range postfixEndsOfSession {
+		r := &postfixEndsOfSession[i]
+		if rest, ok := bytes.CutPrefix(message, []byte(r.prefix)); ok {
+			l.sessionEnded(r, rest, i == postfixTooManyErrors)
 			return true
 		}
-		where, size, content := bytes.Cut(where, []byte(" ("))
-		if content = content && bytes.HasSuffix(size, []byte(" bytes)")); content && string(where) == "DATA" {
-			l.refuse(l.session(), EndOfData)
-		}
-		if r.reply == nil {
-			return true
-		}
-		s := l.session()
-		e := r.event()
-		e.Remote, e.Addr, _, _ = cutHost(from)
-		e.Authenticated, e.Repeat = s.Authenticated, s.shown()
-		if r == &endsOfSession[tooManyErrors] {
-			e.Command = commandAt(where) // a timeout answers none
-		}
-		l.emit(e)
-		return true
 	}
 	return false
 }
 
-// saslFailed reads a failed login, which was answered 535 or 454, and one that
-// the client gave up, which was answered 501 (smtpd_sasl_glue.c):
+// sessionEnded adds the reply of r, whose line goes on with rest.
+func (l *postfix) sessionEnded(r *postfixImplied, rest []byte, tooManyErrors bool) {
+	where, from, ok := bytes.Cut(rest, []byte(" from "))
+	if !ok {
+		return
+	}
+	s := l.session()
+	where, size, content := bytes.Cut(where, []byte(" ("))
+	if content && string(where) == "DATA" && bytes.HasSuffix(size, []byte(" bytes)")) {
+		l.noteRefused(s, EndOfData)
+	}
+	if r.reply == nil {
+		return
+	}
+	e := r.event()
+	e.Remote, e.Addr, _, _ = cutHost(from)
+	e.Authenticated = s.Authenticated
+	e.Repeat = s.shown()
+	if tooManyErrors { // a timeout answers no command
+		e.Command = postfixCommandAt(where)
+	}
+	l.emit(e)
+}
+
+// saslFailed reads a failed login, which smtpd answers with 535 or 454, and one
+// that the client gives up, which smtpd answers with 501 (smtpd_sasl_glue.c):
 //
 //	warning: NAME[IP]: SASL LOGIN authentication failed: ...
 //	warning: NAME[IP]: SASL LOGIN authentication aborted
@@ -201,10 +225,10 @@ func (l *postfix) saslFailed(rest []byte) {
 	switch {
 	case !ok:
 	case bytes.HasPrefix(rest, []byte("aborted")):
-		l.emitImplied(&loginAborted, name, addr)
+		l.emitImplied(&postfixLoginAborted, name, addr)
 	case bytes.HasPrefix(rest, []byte("failed")):
 		s := l.session()
-		l.explain(s, Auth)
+		l.noteExplained(s, Auth)
 		if !s.shown() {
 			l.emit(Event{Kind: Refusal, Direction: Sent, Command: Auth, Remote: name, Addr: addr})
 		}

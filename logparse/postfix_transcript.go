@@ -71,7 +71,7 @@ func (l *postfix) clientVerbose(message []byte) {
 		}
 		text = bytes.TrimSuffix(text, []byte(`" -1`))
 	}
-	if e, _, ok := quotedReply(text); ok && (e.Command == Connect || e.Command == Auth) {
+	if e, _, ok := postfixQuotedReply(text); ok && (e.Command == Connect || e.Command == Auth) {
 		e.Repeat = true
 		l.emit(e)
 	}
@@ -84,13 +84,13 @@ func (l *postfix) shownByTranscript(name, addr []byte) bool {
 }
 
 // shown tells whether the dialogue with the client is logged.
-func (s *session) shown() bool { return s.Logged }
+func (s *postfixSession) shown() bool { return s.Logged }
 
-// shownNext tells, of a line that implies a reply, whether the dialogue will
+// announce tells, of a line that implies a reply, whether the dialogue will
 // show that reply. Where the greeting would be the first of it one cannot know:
 // then the line counts, and the transcript repeats it.
-func (s *session) shownNext() bool {
-	s.Told = !s.Logged
+func (s *postfixSession) announce() bool {
+	s.Announced = !s.Logged
 	return s.Logged
 }
 
@@ -112,7 +112,7 @@ func (l *postfix) serverTranscript(message []byte) {
 			s.Proxy.command(text)
 		} else if e, ok := l.reply(&s.Proxy, text, isFirstOfMany(text)); ok {
 			e.Direction = Received
-			e.Remote, e.Addr = proxyAddress(proxy)
+			e.Remote, e.Addr = postfixProxyAddress(proxy)
 			l.emit(e)
 		}
 		return
@@ -126,9 +126,9 @@ func (l *postfix) serverTranscript(message []byte) {
 		return
 	}
 	e.Direction, e.Remote, e.Addr, e.Authenticated = Sent, name, addr, s.Authenticated
-	e.Repeat = e.Repeat || s.Told
+	e.Repeat = e.Repeat || s.Announced
 	if s.Open == 0 {
-		s.Told = false
+		s.Announced = false
 	}
 	l.emit(e)
 }
@@ -151,7 +151,7 @@ func (l *postfix) postscreenTranscript(message []byte) {
 		return
 	}
 	e.Direction, e.Addr = Sent, addr
-	e.Repeat = e.Repeat || s.Told
-	s.Told = false
+	e.Repeat = e.Repeat || s.Announced
+	s.Announced = false
 	l.emit(e)
 }

@@ -66,8 +66,8 @@ func (d Direction) String() string {
 //
 // An enhanced code counts only where it follows the code and one blank or hyphen
 // (RFC 2034 §4; some servers write a # before it). Logs join the lines of a reply
-// with blanks; that of the last line counts, of which not every server has one on
-// the lines before it.
+// with blanks. The enhanced code of the last line counts, since not every server
+// writes one on the lines before it.
 func ParseReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 	if len(text) < 3 || text[0] < '2' || text[0] > '5' || !isDigit(text[1]) || !isDigit(text[2]) {
 		return 0, EnhancedCode{}, false
@@ -92,8 +92,8 @@ func ParseReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 	return code, enhanced, true
 }
 
-// parseJoinedReply is ParseReply for a reply of which only the first line has its
-// code: what looks like the codes of further lines is text.
+// parseJoinedReply is ParseReply for a reply whose first line alone has a code. What
+// looks like the code of a further line is text.
 func parseJoinedReply(text []byte) (code Code, enhanced EnhancedCode, ok bool) {
 	code, enhanced, ok = ParseReply(text)
 	if ok && isFirstOfMany(text) {
@@ -126,8 +126,8 @@ func parseReplyLines(text []byte, ends ...string) (code Code, enhanced EnhancedC
 // follow: "550-".
 func isFirstOfMany(text []byte) bool { return len(text) > 3 && text[3] == '-' }
 
-// lastEnhanced returns the last enhanced code that follows digits, the code
-// repeated at the start of a further line, in the joined text of a reply.
+// lastEnhanced returns the last enhanced code in the joined text of a reply that
+// follows digits, the reply code at the start of each further line.
 func lastEnhanced(text, digits []byte) (EnhancedCode, bool) {
 	for end := len(text); ; {
 		i := bytes.LastIndex(text[:end], digits)
@@ -145,8 +145,8 @@ func lastEnhanced(text, digits []byte) (EnhancedCode, bool) {
 	}
 }
 
-// ParseEnhanced reads an enhanced code at the start of text and returns its
-// length; the zero value and 0 where there is none.
+// ParseEnhanced reads an enhanced code at the start of text and returns it with its
+// length in bytes; the zero value and 0 where there is none.
 func ParseEnhanced(text []byte) (EnhancedCode, int) {
 	if len(text) < 5 || (text[0] != '2' && text[0] != '4' && text[0] != '5') || text[1] != '.' {
 		return EnhancedCode{}, 0

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cutNumber reads the decimal number at the start of b and returns what comes
-// after it; numbers of more than nine digits, and none, are -1.
+// cutNumber reads the decimal number at the start of b and returns what comes after
+// it. n is -1 where there is no number, and for one of more than nine digits.
 func cutNumber(b []byte) (n int, rest []byte) {
 	i := 0
 	for i < len(b) && isDigit(b[i]) {
@@ -21,8 +21,8 @@ func cutNumber(b []byte) (n int, rest []byte) {
 	return n, b[i:]
 }
 
-// cutDigits cuts a number of any size, such as an id, from the start of b; nil
-// where there is none.
+// cutDigits reads a number of any size, such as an id, at the start of b. digits is
+// nil where there is none.
 func cutDigits(b []byte) (digits, rest []byte) {
 	n := 0
 	for n < len(b) && isDigit(b[n]) {
@@ -34,8 +34,8 @@ func cutDigits(b []byte) (digits, rest []byte) {
 	return b[:n], b[n:]
 }
 
-// cutHost reads NAME[ADDRESS] at the start of b. A name holds no blank and no
-// bracket, an address (or socket path) no blank and no bracket.
+// cutHost reads NAME[ADDRESS] at the start of b. Neither the name nor the address,
+// which may be the path of a socket, holds a blank or a bracket.
 func cutHost(b []byte) (name, addr, rest []byte, ok bool) {
 	i := 0
 	for ; i < len(b) && b[i] != '['; i++ {
@@ -75,8 +75,8 @@ func isAlphanumeric(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// indexUnquoted returns the index of the first of some characters that is neither in
-// quotes nor behind a backslash; -1 for none.
+// indexUnquoted returns the index of the first byte of b that is in some, but neither
+// in quotes nor behind a backslash; -1 for none.
 func indexUnquoted(b []byte, some string) int {
 	quoted := false
 	for i := 0; i < len(b); i++ {
@@ -92,9 +92,10 @@ func indexUnquoted(b []byte, some string) int {
 	return -1
 }
 
-// skipAddress passes over an address in RFC 5321 form and the ">" after it. A
-// local part that needs quotes is quoted as a whole (global/quote_822_local.c)
-// and may hold anything; where its quotes do not end, the line was cut.
+// skipAddress passes over an address in RFC 5321 form and the ">" after it. A local
+// part that needs quotes is quoted as a whole and may hold anything
+// (global/quote_822_local.c of Postfix). ok is false where the line was cut before
+// the end of the address.
 func skipAddress(b []byte) (rest []byte, ok bool) {
 	if len(b) > 0 && b[0] == '"' {
 		for b = b[1:]; len(b) > 0 && b[0] != '"'; b = b[1:] {

@@ -11,9 +11,9 @@ import (
 var errState = errors.New("logparse: not the state of this version's Parser")
 
 // MarshalBinary returns what the Parser remembers of the lines so far, so that
-// another process can go on after them. It holds hashes instead of names and
-// ids, but the beginning of a message that a container runtime has logged in
-// part. Its size is bounded.
+// another process can go on after them. It holds hashes instead of names and ids.
+// The one exception is the beginning of a message that a container runtime has
+// logged in part. Its size is bounded.
 func (p *Parser) MarshalBinary() ([]byte, error) {
 	var b []byte
 	var err error
@@ -32,8 +32,8 @@ func (p *Parser) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary makes the Parser, which must be new, go on where the one that
-// made the state stood. After an error it is as new.
+// UnmarshalBinary lets p, which must be new, go on where the Parser that made the
+// state stood. After an error p is still as new.
 func (p *Parser) UnmarshalBinary(b []byte) error {
 	var parts [2][]byte
 	for i := range parts {
@@ -75,7 +75,7 @@ type remembered interface {
 	read([]byte) ([]byte, error)
 }
 
-// A validator is a value that not all bytes of its size make.
+// A validator is a value that can be read from bytes and still be unusable.
 type validator interface{ valid() bool }
 
 // append appends the table's entries, the ones unused for longest first.

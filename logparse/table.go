@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A table maps keys to values in bounded memory: where a key finds no room, the
-// entry that has been unused for longest makes it.
+// A table maps keys to values in bounded memory. A key that finds no room replaces
+// the entry that has been unused for longest.
 type table[V any] struct {
 	size  int
 	sets  []*[ways]entry[V] // nil until used, and so is each of them
@@ -28,7 +28,8 @@ func newTable[V any](size int) table[V] {
 	return table[V]{size: size}
 }
 
-// set returns the entries among which key is; nil before the first one.
+// set returns the entries among which key has its place; nil if none was ever put
+// there.
 func (t *table[V]) set(key hash) *[ways]entry[V] {
 	if t.sets == nil {
 		return nil
@@ -105,7 +106,7 @@ func (t *table[V]) entries() []*entry[V] {
 
 // A hash names what lines have in common, such as a process or a reply's text,
 // in 64 bits. It multiplies and folds eight bytes at a time, as wyhash does, and
-// begins with a random seed: a state tells nobody whom a line was about.
+// begins with a random seed, so that a state does not show whom a line was about.
 type hash uint64
 
 const hashPrime uint64 = 0xe7037ed1a0b428db

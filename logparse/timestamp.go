@@ -23,8 +23,8 @@ type Timestamp struct {
 	text []byte
 }
 
-// zonedLayouts are the forms of RFC 3339 found in logs; Go reads a fraction
-// after the seconds in each of them.
+// zonedLayouts are the forms of RFC 3339 found in logs. The time package accepts a
+// fraction after the seconds in each of them.
 var zonedLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
@@ -33,9 +33,9 @@ var zonedLayouts = []string{
 
 var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006"}
 
-// In returns the time; where the log leaves out year or zone, those given are
-// taken. ok is false where the line has no time, or one in words of a language
-// other than English.
+// In returns the time. It takes year and zone where the log leaves them out. ok is
+// false where the line has no time, or names the month in a language other than
+// English.
 func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	text := string(t.text)
 	switch t.kind {
@@ -47,8 +47,8 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 		}
 	case timeSyslog:
 		for _, layout := range syslogLayouts {
-			// Parsed with the year at once, or 29 February would be no date; a year
-			// of the line's own comes later in the text and wins.
+			// The year is parsed with the rest, since 29 February is no date without
+			// it. A year in the line comes later in the text and wins.
 			if at, err := time.ParseInLocation("2006 "+layout, strconv.Itoa(year)+" "+text, zone); err == nil {
 				return at, true
 			}
@@ -71,12 +71,12 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// tai64Epoch is the label of 1970-01-01 that multilog and tai64nlocal take, who
-// know no leap seconds (libtai; daemontools tai64nlocal.c).
+// tai64Epoch is the label of 1970-01-01 for multilog and tai64nlocal, which know no
+// leap seconds (libtai; daemontools tai64nlocal.c).
 const tai64Epoch = 1<<62 + 10
 
-// separated tells whether the time is one of programs that write a file of their
-// own: multilog's, or with a blank between date and time of day.
+// separated reports whether the time has a form of programs that write a file of
+// their own: multilog's, or one with a blank between date and time of day.
 func (t Timestamp) separated() bool {
 	return t.kind == timeTAI64N || t.kind == timeZoned && t.text[10] == ' '
 }
@@ -139,7 +139,7 @@ func cutRFC3339(b []byte) (Timestamp, []byte, bool) {
 	return Timestamp{timeZoned, b[:end]}, b[end:], true
 }
 
-// isZone tells whether b begins with a blank, +hhmm and another blank.
+// isZone reports whether b begins with a blank, +hhmm and another blank.
 func isZone(b []byte) bool {
 	return len(b) > 6 && (b[1] == '+' || b[1] == '-') && isDigit(b[2]) && isDigit(b[3]) && isDigit(b[4]) && isDigit(b[5]) && b[6] == ' '
 }
@@ -190,13 +190,13 @@ func cutRFC3164(b []byte) (Timestamp, []byte, bool) {
 	return Timestamp{timeSyslog, b[:i]}, b[i:], true
 }
 
-// isClock tells whether b begins with hh:mm:ss.
+// isClock reports whether b begins with hh:mm:ss.
 func isClock(b []byte) bool {
 	return len(b) >= 8 && isDigit(b[0]) && isDigit(b[1]) && b[2] == ':' &&
 		isDigit(b[3]) && isDigit(b[4]) && b[5] == ':' && isDigit(b[6]) && isDigit(b[7])
 }
 
-// isYear tells whether b begins with a year and a blank.
+// isYear reports whether b begins with a year and a blank.
 func isYear(b []byte) bool {
 	return len(b) >= 5 && (b[0] == '1' && b[1] == '9' || b[0] == '2' && b[1] == '0') &&
 		isDigit(b[2]) && isDigit(b[3]) && b[4] == ' '
