@@ -49,7 +49,7 @@ plain := /(cmd|dashboards|exporter/(classify|config|counter|source/follow)|logpa
 .PHONY: test
 test: ## Run all tests, and of the sweeps a sample (SEED=1); the alert rules need Debian's prometheus and prometheus-alertmanager
 	go vet ./...
-	go test $$(go list ./... | grep -E '$(plain)')
+	go test -timeout 20m $$(go list ./... | grep -E '$(plain)')
 	go test -race $$(go list ./... | grep -vE '$(plain)')
 	go test -race -run '^Test(Concurrent|Hangup|Reload|Terminate)' ./cmd/smtp_reply_exporter ./exporter/classify/reason ./logparse
 	cd cmd/dashboards && go test -count=1 .
