@@ -132,12 +132,14 @@ func (l *esa) connected(b []byte) {
 	rest, ok := bytes.CutPrefix(b, []byte("ICID "))
 	if !ok {
 		kind = "DCID"
-		if rest, ok = bytes.CutPrefix(b, []byte("DCID ")); !ok {
+		rest, ok = bytes.CutPrefix(b, []byte("DCID "))
+		if !ok {
 			return
 		}
 	}
 	id, rest := cutDigits(rest)
-	if _, rest, ok = bytes.Cut(rest, []byte(" address ")); !ok || id == nil {
+	_, rest, ok = bytes.Cut(rest, []byte(" address "))
+	if !ok || id == nil {
 		return
 	}
 	addr, _, _ := bytes.Cut(rest, []byte(" "))

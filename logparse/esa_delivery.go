@@ -81,10 +81,12 @@ func cutESARecipients(b []byte) (rids []byte, n int, rest []byte) {
 			return nil, 0, b
 		}
 		n++
-		if list, ok = bytes.CutPrefix(rest, []byte(", ")); ok {
+		list, ok = bytes.CutPrefix(rest, []byte(", "))
+		if ok {
 			continue
 		}
-		if rest, ok = bytes.CutPrefix(rest, []byte("]")); !ok {
+		rest, ok = bytes.CutPrefix(rest, []byte("]"))
+		if !ok {
 			return nil, 0, b
 		}
 		return b[:len(b)-len(rest)], n, rest
@@ -188,10 +190,12 @@ func (l *esa) join(code, lines []byte) bool {
 		separator := len(l.text)
 		l.text = append(l.text, ' ')
 		var ok bool
-		if lines, ok = l.unquote(lines); !ok {
+		lines, ok = l.unquote(lines)
+		if !ok {
 			return false
 		}
-		if lines, ok = bytes.CutPrefix(lines, []byte(", ")); !ok {
+		lines, ok = bytes.CutPrefix(lines, []byte(", "))
+		if !ok {
 			return bytes.HasPrefix(lines, []byte("]"))
 		}
 		l.text[separator] = '-'

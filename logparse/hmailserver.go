@@ -74,7 +74,8 @@ func (l *hMailServer) parse() {
 	l.env.Time, _, _ = cutRFC3339(row.time)
 	text, sent := bytes.CutPrefix(row.text, []byte("SENT: "))
 	if !sent {
-		if text, ok = bytes.CutPrefix(row.text, []byte("RECEIVED: ")); !ok {
+		text, ok = bytes.CutPrefix(row.text, []byte("RECEIVED: "))
+		if !ok {
 			l.notUnderstood(shapeHMailServerSession)
 			return
 		}
@@ -93,7 +94,8 @@ type hMailServerRow struct{ name, session, time, address, text []byte }
 func cutHMailServerRow(b []byte) (row hMailServerRow, ok bool) {
 	var thread []byte
 	for _, column := range [...]*[]byte{&row.name, &thread, &row.session, &row.time, &row.address} {
-		if *column, b, ok = bytes.Cut(b, []byte("\t")); !ok {
+		*column, b, ok = bytes.Cut(b, []byte("\t"))
+		if !ok {
 			return row, false
 		}
 	}

@@ -147,7 +147,8 @@ func (l *kumo) response(direction Direction) {
 	e.Text = l.wire()
 	delivered := string(v[kumoType]) == "Delivery"
 	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || delivered != (e.Code.Class() < 4) {
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	if !ok || delivered != (e.Code.Class() < 4) {
 		l.notUnderstood(shapeKumoRecord)
 		return
 	}

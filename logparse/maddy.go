@@ -121,7 +121,8 @@ func maddyOwnsForm(env *Envelope) bool {
 	m := env.Message
 	if env.Program == nil {
 		var ok bool
-		if _, m, ok = cutMaddyModule(bytes.TrimPrefix(m, []byte("[debug] "))); !ok {
+		_, m, ok = cutMaddyModule(bytes.TrimPrefix(m, []byte("[debug] ")))
+		if !ok {
 			return false
 		}
 	} else if !isMaddyModule(env.Program) {
@@ -191,7 +192,8 @@ func (l *maddy) header() (words, fields []byte, debug, ok bool) {
 	}
 	if l.module == nil {
 		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
-		if l.module, m, ok = cutMaddyModule(m); !ok {
+		l.module, m, ok = cutMaddyModule(m)
+		if !ok {
 			return nil, nil, false, false
 		}
 	}

@@ -13,12 +13,14 @@ func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool)
 		text = bytes.TrimPrefix(text, []byte("User_and_password_not_set,_continuing_without_authentication./"))
 		if bytes.HasPrefix(text, []byte("<")) {
 			var ok bool
-			if text, ok = skipQmailRecipient(text, recipientLen, started); !ok {
+			text, ok = skipQmailRecipient(text, recipientLen, started)
+			if !ok {
 				l.notUnderstood(shapeQmailDelivery)
 				return
 			}
 		}
-		if e.Cause = qmailCause(text); e.Cause != NoCause {
+		e.Cause = qmailCause(text)
+		if e.Cause != NoCause {
 			break
 		}
 		sentence, rest, _ := bytes.Cut(text, []byte("/"))

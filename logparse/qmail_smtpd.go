@@ -50,7 +50,8 @@ func (l *qmail) rblsmtpd(b []byte) {
 		}
 	}
 	e := Event{Direction: Sent, Remote: addr, Addr: addr, Text: bytes.TrimPrefix(rest, []byte(": "))}
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	if !ok || e.Code.Class() < 4 {
 		l.notUnderstood(shapeQmailRBL)
 		return
 	}
@@ -63,7 +64,8 @@ func (l *qmail) rblsmtpd(b []byte) {
 func (l *qmail) smtpd(b []byte) {
 	e := Event{Direction: Sent, Text: b}
 	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(b); !ok || e.Code.Class() < 4 {
+	e.Code, e.Enhanced, ok = ParseReply(b)
+	if !ok || e.Code.Class() < 4 {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(b[len("421"):], []byte(" badiprbl: ip ")); ok {
