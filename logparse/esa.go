@@ -10,27 +10,28 @@ import "bytes"
 //	Mon Nov 23 14:18:21 2026 Info: Delivery start DCID 8 MID 6 to RID [0]
 //	<22>Nov 23 14:18:22 esa1 mail_logs: Info: MID 6 RID [0] Response '2.0.0 Ok'
 //
-// A connection has an ICID when it is a client's and a DCID when it goes out, a
-// message a MID, and its recipients RIDs. A Response is the 250 at end of data,
-// which the line leaves out: it is implied. Replies to failed deliveries stand
-// one a recipient with no command, so that one refusal of a message to several of
-// them cannot be told from refusals of each: all count, and none is a repeat.
+// A client's connection has an ICID, one to a server a DCID; a message has a MID,
+// and its recipients have RIDs. A Response is the 250 at end of data, whose code the
+// line leaves out: it is implied. The reply to a failed delivery stands on a line for
+// each recipient, without its command. One refusal of a message to several recipients
+// looks like a refusal of each of them: all count, and none is a repeat.
 //
-// Not logged are the codes that clients get, the acceptance of a message, and
+// The log does not show the codes that clients get, the acceptance of a message, or
 // the dialogue. The bounce log and the debug logs hold the same replies again.
 
-// The forms of lines that look as if they told a reply.
+// The forms of lines that look as if they show a reply.
 const (
-	shapeResponse = "response"       // MID n RID [n] Response ...
-	shapeInternal = "internal_error" // Internal SMTP Error: ...
+	shapeESADelivery = "delivery"       // Bounced: DCID n MID n ...
+	shapeESAResponse = "response"       // MID n RID [n] Response ...
+	shapeESAInternal = "internal_error" // Internal SMTP Error: ...
 )
 
 var esaMTA = mtaSpec{
 	name:        "cisco_esa",
 	program:     []byte("mail_logs"),
 	ownsProgram: func(program []byte) bool { return bytes.HasPrefix(program, []byte("mail_logs")) },
-	ownsForm:    func(env *Envelope) bool { return isESA(env.Message) },
-	shapes:      []string{shapeDelivery, shapeResponse, shapeInternal},
+	ownsForm:    esaOwnsForm,
+	shapes:      []string{shapeESADelivery, shapeESAResponse, shapeESAInternal},
 	new:         newESA,
 }
 
@@ -45,14 +46,11 @@ type esa struct {
 // An esaPeer is the other end of a connection. Its fields are exported for
 // encoding/binary.
 type esaPeer struct {
-	Address       [46]byte
-	AddressLen    uint8
+	Addr          address
 	Authenticated bool
 }
 
-func (p *esaPeer) valid() bool { return int(p.AddressLen) <= len(p.Address) }
-
-func (p *esaPeer) address() []byte { return p.Address[:p.AddressLen] }
+func (p *esaPeer) valid() bool { return p.Addr.valid() }
 
 func newESA(l *line) grammar {
 	return &esa{line: l, connections: newTable[esaPeer](4096), deliveries: newTable[esaPeer](4096)}
@@ -60,24 +58,24 @@ func newESA(l *line) grammar {
 
 func (l *esa) tables() []remembered { return []remembered{&l.connections, &l.deliveries} }
 
-// isESA tells whether a message of no program is a line of mail_logs:
+// esaOwnsForm reports whether a message is a line of mail_logs:
 //
 //	Mon Nov 23 14:18:21 2026 Info: ...
-func isESA(b []byte) bool {
+func esaOwnsForm(env *Envelope) bool {
+	b := env.Message
 	if len(b) < len("Mon Nov 23 14:18:21 2026 Info: ") || b[3] != ' ' || b[7] != ' ' || b[10] != ' ' ||
 		!isClock(b[11:]) || b[19] != ' ' || !isYear(b[20:]) {
 		return false
 	}
 	switch string(b[:3]) {
 	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun":
-		return cutSeverity(b[25:]) != nil
+		return cutESALevel(b[25:]) != nil
 	}
 	return false
 }
 
-// cutSeverity returns what follows the level that begins a message; nil where
-// none does.
-func cutSeverity(b []byte) []byte {
+// cutESALevel drops the level at the start of b; nil if there is none.
+func cutESALevel(b []byte) []byte {
 	for _, level := range [...]string{"Info: ", "Warning: ", "Critical: ", "Information: ", "Debug: ", "Trace: "} {
 		if rest, ok := bytes.CutPrefix(b, []byte(level)); ok {
 			return rest
@@ -92,7 +90,7 @@ func (l *esa) parse() {
 		l.env.Time = Timestamp{timeSyslog, message[4:24]}
 		message = message[25:]
 	}
-	message = cutSeverity(message)
+	message = cutESALevel(message)
 	for i := range esaLines {
 		if rest, ok := bytes.CutPrefix(message, []byte(esaLines[i].before)); ok {
 			esaLines[i].read(l, rest)
@@ -134,18 +132,20 @@ func (l *esa) connected(b []byte) {
 	rest, ok := bytes.CutPrefix(b, []byte("ICID "))
 	if !ok {
 		kind = "DCID"
-		if rest, ok = bytes.CutPrefix(b, []byte("DCID ")); !ok {
+		rest, ok = bytes.CutPrefix(b, []byte("DCID "))
+		if !ok {
 			return
 		}
 	}
 	id, rest := cutDigits(rest)
-	if _, rest, ok = bytes.Cut(rest, []byte(" address ")); !ok || id == nil {
+	_, rest, ok = bytes.Cut(rest, []byte(" address "))
+	if !ok || id == nil {
 		return
 	}
 	addr, _, _ := bytes.Cut(rest, []byte(" "))
 	p := l.connections.put(l.connection(kind, id))
 	*p = esaPeer{}
-	p.AddressLen = uint8(copy(p.Address[:], addr))
+	p.Addr.set(addr)
 }
 
 // started reads what follows "Delivery start DCID ":
@@ -156,13 +156,13 @@ func (l *esa) started(b []byte) {
 	b, ok := bytes.CutPrefix(b, []byte(" MID "))
 	mid, b := cutDigits(b)
 	b, to := bytes.CutPrefix(b, []byte(" to RID "))
-	rids, n, _ := cutRIDs(b)
+	rids, n, _ := cutESARecipients(b)
 	if p := l.connections.get(l.connection("DCID", dcid)); ok && to && n > 0 && p != nil {
 		*l.deliveries.put(l.delivery(mid, rids)) = *p
 	}
 }
 
-// clientLine reads what follows "ICID ", refusals among it:
+// clientLine reads the refusals among the lines of a client, after "ICID ":
 //
 //	5 REJECT SG BLOCKLIST match sbrs[-10.0:-3.0] SBRS -5.0
 //	5 Address: <a@src.example> sender rejected, envelope sender domain could not be resolved
@@ -174,14 +174,14 @@ func (l *esa) clientLine(b []byte) {
 		l.refused(icid, Connect)
 	case bytes.HasPrefix(b, []byte(" Receiving Failed: ")):
 		l.refused(icid, NoCommand)
-	case bytes.HasPrefix(b, []byte(" Address: <")) && bytes.HasPrefix(afterAddress(b), []byte(" sender rejected")):
+	case bytes.HasPrefix(b, []byte(" Address: <")) && bytes.HasPrefix(afterESAAddress(b), []byte(" sender rejected")):
 		l.refused(icid, Mail)
 	}
 }
 
-// login reads what follows "SMTP Auth: (ICID ":
+// login reads what follows the bracket and "ICID ":
 //
-//  5. failed for user: ann using AUTH mechanism: LOGIN with profile: ldap_smtp
+//	SMTP Auth: (ICID 5) failed for user: ann using AUTH mechanism: LOGIN with profile: ldap_smtp
 func (l *esa) login(b []byte) {
 	icid, b := cutDigits(b)
 	switch {
@@ -194,15 +194,16 @@ func (l *esa) login(b []byte) {
 	}
 }
 
-// refused adds a refusal; which code it had is the configuration's.
+// refused adds the event of a refusal, whose code is configured.
 func (l *esa) refused(icid []byte, command Command) {
 	e := Event{Kind: Refusal, Direction: Sent, Command: command}
 	if p := l.connections.get(l.connection("ICID", icid)); p != nil {
-		e.Addr, e.Authenticated = p.address(), p.Authenticated
+		e.Addr = p.Addr.bytes()
+		e.Authenticated = p.Authenticated
 	}
 	l.emit(e)
 }
 
-// afterAddress returns what follows the last ">": an address is a stranger's and
-// may hold one, but what AsyncOS writes after it does not.
-func afterAddress(b []byte) []byte { return b[bytes.LastIndexByte(b, '>')+1:] }
+// afterESAAddress returns what follows the last ">": a stranger's address may hold
+// one, but what AsyncOS writes after it does not.
+func afterESAAddress(b []byte) []byte { return b[bytes.LastIndexByte(b, '>')+1:] }

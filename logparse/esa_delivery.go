@@ -2,8 +2,8 @@ package logparse
 
 import "bytes"
 
-// messageLine reads what follows "MID ": what a server said of a message that it
-// accepted, and recipients that were refused.
+// messageLine reads what follows "MID ": a server's reply to a message that it
+// accepted, and refusals of senders and recipients.
 //
 //	6 RID [0] Response '2.0.0 Ok'
 //	6 RID [0] Response 2.6.0 <37gva9@mail.example> Queued mail for delivery
@@ -11,7 +11,7 @@ import "bytes"
 func (l *esa) messageLine(b []byte) {
 	mid, b := cutDigits(b)
 	if rest, ok := bytes.CutPrefix(b, []byte(" RID ")); ok {
-		rids, n, rest := cutRIDs(rest)
+		rids, n, rest := cutESARecipients(rest)
 		rest, ok := bytes.CutPrefix(rest, []byte(" Response "))
 		if !ok {
 			return
@@ -28,24 +28,24 @@ func (l *esa) messageLine(b []byte) {
 		_, rest = cutDigits(rid)
 	}
 	switch {
-	case bytes.HasPrefix(rest, []byte(" To: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" Rejected by ")):
+	case bytes.HasPrefix(rest, []byte(" To: <")) && bytes.HasPrefix(afterESAAddress(rest), []byte(" Rejected by ")):
 		l.refused(icid, Rcpt)
-	case bytes.HasPrefix(rest, []byte(" From: <")) && bytes.HasPrefix(afterAddress(rest), []byte(" sender rejected")):
+	case bytes.HasPrefix(rest, []byte(" From: <")) && bytes.HasPrefix(afterESAAddress(rest), []byte(" sender rejected")):
 		l.refused(icid, Mail)
 	}
 }
 
-// accepted adds the reply to a message. Its text is quoted as Python does, or in
-// older versions not at all.
+// accepted adds the reply to a message. Its text is in Python's quotes, or in older
+// versions in none.
 func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) {
 	if recipients == 0 || len(text) == 0 {
-		l.notUnderstood(shapeResponse)
+		l.notUnderstood(shapeESAResponse)
 		return
 	}
 	if text[0] == '\'' || text[0] == '"' {
 		l.text = l.text[:0]
 		if _, ok := l.unquote(text); !ok {
-			l.notUnderstood(shapeResponse)
+			l.notUnderstood(shapeESAResponse)
 			return
 		}
 		text = l.text
@@ -56,17 +56,18 @@ func (l *esa) accepted(mid, text []byte, p *esaPeer, recipients int) {
 	}
 	e.Enhanced, _ = ParseEnhanced(text)
 	if p != nil {
-		e.Remote, e.Addr = p.address(), p.address()
+		e.Addr = p.Addr.bytes()
+		e.Remote = e.Addr
 	}
 	l.emit(e)
 }
 
-// cutRIDs reads the number of a recipient, or those of several, and returns how
-// many there are; 0 for anything else.
+// cutESARecipients reads the number of a recipient, or those of several, and returns
+// how many there are; 0 for anything else.
 //
 //	0
 //	[0, 1, 2]
-func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
+func cutESARecipients(b []byte) (rids []byte, n int, rest []byte) {
 	list, ok := bytes.CutPrefix(b, []byte("["))
 	if !ok {
 		if id, rest := cutNumber(b); id >= 0 {
@@ -80,10 +81,12 @@ func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
 			return nil, 0, b
 		}
 		n++
-		if list, ok = bytes.CutPrefix(rest, []byte(", ")); ok {
+		list, ok = bytes.CutPrefix(rest, []byte(", "))
+		if ok {
 			continue
 		}
-		if rest, ok = bytes.CutPrefix(rest, []byte("]")); !ok {
+		rest, ok = bytes.CutPrefix(rest, []byte("]"))
+		if !ok {
 			return nil, 0, b
 		}
 		return b[:len(b)-len(rest)], n, rest
@@ -95,8 +98,8 @@ func cutRIDs(b []byte) (rids []byte, n int, rest []byte) {
 //	DCID 8 MID 6 to RID 0 - 5.1.0 - Unknown address error ('550', ['5.1.1 <ann@dest.example>: no', ...]) []
 //	DCID 0 MID 6 to RID 0 - 5.1.2 - Bad destination host ('000', ['DNS Hard Error looking up dest.example (MX): NXDomain'])
 //
-// The words before the bracket are AsyncOS' own, the code there too. 000 is no
-// reply; without a connection (DCID 0) one is that of an earlier attempt.
+// The words and the code before the bracket are AsyncOS' own. 000 is no reply; without
+// a connection (DCID 0) a reply is that of an earlier attempt.
 func (l *esa) failed(b []byte) {
 	var dcid []byte
 	if rest, ok := bytes.CutPrefix(b, []byte("DCID ")); ok {
@@ -107,10 +110,10 @@ func (l *esa) failed(b []byte) {
 	b, ok := bytes.CutPrefix(b, []byte("MID "))
 	mid, b := cutDigits(b)
 	b, to := bytes.CutPrefix(b, []byte(" to RID "))
-	_, recipients, b := cutRIDs(b)
+	_, recipients, b := cutESARecipients(b)
 	b, why := bytes.CutPrefix(b, []byte(" - "))
 	if !ok || !to || !why || recipients == 0 {
-		l.notUnderstood(shapeDelivery)
+		l.notUnderstood(shapeESADelivery)
 		return
 	}
 	if !connected && bytes.HasPrefix(b, []byte("5.4.7 - Delivery expired")) {
@@ -118,21 +121,29 @@ func (l *esa) failed(b []byte) {
 	}
 	e := Event{Direction: Received, Deliveries: recipients, QueueID: mid, Text: b}
 	if p := l.connections.get(l.connection("DCID", dcid)); p != nil {
-		e.Remote, e.Addr = p.address(), p.address()
+		e.Addr = p.Addr.bytes()
+		e.Remote = e.Addr
 	}
-	code, lines := cutTuple(b)
+	code, lines := cutESATuple(b)
 	if !connected || code == nil || string(code) == "000" {
-		e.Kind, e.Cause = Delivery, causeOf(esaCauses, b)
+		e.Kind = Delivery
+		e.Cause = causeOf(esaCauses, b)
 		l.emit(e)
 		return
 	}
-	if !l.join(code, lines) {
-		l.notUnderstood(shapeDelivery)
-		return
+	l.refusal(e, code, lines, shapeESADelivery)
+}
+
+// refusal adds the event of a negative reply that is logged as a code and a list of
+// lines.
+func (l *esa) refusal(e Event, code, lines []byte, shape string) {
+	ok := l.join(code, lines)
+	if ok {
+		e.Text = l.text
+		e.Code, e.Enhanced, ok = ParseReply(e.Text)
 	}
-	e.Text = l.text
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		l.notUnderstood(shapeDelivery)
+	if !ok || e.Code.Class() < 4 {
+		l.notUnderstood(shape)
 		return
 	}
 	l.emit(e)
@@ -153,9 +164,9 @@ var esaCauses = []causeRule{
 	{contains: "nreachable", cause: CauseUnreachable},
 }
 
-// cutTuple finds the first tuple of a code and a list, and returns both; the list
-// from after its bracket on.
-func cutTuple(b []byte) (code, lines []byte) {
+// cutESATuple finds the first tuple of a code and a list, and returns the code and
+// what follows the list's bracket.
+func cutESATuple(b []byte) (code, lines []byte) {
 	for {
 		i := bytes.Index(b, []byte(" ('"))
 		if i < 0 {
@@ -168,7 +179,8 @@ func cutTuple(b []byte) (code, lines []byte) {
 	}
 }
 
-// join writes a reply of the lines in a list into text, each with the code.
+// join writes the reply whose lines are in a list to l.text, each line with the code;
+// false if the list does not end.
 func (l *esa) join(code, lines []byte) bool {
 	l.text = append(l.text[:0], code...)
 	if bytes.HasPrefix(lines, []byte("]")) {
@@ -178,10 +190,12 @@ func (l *esa) join(code, lines []byte) bool {
 		separator := len(l.text)
 		l.text = append(l.text, ' ')
 		var ok bool
-		if lines, ok = l.unquote(lines); !ok {
+		lines, ok = l.unquote(lines)
+		if !ok {
 			return false
 		}
-		if lines, ok = bytes.CutPrefix(lines, []byte(", ")); !ok {
+		lines, ok = bytes.CutPrefix(lines, []byte(", "))
+		if !ok {
 			return bytes.HasPrefix(lines, []byte("]"))
 		}
 		l.text[separator] = '-'
@@ -189,8 +203,8 @@ func (l *esa) join(code, lines []byte) bool {
 	}
 }
 
-// unquote appends a string as Python's repr() writes it to text: in single
-// quotes, or in double ones where it holds single ones only.
+// unquote appends to l.text a string that Python's repr() wrote: in single quotes, or
+// in double ones if it holds single ones only.
 func (l *esa) unquote(b []byte) (rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '\'' && b[0] != '"' {
 		return nil, false
@@ -225,14 +239,9 @@ func (l *esa) internalError(b []byte) {
 	}
 	code, b, ok := bytes.Cut(b, []byte(`", expecting code starting with "`))
 	_, lines, found := bytes.Cut(b, []byte(`", response was [`))
-	if !ok || !found || len(code) != 3 || !l.join(code, lines) {
-		l.notUnderstood(shapeInternal)
+	if !ok || !found || len(code) != 3 {
+		l.notUnderstood(shapeESAInternal)
 		return
 	}
-	e := Event{Direction: Received, Deliveries: 1, Text: l.text}
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		l.notUnderstood(shapeInternal)
-		return
-	}
-	l.emit(e)
+	l.refusal(Event{Direction: Received, Deliveries: 1}, code, lines, shapeESAInternal)
 }

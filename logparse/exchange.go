@@ -18,40 +18,39 @@ import "bytes"
 // Events are + connect, - disconnect, > said by this server, < said by the other
 // side, and * for information, in which replies may be quoted.
 //
-// The log shows neither the names of peers but in their own words (so Remote is
-// empty), nor answers to AUTH challenges, nor the dot after a message. What a
-// message waits for without a session is not in it. A reply of several lines has
-// a row each in older versions: the last one counts, the others repeat it. That
-// needs no memory, so that a reply counts once even where it goes on in the next
-// file. No reply is implied.
+// The log shows the names of peers in their own words only (so Remote is empty).
+// It shows no answers to AUTH challenges, no dot after a message, and not why a
+// message waits outside of a session. Older versions write a row for each line of
+// a reply: the last one counts, the others repeat it. That needs no memory, so that
+// a reply counts once even if it goes on in the next file. No reply is implied.
 //
-// Message tracking logs (MSGTRK*.LOG) hold the same replies again. They are known
-// by their rows, which have no session, and tell nothing here.
+// Message tracking logs (MSGTRK*.LOG) hold the same replies again. Their rows have
+// no session and no event here.
 
 const (
-	shapeProtocolRow   = "protocol_row"   // a session's row with an unknown event
-	shapeProtocolReply = "protocol_reply" // > of a receive connector, without a code
+	shapeExchangeRow   = "protocol_row"   // a session's row with an unknown event
+	shapeExchangeReply = "protocol_reply" // > of a receive connector, without a code
 )
 
 var exchangeMTA = mtaSpec{
 	name:     "exchange",
-	ownsForm: func(env *Envelope) bool { return isExchange(env.Message) },
-	shapes:   []string{shapeProtocolRow, shapeProtocolReply},
+	ownsForm: exchangeOwnsForm,
+	shapes:   []string{shapeExchangeRow, shapeExchangeReply},
 	new:      newExchange,
 }
 
 type exchange struct {
 	*line
 	row      csvRecord
-	logs     table[exchangeLog] // one
+	log      cell[exchangeLog]
 	sessions table[exchangeSession]
 }
 
 func newExchange(l *line) grammar {
-	return &exchange{line: l, logs: newTable[exchangeLog](ways), sessions: newTable[exchangeSession](4096)}
+	return &exchange{line: l, sessions: newTable[exchangeSession](4096)}
 }
 
-func (l *exchange) tables() []remembered { return []remembered{&l.logs, &l.sessions} }
+func (l *exchange) tables() []remembered { return []remembered{&l.log, &l.sessions} }
 
 // exchangeColumns are the places of columns in a row.
 type exchangeColumns struct {
@@ -61,35 +60,37 @@ type exchangeColumns struct {
 // defaultExchangeColumns are those of all versions so far.
 var defaultExchangeColumns = exchangeColumns{1, 2, 3, 4, 5, 6, 7, 8}
 
-// A role is the side that this server takes in a session.
-type role uint8
+// An exchangeRole is the side that this server takes in a session.
+type exchangeRole uint8
 
 const (
-	noRole role = iota
-	serverRole
-	clientRole
-	numRoles
+	exchangeNoRole exchangeRole = iota
+	exchangeServer
+	exchangeClient
+	numExchangeRoles
 )
 
-// An exchangeLog is what the last header said.
+// An exchangeLog is what the last header says of a log.
 type exchangeLog struct {
-	Role    role
+	Role    exchangeRole
 	Header  bool
 	Columns exchangeColumns
 }
 
-func (e *exchangeLog) valid() bool { return e.Role < numRoles }
+func (e *exchangeLog) valid() bool { return e.Role < numExchangeRoles }
 
 // An exchangeSession is what is remembered of a session.
 type exchangeSession struct {
 	dialogue
-	Role role // of who spoke first
+	Role exchangeRole // known by who spoke first
 }
 
-func (s *exchangeSession) valid() bool { return s.Role < numRoles && s.dialogue.valid() }
+func (s *exchangeSession) valid() bool { return s.Role < numExchangeRoles && s.dialogue.valid() }
 
-// isExchange knows the header and, by the time at its beginning, a row.
-func isExchange(message []byte) bool {
+// exchangeOwnsForm reports whether a message is of a header, or begins with the time
+// of a row.
+func exchangeOwnsForm(env *Envelope) bool {
+	message := env.Message
 	if len(message) < len("2026-11-23T14:18:21Z,") {
 		return false
 	}
@@ -109,48 +110,30 @@ func isExchange(message []byte) bool {
 }
 
 func (l *exchange) parse() {
-	log := l.logs.put(l.seed)
 	if l.message[0] == '#' {
-		l.header(log)
+		l.header()
 		return
 	}
 	l.row.parse(l.message)
-	columns := &log.Columns
-	if !log.Header || !l.isSession(columns) {
-		columns = &defaultExchangeColumns
-		if !l.isSession(columns) {
-			return
-		}
+	c := l.columns()
+	if c == nil {
+		return
 	}
 	l.env.Time, _, _ = cutRFC3339(l.row.field(0))
-	l.program = l.row.field(columns.Connector)
-	event, data := l.row.field(columns.Event), l.row.field(columns.Data)
-	key := l.seed.add(l.program).add(l.row.field(columns.Session))
-	switch string(event) {
+	l.program = l.row.field(c.Connector)
+	key := l.seed.add(l.program).add(l.row.field(c.Session))
+	switch string(l.row.field(c.Event)) {
 	case "+":
 		*l.sessions.put(key) = exchangeSession{}
 	case "-":
-		l.disconnect(log, key, columns)
+		l.disconnect(key, c)
+	case ">":
+		l.said(l.session(key), c, true)
+	case "<":
+		l.said(l.session(key), c, false)
 	case "*", "":
-	case "<", ">":
-		s := l.session(key)
-		sent := event[0] == '>'
-		if s.Role == noRole && !s.Joined && s.Last == 0 && s.Waiting.N == 0 {
-			s.Role = clientRole
-			if sent { // the greeting
-				s.Role = serverRole
-			}
-		}
-		role := l.role(log, s, columns)
-		if sent != (role == serverRole) {
-			s.command(data)
-			return
-		}
-		l.reply(s, role, columns, data)
-		return
 	default:
-		l.notUnderstood(shapeProtocolRow)
-		return
+		l.notUnderstood(shapeExchangeRow)
 	}
 }
 
@@ -164,16 +147,29 @@ func (l *exchange) session(key hash) *exchangeSession {
 	return s
 }
 
+// columns returns the columns of the row: those of the last header if the row fits
+// them, else the default; nil for a row of no session.
+func (l *exchange) columns() *exchangeColumns {
+	if c := &l.log.value.Columns; l.log.value.Header && l.isSession(c) {
+		return c
+	}
+	if l.isSession(&defaultExchangeColumns) {
+		return &defaultExchangeColumns
+	}
+	return nil
+}
+
 // header reads the lines before the rows.
-func (l *exchange) header(log *exchangeLog) {
+func (l *exchange) header() {
+	log := &l.log.value
 	if kind, ok := bytes.CutPrefix(l.message, []byte("#Log-type: ")); ok {
 		switch string(kind) {
 		case "SMTP Receive Protocol Log":
-			log.Role = serverRole
+			log.Role = exchangeServer
 		case "SMTP Send Protocol Log":
-			log.Role = clientRole
+			log.Role = exchangeClient
 		default:
-			log.Role = noRole
+			log.Role = exchangeNoRole
 		}
 		return
 	}
@@ -183,16 +179,22 @@ func (l *exchange) header(log *exchangeLog) {
 	}
 	l.row.parse(names)
 	c := exchangeColumns{
-		Connector: l.row.column("connector-id"), Session: l.row.column("session-id"), Sequence: l.row.column("sequence-number"),
-		Local: l.row.column("local-endpoint"), Remote: l.row.column("remote-endpoint"),
-		Event: l.row.column("event"), Data: l.row.column("data"), Context: l.row.column("context"),
+		Connector: l.row.column("connector-id"),
+		Session:   l.row.column("session-id"),
+		Sequence:  l.row.column("sequence-number"),
+		Local:     l.row.column("local-endpoint"),
+		Remote:    l.row.column("remote-endpoint"),
+		Event:     l.row.column("event"),
+		Data:      l.row.column("data"),
+		Context:   l.row.column("context"),
 	}
 	if c.Session != noColumn && c.Event != noColumn { // else it is not of a protocol log
-		log.Header, log.Columns = true, c
+		log.Header = true
+		log.Columns = c
 	}
 }
 
-// isSession tells whether the row is one of a session: it has an id of 16
+// isSession reports whether the row is one of a session: it has an id of 16
 // hexadecimal digits, and a number.
 func (l *exchange) isSession(c *exchangeColumns) bool {
 	id := l.row.field(c.Session)
@@ -208,32 +210,51 @@ func (l *exchange) isSession(c *exchangeColumns) bool {
 	return n >= 0 && len(rest) == 0
 }
 
-// role finds out who is the client, since the arrows mean the contrary in logs
-// of the other kind. No peer can choose what it goes by: the connector's name (of
-// a receive connector it is SERVER\NAME), the port at which this server listens,
-// and who spoke first. The port of a server that this one connected to comes
-// after these, as a client may call from any port. The header comes last, since
-// files may be mixed in one log.
-func (l *exchange) role(log *exchangeLog, s *exchangeSession, c *exchangeColumns) role {
-	_, local := cutEndpoint(l.row.field(c.Local))
-	_, remote := cutEndpoint(l.row.field(c.Remote))
-	switch {
-	case bytes.IndexByte(l.program, '\\') >= 0, wellKnown(local):
-		return serverRole
-	case s.Role != noRole:
-		return s.Role
-	case wellKnown(remote) || log.Role == noRole:
-		return clientRole
+// said reads what one side of a session said.
+func (l *exchange) said(s *exchangeSession, c *exchangeColumns, sent bool) {
+	if s.Role == exchangeNoRole && !s.Joined && s.Last == 0 && s.Waiting.N == 0 {
+		s.Role = exchangeClient
+		if sent { // the greeting
+			s.Role = exchangeServer
+		}
 	}
-	return log.Role
+	role := l.role(s, c)
+	data := l.row.field(c.Data)
+	if sent != (role == exchangeServer) {
+		s.command(data)
+		return
+	}
+	l.reply(s, role, c, data)
 }
 
-// wellKnown tells whether a port is none that a client is given (RFC 6335 §6).
-func wellKnown(port int) bool { return port > 0 && port < 1024 }
+// role returns this server's role, since the arrows mean the contrary in logs of
+// the other kind. No peer can choose what it goes by: the connector's name (a
+// receive connector's is SERVER\NAME), the port at which this server listens, and
+// who spoke first. The port of a server that this one connected to comes after
+// these, as a client may call from any port. The header comes last, since files
+// may be mixed in one log.
+func (l *exchange) role(s *exchangeSession, c *exchangeColumns) exchangeRole {
+	_, local := cutExchangeEndpoint(l.row.field(c.Local))
+	_, remote := cutExchangeEndpoint(l.row.field(c.Remote))
+	header := l.log.value.Role
+	switch {
+	case bytes.IndexByte(l.program, '\\') >= 0, isExchangeListener(local):
+		return exchangeServer
+	case s.Role != exchangeNoRole:
+		return s.Role
+	case isExchangeListener(remote) || header == exchangeNoRole:
+		return exchangeClient
+	}
+	return header
+}
 
-// cutEndpoint reads ADDRESS:PORT; IPv6 addresses have brackets in newer versions
-// of .NET only.
-func cutEndpoint(b []byte) (addr []byte, port int) {
+// isExchangeListener reports whether a port is one that no client is given (RFC
+// 6335 §6).
+func isExchangeListener(port int) bool { return port > 0 && port < 1024 }
+
+// cutExchangeEndpoint reads ADDRESS:PORT. Only newer versions of .NET put an IPv6
+// address in brackets.
+func cutExchangeEndpoint(b []byte) (addr []byte, port int) {
 	i := bytes.LastIndexByte(b, ':')
 	if i < 0 {
 		return nil, -1
@@ -242,40 +263,41 @@ func cutEndpoint(b []byte) (addr []byte, port int) {
 	return bytes.TrimSuffix(bytes.TrimPrefix(b[:i], []byte("[")), []byte("]")), port
 }
 
-// reply reads what the server of a session said.
-func (l *exchange) reply(s *exchangeSession, role role, c *exchangeColumns, data []byte) {
+// reply reads what the server of a session said. What another server says need not
+// be SMTP.
+func (l *exchange) reply(s *exchangeSession, role exchangeRole, c *exchangeColumns, data []byte) {
 	more := isFirstOfMany(data)
 	e, ok := s.reply(data, more)
 	if !ok {
-		if role == serverRole && len(data) > 0 {
-			l.notUnderstood(shapeProtocolReply)
-			return
+		if role == exchangeServer && len(data) > 0 {
+			l.notUnderstood(shapeExchangeReply)
 		}
-		return // what another server says need not be SMTP
+		return
 	}
 	e.Repeat = more // the last line counts
-	e.Addr, _ = cutEndpoint(l.row.field(c.Remote))
-	if role == clientRole {
-		e.Direction, e.Deliveries = Received, s.ended(&e)
+	e.Addr, _ = cutExchangeEndpoint(l.row.field(c.Remote))
+	if role == exchangeClient {
+		e.Direction = Received
+		e.Deliveries = s.ended(&e)
 	} else {
 		e.Authenticated = s.Authenticated
 	}
 	l.emit(e)
 }
 
-// disconnect ends a session. Of recipients that were accepted, and no reply to
-// the message itself came, the attempt is over.
-func (l *exchange) disconnect(log *exchangeLog, key hash, c *exchangeColumns) {
+// disconnect ends a session, and with it the deliveries to the recipients that were
+// accepted if no reply to the message itself came.
+func (l *exchange) disconnect(key hash, c *exchangeColumns) {
 	s := l.sessions.get(key)
 	if s == nil {
 		return
 	}
-	if s.Recipients > 0 && l.role(log, s, c) == clientRole {
+	if s.Recipients > 0 && l.role(s, c) == exchangeClient {
 		e := Event{Kind: Delivery, Direction: Received, Deliveries: int(s.Recipients), Cause: CauseOther}
 		if bytes.HasPrefix(l.row.field(c.Context), []byte("Remote")) {
 			e.Cause = CauseLostConnection
 		}
-		e.Addr, _ = cutEndpoint(l.row.field(c.Remote))
+		e.Addr, _ = cutExchangeEndpoint(l.row.field(c.Remote))
 		l.emit(e)
 	}
 	l.sessions.remove(key)

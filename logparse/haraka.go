@@ -17,18 +17,18 @@ import (
 // UUID is a connection's; .1 its first transaction, .1.2 the second domain that
 // this transaction's message goes to.
 //
-// Haraka never logs the positive replies to clients but the acceptance of a
-// message; at the level NOTICE no remote reply but those to recipients; and no
-// reply to QUIT. Of the refusals without a line of their own (syntax, sequence,
-// unknown commands) it tells the last one of a session. The level PROTOCOL shows
-// the dialogue, with all of them. The name of a remote server stands on the lines
-// of successful deliveries alone.
+// To clients Haraka logs no positive reply but the acceptance of a message. Of other
+// servers' replies it logs at the level NOTICE only those to recipients, and never
+// that to QUIT. Some refusals have no line of their own (syntax, sequence, unknown
+// commands): only the last one of a session is logged. The level PROTOCOL shows the
+// dialogue, with all of them. Only lines of successful deliveries name the remote
+// server.
 //
-// A line that tells of a refusal (code=DENY, retval=DENY) leaves out its code,
-// which "disconnect ... lr=" shows of a session's last one. Each before it is
-// counted when the next one comes, with the code that harakaHooks implies or, if
-// the plugin may have set another, without. Without a code count, too, one that
-// lr does not show, and the recipients that disconnect says were rejected and no
+// A line of a refusal (code=DENY, retval=DENY) leaves out its code, but
+// "disconnect ... lr=" shows that of a session's last one. Each refusal before it is
+// counted when the next one comes: with the code that harakaHooks implies, or without
+// if the plugin may have set another. Refusals that lr does not show also count
+// without a code, and so do the recipients that disconnect counts as rejected and no
 // line explains.
 //
 // Implied codes:
@@ -37,12 +37,12 @@ import (
 //	queue code=OK                          250 at end of data (connection.js, queue_ok_respond)
 //	... code=DENY, hook=... retval=DENY    harakaHooks
 //
-// Repeats: what other lines tell of a reply whose dialogue was logged under the
-// same UUID; the further lines of a reply there; and "Temp fail for:" (level
-// DEBUG), after which hmail.js logs "Temp failing" or "bouncing mail". The latter
-// are never about the same attempt.
+// Three kinds of lines repeat a reply: other lines about a reply whose dialogue was
+// logged under the same UUID; the further lines of a reply there; and "Temp fail
+// for:" (level DEBUG), after which hmail.js logs "Temp failing" or "bouncing mail",
+// never both about the same attempt.
 
-// The forms of Haraka's lines that look as if they told a reply.
+// The forms of Haraka's lines that look as if they show a reply.
 const (
 	shapeHarakaDisconnect = "disconnect" // disconnect ip=... lr="..."
 	shapeHarakaDelivered  = "delivered"  // delivered file=... response="..."
@@ -55,7 +55,7 @@ var harakaMTA = mtaSpec{
 	name:        "haraka",
 	program:     []byte("haraka"),
 	ownsProgram: func(program []byte) bool { return string(program) == "haraka" },
-	ownsForm:    func(env *Envelope) bool { return isHaraka(env.Message) },
+	ownsForm:    func(env *Envelope) bool { return hasHarakaHeader(env.Message) },
 	shapes:      []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
 	new:         newHaraka,
 }
@@ -107,27 +107,26 @@ func (l *haraka) parse() {
 	switch {
 	case string(l.level) == "PROTOCOL":
 		l.protocol()
-		return
 	case string(l.level) == "DATA": // the messages themselves
 	case string(l.origin) == "core":
 		l.server()
-		return
 	case string(l.origin) == "outbound":
 		l.delivery()
-		return
 	case string(l.uuid) != "-" && bytes.HasPrefix(l.origin, []byte("auth/")) && bytes.HasPrefix(l.text, []byte("delaying for ")):
 		l.refuse(harakaRefusal{Command: Auth}, nil) // plugins/auth/auth_base.js
 	}
 }
 
-// isHaraka tells whether a message without a tag is one of Haraka's.
-func isHaraka(b []byte) bool {
+// hasHarakaHeader reports whether a message begins with a level and a UUID, in one of
+// the three forms.
+func hasHarakaHeader(b []byte) bool {
 	var level, uuid []byte
 	switch {
 	case bytes.HasPrefix(b, []byte("[")):
 		var ok bool
-		if level, b, ok = cutBrackets(b); ok {
-			uuid, b, ok = cutBrackets(b)
+		level, b, ok = cutHarakaBrackets(b)
+		if ok {
+			uuid, b, ok = cutHarakaBrackets(b)
 		}
 		if !ok || !bytes.HasPrefix(b, []byte("[")) {
 			return false
@@ -150,16 +149,16 @@ func isHarakaLevel(b []byte) bool {
 	return false
 }
 
-// lenUUID is the length of a UUID (RFC 9562 §4).
-const lenUUID = 36
+// lenHarakaUUID is the length of a UUID (RFC 9562 §4) without numbers behind it.
+const lenHarakaUUID = 36
 
-// isHarakaUUID tells whether b is "-" or a UUID with the numbers of transaction
-// and domain.
+// isHarakaUUID reports whether b is "-", or a UUID with or without the numbers of
+// transaction and domain.
 func isHarakaUUID(b []byte) bool {
 	if string(b) == "-" {
 		return true
 	}
-	if len(b) < lenUUID {
+	if len(b) < lenHarakaUUID {
 		return false
 	}
 	for i, c := range b {
@@ -168,7 +167,7 @@ func isHarakaUUID(b []byte) bool {
 			if c != '-' {
 				return false
 			}
-		case i >= lenUUID:
+		case i >= lenHarakaUUID:
 			if c != '.' && !isDigit(c) {
 				return false
 			}
@@ -179,8 +178,8 @@ func isHarakaUUID(b []byte) bool {
 	return true
 }
 
-// cutBrackets reads "[WORD] ".
-func cutBrackets(b []byte) (word, rest []byte, ok bool) {
+// cutHarakaBrackets reads "[WORD] ".
+func cutHarakaBrackets(b []byte) (word, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '[' {
 		return nil, b, false
 	}
@@ -188,49 +187,69 @@ func cutBrackets(b []byte) (word, rest []byte, ok bool) {
 	return word, rest, ok && bytes.IndexByte(word, ' ') < 0
 }
 
-// header reads what each line has.
+// header reads what each line has, in the form that it has.
 func (l *haraka) header() bool {
 	b := l.message
-	l.attributes, l.inJSON, l.decoded = nil, false, l.decoded[:0]
+	l.attributes, l.inJSON = nil, false
+	l.decoded = l.decoded[:0]
 	if cap(l.decoded) < 2*len(b) {
 		l.decoded = make([]byte, 0, 4*len(b))
 	}
-	if !isHaraka(b) {
+	if !hasHarakaHeader(b) {
 		return false
 	}
 	switch b[0] {
 	case '{':
-		if l.inJSON = l.object.parse(b); !l.inJSON {
-			l.inJSON = l.parseCut(b)
-		}
-		l.level, l.uuid = l.attribute("level"), l.attribute("uuid")
-		l.origin, l.text = l.attribute("origin"), l.attribute("message")
-		return l.inJSON && isHarakaUUID(l.uuid) // a plugin's object may have one too
+		return l.jsonHeader(b)
 	case '[':
-		l.level, b, _ = cutBrackets(b)
-		l.uuid, b, _ = cutBrackets(b)
-		l.origin, b, _ = cutBrackets(b)
-		// Version 2 gives the client's UUID there too.
-		if client, rest, ok := cutBrackets(b); ok && isHarakaUUID(client) {
-			b = rest
-		}
-		l.text, l.attributes = cutHarakaAttributes(b)
+		l.defaultHeader(b)
 		return true
 	}
-	for _, into := range []*[]byte{&l.level, &l.uuid, &l.origin, &l.text} {
+	return l.logfmtHeader(b)
+}
+
+func (l *haraka) jsonHeader(b []byte) bool {
+	l.inJSON = l.object.parse(b) || l.parseOverlong(b)
+	l.level = l.attribute("level")
+	l.uuid = l.attribute("uuid")
+	l.origin = l.attribute("origin")
+	l.text = l.attribute("message")
+	return l.inJSON && isHarakaUUID(l.uuid) // a plugin's object may have one too
+}
+
+func (l *haraka) defaultHeader(b []byte) {
+	l.level, b, _ = cutHarakaBrackets(b)
+	l.uuid, b, _ = cutHarakaBrackets(b)
+	l.origin, b, _ = cutHarakaBrackets(b)
+	// Version 2 gives the client's UUID there too.
+	if client, rest, ok := cutHarakaBrackets(b); ok && isHarakaUUID(client) {
+		b = rest
+	}
+	l.text, l.attributes = cutHarakaAttributes(b)
+}
+
+// logfmtHeader allows a message without end, since the logger may have cut it.
+func (l *haraka) logfmtHeader(b []byte) bool {
+	for _, into := range [...]*[]byte{&l.level, &l.uuid, &l.origin} {
 		var ok bool
-		if _, *into, b, ok = l.cutAttribute(b); !ok && (into != &l.text || l.text == nil) {
-			return false // but for a message that the logger cut
+		_, *into, b, ok = l.cutAttribute(b)
+		if !ok {
+			return false
 		}
+	}
+	var whole bool
+	_, l.text, b, whole = l.cutAttribute(b)
+	if !whole && l.text == nil {
+		return false
 	}
 	l.origin, _, _ = bytes.Cut(l.origin, []byte("]"))
 	l.attributes = b
 	return true
 }
 
-// parseCut reads an object that the logger cut within its message, or in an
-// attribute behind that. Attributes are dropped, as one of them is not whole.
-func (l *haraka) parseCut(b []byte) bool {
+// parseOverlong reads an object that the logger cut within its message, or in an
+// attribute behind that. All attributes are dropped, as one of them is not whole.
+func (l *haraka) parseOverlong(b []byte) bool {
 	start := len(l.decoded)
 	l.decoded = append(append(l.decoded, b...), `"}`...)
 	if !l.object.parse(l.decoded[start:]) {
@@ -240,15 +259,15 @@ func (l *haraka) parseCut(b []byte) bool {
 	return true
 }
 
-// cutHarakaAttributes parts what the format DEFAULT joins with a blank: a message
-// and attributes. Of the messages that tell something, these have attributes:
+// cutHarakaAttributes separates a message and its attributes, which the format
+// DEFAULT joins with a blank. Among the messages that are read, these have attributes:
 //
 //	disconnect ip=192.0.2.7 rdns=...
 //	recipient <a@dest.example> code=DENY msg="..."
 //	 delivered file=...
 //
-// The attributes of the last have no message before them. Addresses come in
-// their RFC 5321 form.
+// The last one has no message before its attributes. Addresses are in their RFC 5321
+// form.
 func cutHarakaAttributes(b []byte) (text, attributes []byte) {
 	word, rest, _ := bytes.Cut(b, []byte(" "))
 	switch string(word) {
@@ -269,7 +288,7 @@ func cutHarakaAttributes(b []byte) (text, attributes []byte) {
 // cutAttribute reads NAME=VALUE and the blank after it. A value with a blank, an
 // equals sign, a quote or a backslash is in quotes, with backslashes before
 // quotes, backslashes and the letters of line ends (logger.js, stringify). ok is
-// false where the quotes do not end: then value is what there is of it.
+// false if the quotes do not end; value is then what there is of it.
 func (l *haraka) cutAttribute(b []byte) (name, value, rest []byte, ok bool) {
 	name, b, ok = bytes.Cut(b, []byte("="))
 	if !ok {
@@ -279,29 +298,35 @@ func (l *haraka) cutAttribute(b []byte) (name, value, rest []byte, ok bool) {
 		value, rest, _ = bytes.Cut(b, []byte(" "))
 		return name, value, rest, true
 	}
+	value, rest, ok = l.unquote(b)
+	if ok && len(rest) > 0 && rest[0] != ' ' {
+		return nil, nil, nil, false
+	}
+	return name, value, bytes.TrimPrefix(rest, []byte(" ")), ok
+}
+
+// unquote decodes the value in quotes at the start of b; ok is false if the quotes do
+// not end.
+func (l *haraka) unquote(b []byte) (value, rest []byte, ok bool) {
 	start := len(l.decoded)
 	for i := 1; i < len(b); i++ {
 		c := b[i]
 		switch {
 		case c == '"':
-			value = l.decoded[start:len(l.decoded):len(l.decoded)]
-			rest = b[i+1:]
-			if len(rest) > 0 && rest[0] != ' ' {
-				return nil, nil, nil, false
-			}
-			return name, value, bytes.TrimPrefix(rest, []byte(" ")), true
+			return l.decoded[start:len(l.decoded):len(l.decoded)], b[i+1:], true
 		case c == '\\' && i+1 < len(b):
 			i++
-			if c = b[i]; c == 'r' || c == 'n' {
+			c = b[i]
+			if c == 'r' || c == 'n' {
 				c = '\n'
 			}
 		}
 		l.decoded = append(l.decoded, c)
 	}
-	return name, l.decoded[start:len(l.decoded):len(l.decoded)], nil, false
+	return l.decoded[start:len(l.decoded):len(l.decoded)], nil, false
 }
 
-// attribute returns the value of the attribute of a name; nil where there is none.
+// attribute returns the value of an attribute; nil if there is none.
 func (l *haraka) attribute(name string) []byte {
 	if l.inJSON {
 		for i := range harakaAttributes {

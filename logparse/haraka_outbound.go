@@ -17,8 +17,8 @@ func (t *harakaTransaction) valid() bool { return int(t.N) <= len(t.Domains) }
 // A harakaItem is a message to the recipients of one domain.
 type harakaItem struct {
 	dialogue
-	Recipients uint16 // of the item; 0 where the log does not tell
-	Refused    uint16 // of them in the present attempt, each by a line
+	Recipients uint16 // of the item; 0 if the log does not show them
+	Refused    uint16 // of them in the present attempt, on a line each
 	Deferred   uint16 // of the refused
 	Trouble    Cause  // the last of the present attempt
 }
@@ -28,12 +28,18 @@ func (i *harakaItem) valid() bool { return i.dialogue.valid() && i.Trouble < num
 // item returns what is remembered of the line's queue item.
 func (l *haraka) item() *harakaItem { return l.items.put(l.key(l.uuid)) }
 
-const tempFail = "Temp fail for: "
+// How hmail.js begins its words on an attempt, and its reasons.
+const (
+	harakaTempFail       = "Temp fail for: "
+	harakaUpstreamError  = "Upstream error: "
+	harakaUnknownReply   = "Unrecognized response from upstream server: "
+	harakaSomeRecipients = "Some recipients "
+)
 
 // delivery reads the lines of outbound/hmail.js.
 func (l *haraka) delivery() {
 	text := trimLineEnd(l.text)
-	if rest, ok := bytes.CutPrefix(text, []byte(tempFail)); ok {
+	if rest, ok := bytes.CutPrefix(text, []byte(harakaTempFail)); ok {
 		l.tempFailed(rest)
 		return
 	}
@@ -44,50 +50,65 @@ func (l *haraka) delivery() {
 		l.delivered()
 		return
 	}
-	if rest, ok := bytes.CutPrefix(text, []byte("recipient <")); ok {
-		l.recipient(rest)
-		return
-	}
-	if rest, ok := bytes.CutPrefix(text, []byte("bouncing mail: ")); ok {
-		if reason, ok := bytes.CutPrefix(rest, []byte("Too many failures (")); ok {
-			rest = bytes.TrimSuffix(reason, []byte(")"))
-		}
-		l.failed(rest)
-		if !bytes.HasPrefix(rest, []byte(someRecipients)) {
-			l.items.remove(l.key(l.uuid))
-		}
-		return
-	}
-	// Temp failing FILE for 64 seconds: REASON
-	if rest, ok := bytes.CutPrefix(text, []byte("Temp failing ")); ok {
-		_, reason, ok := bytes.Cut(rest, []byte(" seconds: "))
-		if !ok {
-			l.notUnderstood(shapeHarakaUpstream)
+	for i := range harakaDeliveryLines {
+		if rest, ok := bytes.CutPrefix(text, []byte(harakaDeliveryLines[i].before)); ok {
+			harakaDeliveryLines[i].read(l, rest)
 			return
 		}
-		l.failed(reason)
-		return
-	}
-	// After the delivery, to RSET, where version 2 keeps the connection.
-	if rest, ok := bytes.CutPrefix(text, []byte("Error - but not processing mail: ")); ok {
-		e := Event{Direction: Received, Command: Rset, QueueID: l.uuid, Text: rest, Repeat: l.item().Logged}
-		if e.Code, e.Enhanced, ok = ParseReply(rest); !ok {
-			l.notUnderstood(shapeHarakaUpstream)
-			return
-		}
-		l.emit(e)
-		return
 	}
 	if cause := harakaTrouble(text); cause != NoCause {
 		i := l.item()
-		i.Trouble, i.Refused, i.Deferred = cause, 0, 0
-		i.Waiting, i.Last, i.Open = commandRuns{}, 0, 0
+		i.Trouble = cause
+		i.Refused, i.Deferred = 0, 0
+		i.Waiting = commandRuns{}
+		i.Last, i.Open = 0, 0
 	}
 }
 
-// tempFailed reads, at the level DEBUG, the reply that the next line tells.
+var harakaDeliveryLines = []struct {
+	before string
+	read   func(l *haraka, rest []byte)
+}{
+	{"recipient <", (*haraka).recipient},
+	{"bouncing mail: ", (*haraka).bounced},
+	{"Temp failing ", (*haraka).putOff},
+	{"Error - but not processing mail: ", (*haraka).resetRefused},
+}
+
+// bounced reads the end of the last attempt:
+//
+//	bouncing mail: Too many failures (Upstream error: 451 4.3.0 Try again later)
+func (l *haraka) bounced(reason []byte) {
+	if last, ok := bytes.CutPrefix(reason, []byte("Too many failures (")); ok {
+		reason = bytes.TrimSuffix(last, []byte(")"))
+	}
+	l.failed(reason)
+	if !bytes.HasPrefix(reason, []byte(harakaSomeRecipients)) {
+		l.items.remove(l.key(l.uuid))
+	}
+}
+
+// putOff reads the end of an attempt that another will follow:
+//
+//	Temp failing FILE for 64 seconds: REASON
+func (l *haraka) putOff(b []byte) {
+	_, reason, ok := bytes.Cut(b, []byte(" seconds: "))
+	if !ok {
+		l.notUnderstood(shapeHarakaUpstream)
+		return
+	}
+	l.failed(reason)
+}
+
+// resetRefused reads the reply to RSET after a delivery. Version 2 sends it where it
+// keeps the connection.
+func (l *haraka) resetRefused(reply []byte) {
+	l.upstream(Event{Direction: Received, Command: Rset, QueueID: l.uuid, Text: reply, Repeat: l.item().Logged})
+}
+
+// tempFailed reads, at the level DEBUG, the reply that the next line shows.
 func (l *haraka) tempFailed(reason []byte) {
-	reply, ok := bytes.CutPrefix(reason, []byte(upstreamError))
+	reply, ok := bytes.CutPrefix(reason, []byte(harakaUpstreamError))
 	if !ok {
 		return
 	}
@@ -95,7 +116,14 @@ func (l *haraka) tempFailed(reason []byte) {
 	if string(l.uuid) != "-" {
 		e.QueueID = l.uuid
 	}
-	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
+	l.upstream(e)
+}
+
+// upstream adds the reply whose text an event has.
+func (l *haraka) upstream(e Event) {
+	var ok bool
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	if !ok {
 		l.notUnderstood(shapeHarakaUpstream)
 		return
 	}
@@ -132,23 +160,21 @@ func (l *haraka) accepted() {
 //	recipient <a@dest.example> deferred: 451 4.7.1 Try again later
 //	recipient <a@dest.example> rejected: 550 5.1.1 No such user
 func (l *haraka) recipient(b []byte) {
-	b, ok := skipAddress(b)
-	if !ok {
+	b, _ = skipAddress(b)
+	reply, deferred := bytes.CutPrefix(b, []byte(" deferred: "))
+	rejected := false
+	if !deferred {
+		reply, rejected = bytes.CutPrefix(b, []byte(" rejected: "))
+	}
+	code, enhanced, ok := ParseReply(reply)
+	if !deferred && !rejected || !ok {
 		l.notUnderstood(shapeHarakaRecipient)
 		return
 	}
 	i := l.item()
-	reply, deferred := bytes.CutPrefix(b, []byte(" deferred: "))
-	if !deferred {
-		if reply, ok = bytes.CutPrefix(b, []byte(" rejected: ")); !ok {
-			l.notUnderstood(shapeHarakaRecipient)
-			return
-		}
-	}
-	e := Event{Direction: Received, Command: Rcpt, Deliveries: 1, Repeat: i.Logged, QueueID: l.uuid, Text: reply}
-	if e.Code, e.Enhanced, ok = ParseReply(reply); !ok {
-		l.notUnderstood(shapeHarakaRecipient)
-		return
+	e := Event{
+		Direction: Received, Command: Rcpt, Code: code, Enhanced: enhanced, Deliveries: 1, Repeat: i.Logged,
+		QueueID: l.uuid, Text: reply,
 	}
 	if i.Logged && i.Answered == EndOfData {
 		e.Command = EndOfData
@@ -160,8 +186,8 @@ func (l *haraka) recipient(b []byte) {
 	l.emit(e)
 }
 
-// delivered reads a success; rcpts counts those accepted, deferred and rejected.
-// In LMTP each of the former had a reply of its own.
+// delivered reads a success. rcpts counts the accepted, deferred and rejected
+// recipients; in LMTP each accepted one had a reply of its own.
 //
 //	delivered file=... domain=dest.example host=mx.dest.example ip=192.0.2.1 port=25 mode=SMTP ... response="Ok" ... rcpts=1/0/0
 func (l *haraka) delivered() {
@@ -189,17 +215,13 @@ func (l *haraka) delivered() {
 		l.items.remove(l.key(l.uuid))
 		return
 	}
-	i.Recipients, i.Refused, i.Deferred, i.Logged = i.Deferred, 0, 0, false
+	i.Recipients = i.Deferred
+	i.Refused, i.Deferred = 0, 0
+	i.Logged = false
 }
 
-const (
-	upstreamError  = "Upstream error: "
-	unrecognized   = "Unrecognized response from upstream server: "
-	someRecipients = "Some recipients "
-)
-
-// failed reads why an attempt ended for all recipients that no line of their own
-// has told of:
+// failed reads why an attempt ended for all recipients that have no line of their
+// own:
 //
 //	Upstream error: 451 4.3.0 Try again later
 //	550 5.7.1 Rejected
@@ -209,8 +231,9 @@ func (l *haraka) failed(reason []byte) {
 	i := l.item()
 	left := max(1, int(i.Recipients)-int(i.Refused))
 	deferred, trouble := i.Deferred, i.Trouble
-	i.Refused, i.Deferred, i.Trouble = 0, 0, NoCause
-	if bytes.HasPrefix(reason, []byte(someRecipients)) {
+	i.Refused, i.Deferred = 0, 0
+	i.Trouble = NoCause
+	if bytes.HasPrefix(reason, []byte(harakaSomeRecipients)) {
 		if deferred > 0 {
 			i.Recipients = deferred
 		}
@@ -218,23 +241,23 @@ func (l *haraka) failed(reason []byte) {
 	}
 	e := Event{Direction: Received, Deliveries: left, Repeat: i.Logged, QueueID: l.uuid}
 	i.Logged = false // the next attempt may be after a restart at another level
-	upstream := false
-	if e.Text, upstream = bytes.CutPrefix(reason, []byte(upstreamError)); !upstream {
-		e.Text = bytes.TrimPrefix(reason, []byte(unrecognized))
+	if e.Repeat {
+		e.Command = i.Answered
 	}
-	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); ok {
-		if e.Repeat {
-			e.Command = i.Answered
-		}
-		l.emit(e)
+	reply, upstream := bytes.CutPrefix(reason, []byte(harakaUpstreamError))
+	if !upstream {
+		reply = bytes.TrimPrefix(reason, []byte(harakaUnknownReply))
+	}
+	_, _, isReply := ParseReply(reply)
+	if upstream || isReply {
+		e.Text = reply
+		l.upstream(e)
 		return
 	}
-	if upstream {
-		l.notUnderstood(shapeHarakaUpstream)
-		return
-	}
-	e.Kind, e.Repeat, e.Text, e.Cause = Delivery, false, reason, causeOf(harakaCauses, reason)
+	e.Kind = Delivery
+	e.Repeat, e.Command = false, NoCommand
+	e.Text = reason
+	e.Cause = causeOf(harakaCauses, reason)
 	if e.Cause == CauseUnreachable && trouble != NoCause {
 		e.Cause = trouble
 	}
@@ -243,7 +266,7 @@ func (l *haraka) failed(reason []byte) {
 
 // harakaCauses are why nobody answered, in Haraka's own words.
 var harakaCauses = []causeRule{
-	{prefix: "Tried all MXs", cause: CauseUnreachable}, // or what a line before says
+	{prefix: "Tried all MXs", cause: CauseUnreachable}, // or the cause that a line before shows
 	{prefix: "DNS lookup failure", cause: CauseDNS},
 	{prefix: "Temporary MX lookup error", cause: CauseDNS},
 	{prefix: "No MX for ", cause: CauseDNS},
@@ -255,7 +278,7 @@ var harakaCauses = []causeRule{
 	{prefix: "Error ", cause: CauseSystem},
 }
 
-// harakaTrouble reads why the next server is tried.
+// harakaTrouble returns why the next server is tried; NoCause if no line says so.
 func harakaTrouble(text []byte) Cause {
 	switch {
 	case bytes.HasPrefix(text, []byte("Remote end ")), bytes.HasPrefix(text, []byte("Socket writability went away")):

@@ -2,31 +2,31 @@ package logparse
 
 import "bytes"
 
-// hMailServer logs, with the SMTP option of its logging on, the whole dialogue in
-// Logs\hmailserver_YYYY-MM-DD.log (Logger.cpp): tab-separated, the texts in
-// quotes that are not escaped, times of the local clock.
+// hMailServer logs the whole dialogue in Logs\hmailserver_YYYY-MM-DD.log if the SMTP
+// option of its logging is on (Logger.cpp): tab-separated, the texts in quotes that
+// are not escaped, times of the local clock.
 //
 //	"SMTPD"	2144	17	"2026-11-23 14:18:21.941"	"198.51.100.7"	"RECEIVED: RCPT TO:<ann@dest.example>"
 //	"SMTPD"	2144	17	"2026-11-23 14:18:21.942"	"198.51.100.7"	"SENT: 550 Unknown user"
 //	"SMTPC"	4404	157	"2026-11-23 14:18:22.763"	"198.51.100.9"	"RECEIVED: 250-mx.example[nl]250 SIZE 1000"
 //
-// SMTPD is the server, SMTPC the client; then come thread, session and the
-// peer's address. [nl] stands for the line ends of a reply. Its non-standard
-// codes, 453 and 458 among them, are codes like others.
+// SMTPD is the server, SMTPC the client; thread, session and the peer's address
+// follow. [nl] stands for the line ends of a reply. Its non-standard codes, such as
+// 453 and 458, are codes like others.
 //
-// The log shows no names of servers (so Remote is empty) and no message's end as
-// the server gets it. Deliveries that fail without a session have lines of
-// "APPLICATION", which are not read. No reply is implied, and none repeated but
-// by rows of a reply that was logged line by line: there the last one counts.
+// The log shows no names of servers (so Remote is empty), and as a server not the end
+// of a message. Deliveries that fail without a session have lines of "APPLICATION",
+// which are not read. No reply is implied. The only repeats are in a reply that was
+// logged line by line: there the last row counts.
 //
 // The grammar is that of Logger.cpp and of lines that others published.
 
-const shapeSession = "session" // "SMTPD" or "SMTPC" and other fields
+const shapeHMailServerSession = "session" // "SMTPD" or "SMTPC" and other fields
 
 var hMailServerMTA = mtaSpec{
 	name:     "hmailserver",
-	ownsForm: func(env *Envelope) bool { return isHMailServer(env.Message) },
-	shapes:   []string{shapeSession},
+	ownsForm: hMailServerOwnsForm,
+	shapes:   []string{shapeHMailServerSession},
 	new:      newHMailServer,
 }
 
@@ -42,9 +42,10 @@ func newHMailServer(l *line) grammar {
 
 func (l *hMailServer) tables() []remembered { return []remembered{&l.sessions} }
 
-// isHMailServer tells whether a message begins with one of hMailServer's logs'
-// names in quotes and a tab.
-func isHMailServer(message []byte) bool {
+// hMailServerOwnsForm reports whether a message begins with the name of one of
+// hMailServer's logs in quotes, and a tab.
+func hMailServerOwnsForm(env *Envelope) bool {
+	message := env.Message
 	if len(message) < len(`"SMTPD"	`) || message[0] != '"' {
 		return false
 	}
@@ -64,40 +65,49 @@ func (l *hMailServer) parse() {
 	if !server && !bytes.HasPrefix(l.message, []byte(`"SMTPC"`)) {
 		return
 	}
-	var field [6][]byte // name, thread, session, time, address, text
-	rest := l.message
-	for i := range field[:5] {
-		var ok bool
-		if field[i], rest, ok = bytes.Cut(rest, []byte("\t")); !ok {
-			l.notUnderstood(shapeSession)
-			return
-		}
+	row, ok := cutHMailServerRow(l.message)
+	if !ok {
+		l.notUnderstood(shapeHMailServerSession)
+		return
 	}
-	field[5] = rest
-	for _, i := range [...]int{0, 3, 4, 5} {
-		field[i] = bytes.TrimSuffix(bytes.TrimPrefix(field[i], []byte(`"`)), []byte(`"`))
-	}
-	l.program = field[0]
-	l.env.Time, _, _ = cutRFC3339(field[3])
-	text, sent := bytes.CutPrefix(field[5], []byte("SENT: "))
+	l.program = row.name
+	l.env.Time, _, _ = cutRFC3339(row.time)
+	text, sent := bytes.CutPrefix(row.text, []byte("SENT: "))
 	if !sent {
-		var ok bool
-		if text, ok = bytes.CutPrefix(field[5], []byte("RECEIVED: ")); !ok {
-			l.notUnderstood(shapeSession)
+		text, ok = bytes.CutPrefix(row.text, []byte("RECEIVED: "))
+		if !ok {
+			l.notUnderstood(shapeHMailServerSession)
 			return
 		}
 	}
-	s := l.sessions.put(l.seed.add(field[0]).add(field[2]).add(field[4]))
+	s := l.sessions.put(l.seed.add(row.name).add(row.session).add(row.address))
 	if sent != server {
 		s.command(bytes.TrimPrefix(text, []byte("[nl]"))) // "[nl]." ends a message
 		return
 	}
-	l.reply(s, server, field[4], text)
+	l.reply(s, server, row.address, text)
 }
 
-// reply reads a reply. A session's numbers are used again after a restart, so 220
-// that answers no STARTTLS is the greeting of a new one, and so is a refusal of
-// which nothing was heard before.
+// An hMailServerRow holds the columns that are read.
+type hMailServerRow struct{ name, session, time, address, text []byte }
+
+func cutHMailServerRow(b []byte) (row hMailServerRow, ok bool) {
+	var thread []byte
+	for _, column := range [...]*[]byte{&row.name, &thread, &row.session, &row.time, &row.address} {
+		*column, b, ok = bytes.Cut(b, []byte("\t"))
+		if !ok {
+			return row, false
+		}
+	}
+	row.text = b
+	for _, column := range [...]*[]byte{&row.name, &row.time, &row.address, &row.text} {
+		*column = bytes.TrimSuffix(bytes.TrimPrefix(*column, []byte(`"`)), []byte(`"`))
+	}
+	return row, true
+}
+
+// reply reads a reply. What another server says need not be SMTP. The numbers of
+// sessions are used again after a restart.
 func (l *hMailServer) reply(s *dialogue, server bool, addr, text []byte) {
 	text, lines := l.joined(text)
 	s.greeted(text)
@@ -105,16 +115,16 @@ func (l *hMailServer) reply(s *dialogue, server bool, addr, text []byte) {
 	e, ok := s.reply(text, more)
 	if !ok {
 		if server {
-			l.notUnderstood(shapeSession)
-			return
+			l.notUnderstood(shapeHMailServerSession)
 		}
-		return // what another server says need not be SMTP
+		return
 	}
 	e.Addr, e.Repeat = addr, more // the last line counts
 	if server {
 		e.Authenticated = s.Authenticated
 	} else {
-		e.Direction, e.Deliveries = Received, s.ended(&e)
+		e.Direction = Received
+		e.Deliveries = s.ended(&e)
 	}
 	l.emit(e)
 }

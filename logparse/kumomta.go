@@ -2,9 +2,9 @@ package logparse
 
 import "bytes"
 
-// KumoMTA writes a JSON object a line, in zstd segments (configure_local_logs).
-// The format is that of its docs/reference/log_record.md (3ebc1e85), where "type"
-// and "id" come first.
+// KumoMTA writes JSON objects, one on each line, to zstd segments
+// (configure_local_logs). The format is that of its docs/reference/log_record.md
+// (3ebc1e85), where "type" and "id" come first.
 //
 //	{"type":"Delivery","id":"1d98076a","sender":"a@src.example","recipient":"ann@dest.example",...,
 //	 "response":{"code":250,"enhanced_code":{"class":2,"subject":0,"detail":0},"content":"Ok","command":"."},
@@ -12,11 +12,11 @@ import "bytes"
 //
 // The reply of a Reception by SMTP is implied: the record holds 250 also for a
 // message that came by HTTP. A message to several recipients has a Reception for
-// each of them (in versions that split it), which nothing tells apart from
-// further messages: each counts. No record repeats another one.
+// each of them (in versions that split it). They look like those of further
+// messages, so each counts. No record repeats another one.
 //
-// What begins with "KumoMTA internal:" no server said. An Expiration or
-// AdminBounce is no attempt; OOB and Feedback are mails. The dialogue is not
+// A content that begins with "KumoMTA internal:" is no server's reply. An Expiration
+// or AdminBounce is no attempt; OOB and Feedback are mails. The dialogue is not
 // logged.
 
 // The members of a record that are read.
@@ -38,25 +38,25 @@ const (
 	kumoDeliveryProtocol
 )
 
-const shapeRecord = "record"
+const shapeKumoRecord = "record"
 
 var kumoMTA = mtaSpec{
 	name:        "kumomta",
 	program:     []byte("kumod"),
 	ownsProgram: func(program []byte) bool { return string(program) == "kumod" },
-	ownsForm:    func(env *Envelope) bool { return isKumoMTA(env.Message) },
-	shapes:      []string{shapeRecord},
-	new:         newKumoMTA,
+	ownsForm:    func(env *Envelope) bool { return isKumoRecord(env.Message) },
+	shapes:      []string{shapeKumoRecord},
+	new:         newKumo,
 }
 
-// kumoMTA is a record of KumoMTA; nothing is remembered.
+// kumo is a record of KumoMTA; nothing is remembered.
 type kumo struct {
 	*line
 	record jsonObject
 	text   []byte // of a reply, with its code
 }
 
-func newKumoMTA(l *line) grammar {
+func newKumo(l *line) grammar {
 	return &kumo{line: l, record: newJSONObject("type", "id", "recipient", "response.code",
 		"response.enhanced_code.class", "response.enhanced_code.subject", "response.enhanced_code.detail",
 		"response.content", "response.command", "peer_address.name", "peer_address.addr",
@@ -65,8 +65,8 @@ func newKumoMTA(l *line) grammar {
 
 func (l *kumo) tables() []remembered { return nil }
 
-// isKumoMTA tells whether a message is a record, or the beginning of one.
-func isKumoMTA(message []byte) bool {
+// isKumoRecord reports whether a message is a record, or the beginning of one.
+func isKumoRecord(message []byte) bool {
 	rest, ok := bytes.CutPrefix(message, []byte(`{"type":"`))
 	if !ok {
 		return false
@@ -76,20 +76,20 @@ func isKumoMTA(message []byte) bool {
 		return false
 	}
 	switch string(kind) {
-	case "Reception", "Delivery", "Bounce", "TransientFailure", "Expiration", "AdminBounce", "OOB", "Feedback", "Rejection",
-		"AdminRebind", "DeferredInjectionRebind", "Delayed", "XferOut", "XferIn":
+	case "Reception", "Delivery", "Bounce", "TransientFailure", "Expiration", "AdminBounce", "OOB", "Feedback",
+		"Rejection", "AdminRebind", "DeferredInjectionRebind", "Delayed", "XferOut", "XferIn":
 		return true
 	}
 	return false
 }
 
 func (l *kumo) parse() {
-	if !isKumoMTA(l.message) {
+	if !isKumoRecord(l.message) {
 		return
 	}
-	if !l.record.parse(l.message) {
-		l.notUnderstood(shapeRecord)
-		return // of which the end is missing
+	if !l.record.parse(l.message) { // its end is missing
+		l.notUnderstood(shapeKumoRecord)
+		return
 	}
 	v := l.record.values
 	if at, rest, ok := cutRFC3339(v[kumoEventTime]); ok && len(rest) == 0 {
@@ -99,7 +99,7 @@ func (l *kumo) parse() {
 	}
 	switch string(v[kumoType]) {
 	case "Reception":
-		if spokeSMTP(v[kumoReceptionProtocol]) {
+		if isKumoSMTP(v[kumoReceptionProtocol]) {
 			l.emit(Event{
 				Direction: Sent, Code: 250, Implied: true, Command: EndOfData,
 				Remote: v[kumoPeerName], Addr: v[kumoPeerAddr], QueueID: v[kumoID],
@@ -107,21 +107,19 @@ func (l *kumo) parse() {
 		}
 	case "Rejection":
 		l.response(Sent)
-		return
 	case "Delivery", "TransientFailure", "Bounce":
 		l.response(Received)
-		return
 	}
 }
 
-// spokeSMTP tells a protocol of SMTP's from those of HTTP, Lua and maildirs.
-func spokeSMTP(protocol []byte) bool {
+// isKumoSMTP reports whether a protocol is SMTP or LMTP, and not HTTP, Lua or maildir.
+func isKumoSMTP(protocol []byte) bool {
 	return bytes.HasPrefix(protocol, []byte("ESMTP")) || bytes.HasPrefix(protocol, []byte("SMTP")) ||
 		bytes.HasPrefix(protocol, []byte("LMTP"))
 }
 
-// response adds the reply that a record ends with. Its recipients, of which
-// batches have several, were answered together.
+// response adds the reply that a record ends with. It answered all recipients of the
+// record; batches have several.
 func (l *kumo) response(direction Direction) {
 	v := l.record.values
 	e := Event{
@@ -134,11 +132,11 @@ func (l *kumo) response(direction Direction) {
 	internal, isInternal := bytes.CutPrefix(e.Text, []byte("KumoMTA internal:"))
 	protocol := v[kumoDeliveryProtocol]
 	switch {
-	case direction == Sent && isInternal:
+	case isInternal && direction == Sent:
 		return
 	case isInternal:
-		e.Cause = causeOf(kumoMTACauses, internal)
-	case direction == Received && protocol != nil && !spokeSMTP(protocol):
+		e.Cause = causeOf(kumoCauses, internal)
+	case direction == Received && protocol != nil && !isKumoSMTP(protocol):
 		e.Cause = CauseLocal
 	}
 	if e.Cause != NoCause {
@@ -149,8 +147,9 @@ func (l *kumo) response(direction Direction) {
 	e.Text = l.wire()
 	delivered := string(v[kumoType]) == "Delivery"
 	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || delivered != (e.Code.Class() < 4) {
-		l.notUnderstood(shapeRecord)
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	if !ok || delivered != (e.Code.Class() < 4) {
+		l.notUnderstood(shapeKumoRecord)
 		return
 	}
 	if command := bytes.TrimRight(v[kumoCommand], "\r\n"); len(command) > 0 {
@@ -159,22 +158,22 @@ func (l *kumo) response(direction Direction) {
 	l.emit(e)
 }
 
-// wire returns the reply as it stood on the wire, of which the record holds the
-// parts; its enhanced code only where all three are there.
+// wire returns the reply as it stood on the wire, put together from the record's
+// parts; with an enhanced code only if all three numbers are there.
 func (l *kumo) wire() []byte {
 	v := l.record.values
 	b := append(l.text[:0], v[kumoCode]...)
-	if class, subject, detail := v[kumoClass], v[kumoSubject], v[kumoDetail]; class != nil && subject != nil && detail != nil {
-		b = append(append(b, ' '), class...)
-		b = append(append(b, '.'), subject...)
-		b = append(append(b, '.'), detail...)
+	if v[kumoClass] != nil && v[kumoSubject] != nil && v[kumoDetail] != nil {
+		b = append(append(b, ' '), v[kumoClass]...)
+		b = append(append(b, '.'), v[kumoSubject]...)
+		b = append(append(b, '.'), v[kumoDetail]...)
 	}
 	l.text = append(append(b, ' '), v[kumoContent]...)
 	return l.text
 }
 
-// kumoMTACauses are tried in order.
-var kumoMTACauses = []causeRule{
+// kumoCauses are tried in order.
+var kumoCauses = []causeRule{
 	{contains: "suspended", cause: CauseSuspended},
 	{contains: "suspension", cause: CauseSuspended},
 	{contains: "Connection refused", cause: CauseRefused},

@@ -6,24 +6,26 @@ import "bytes"
 // syslog. What is known here was read in the source of maddy 0.8.1 and of the
 // go-smtp that it is built with; the files named in comments are there.
 //
-// The log shows no positive replies but by their words, neither the commands
-// that go-smtp refuses itself nor an endpoint's further refusals of recipients
-// after max_logged_rcpt_errors, and no code where an error has none. A reply 552
-// 5.x.y of another server is a 452 4.x.y here (4.0.0 if it had no enhanced code),
-// since maddy rewrites it before it logs it (smtpconn.wrapClientErr); the line
-// that says so names the message that opened the connection, not the one that was
-// refused. With io_debug, clients write into the log.
+// The log shows no positive reply but by its words, no command that go-smtp refuses
+// itself, no further refusals of recipients after an endpoint's
+// max_logged_rcpt_errors, and no code if an error has none. A reply 552 5.x.y of
+// another server is a 452 4.x.y here (4.0.0 if it had no enhanced code), since maddy
+// rewrites it before it logs it (smtpconn.wrapClientErr); the line that says so names
+// the message that opened the connection, not the one that was refused. With
+// io_debug, clients write into the log.
 //
-// Repeats: "queue: delivery attempt failed" of a domain none of whose hosts could
-// be used, after "remote: cannot use MX" has shown the reply; and that of a
-// further recipient with the same message, attempt, server and words where the
-// error has no "target", which it lacks in answer to MAIL, DATA and the end of
-// data, not to RCPT (remote.AddRcpt). MAIL is answered anew for each recipient
-// then, which the log can't tell from the others. "queue: delivered" repeats that
-// of another recipient in the same domain, message and attempt, since a domain
-// has one connection. Through target.smtp a message has one for all domains, and
-// a refused connection is logged like a RCPT to each recipient: the log does not
-// name the target of a delivery, and each is counted.
+// Three kinds of lines repeat a reply:
+//
+//   - "queue: delivery attempt failed" of a domain none of whose hosts could be used:
+//     "remote: cannot use MX" has shown the reply.
+//   - "queue: delivery attempt failed" of a further recipient with the same message,
+//     attempt, server and words, if the error has no "target". It lacks one in answer
+//     to MAIL, DATA and the end of data, not to RCPT (remote.AddRcpt). MAIL is
+//     answered anew for each recipient then, which looks the same in the log.
+//   - "queue: delivered" of a further recipient in the same domain, message and
+//     attempt, since a domain has one connection. Through target.smtp a message has
+//     one for all domains, and a refused connection is logged like a RCPT to each
+//     recipient: the log does not name the target of a delivery, and each is counted.
 //
 // Implied codes:
 //
@@ -41,7 +43,7 @@ var maddyMTA = mtaSpec{
 	program:     maddyProgram,
 	ownsProgram: func(program []byte) bool { return string(program) == "maddy" },
 	formHasTag:  true, // MODULE: WORDS
-	ownsForm:    ownsMaddy,
+	ownsForm:    maddyOwnsForm,
 	shapes:      []string{shapeMaddyFields},
 	new:         newMaddy,
 }
@@ -71,7 +73,7 @@ type maddy struct {
 	module   []byte
 	text     []byte // of the line's replies
 	messages table[maddyMail]
-	told     table[maddyReply] // by message, attempt and what was told
+	shown    table[maddyReply] // the replies that further lines may repeat
 }
 
 func newMaddy(l *line) grammar {
@@ -80,24 +82,23 @@ func newMaddy(l *line) grammar {
 		fields: newJSONObject("msg_id", "rcpt", "reason", "remote_server", "smtp_code", "smtp_enchcode",
 			"smtp_msg", "domain", "target", "attempt", "src_ip", "username"),
 		messages: newTable[maddyMail](8192),
-		told:     newTable[maddyReply](8192),
+		shown:    newTable[maddyReply](8192),
 	}
 }
 
-func (l *maddy) tables() []remembered { return []remembered{&l.messages, &l.told} }
+func (l *maddy) tables() []remembered { return []remembered{&l.messages, &l.shown} }
 
 // A maddyMail is a message. Its fields are exported for encoding/binary.
 type maddyMail struct {
-	Client        [46]byte // address, as logged
-	ClientLen     uint8
+	Client        address
 	Authenticated bool
 	Recipients    uint32 // accepted from the client
 	Attempt       uint32 // how often the queue has put it off
 }
 
-func (m *maddyMail) valid() bool { return int(m.ClientLen) <= len(m.Client) }
+func (m *maddyMail) valid() bool { return m.Client.valid() }
 
-// A maddyReply is what a further line about a reply has to know of it.
+// A maddyReply is the enhanced code of a reply that further lines may repeat.
 type maddyReply struct {
 	Class           uint8
 	Subject, Detail uint16
@@ -108,26 +109,27 @@ func (r *maddyReply) valid() bool {
 	return e == EnhancedCode{} || (e.Class == 2 || e.Class == 4 || e.Class == 5) && e.Subject < 1000 && e.Detail < 1000
 }
 
-// ownsMaddy tells whether a line without a tag of syslog is maddy's, as
+// maddyOwnsForm reports whether a line without a tag of syslog is maddy's, as
 // framework/log writes it:
 //
 //	[2026-11-23T14:36:07.215Z ][[debug] ]MODULE: WORDS<TAB>[{"name":"value",...}]
 //
 // After a time, the envelope takes the module for a program, and [debug] for a host.
-func ownsMaddy(env *Envelope) bool {
+func maddyOwnsForm(env *Envelope) bool {
 	if env.PID != nil || env.Host != nil && string(env.Host) != "[debug]" {
 		return false
 	}
 	m := env.Message
 	if env.Program == nil {
 		var ok bool
-		if _, m, ok = cutMaddyModule(bytes.TrimPrefix(m, []byte("[debug] "))); !ok {
+		_, m, ok = cutMaddyModule(bytes.TrimPrefix(m, []byte("[debug] ")))
+		if !ok {
 			return false
 		}
 	} else if !isMaddyModule(env.Program) {
 		return false
 	}
-	_, fields, ok := cutTab(m)
+	_, fields, ok := cutMaddyWords(m)
 	return ok && (len(fields) == 0 || bytes.HasPrefix(fields, []byte(`{"`)) && bytes.HasSuffix(fields, []byte("}")))
 }
 
@@ -140,7 +142,7 @@ func cutMaddyModule(b []byte) (module, rest []byte, ok bool) {
 	return b[:i], b[i+2:], true
 }
 
-// isMaddyModule tells whether b can name a module: "smtp", "smtp/pipeline", "target.smtp".
+// isMaddyModule reports whether b can name a module: "smtp", "smtp/pipeline", "target.smtp".
 func isMaddyModule(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && !isDigit(c) && c != '_' && c != '.' && c != '/' {
@@ -150,8 +152,8 @@ func isMaddyModule(b []byte) bool {
 	return len(b) > 0
 }
 
-// cutTab cuts at the first tab, or at what rsyslog writes for one.
-func cutTab(b []byte) (before, after []byte, ok bool) {
+// cutMaddyWords cuts at the first tab, or at what rsyslog writes for one.
+func cutMaddyWords(b []byte) (words, fields []byte, ok bool) {
 	if i := bytes.IndexByte(b, '\t'); i >= 0 {
 		return b[:i], b[i+1:], true
 	}
@@ -159,26 +161,10 @@ func cutTab(b []byte) (before, after []byte, ok bool) {
 }
 
 func (l *maddy) parse() {
-	m := l.message
-	debug := false
-	if string(l.env.Program) == "maddy" || l.env.PID != nil {
-		if _, rest, ok := cutRFC3339(m); ok {
-			m = bytes.TrimPrefix(rest, []byte(" "))
-		}
-		l.module = nil
-	} else {
-		debug = l.env.Host != nil
-		l.module = l.env.Program
-		l.program, l.env.Host = maddyProgram, nil
+	words, fields, debug, ok := l.header()
+	if !ok {
+		return
 	}
-	if l.module == nil {
-		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
-		var ok bool
-		if l.module, m, ok = cutMaddyModule(m); !ok {
-			return
-		}
-	}
-	words, fields, _ := cutTab(m)
 	read := l.reader(words, debug)
 	if read == nil {
 		return
@@ -191,51 +177,48 @@ func (l *maddy) parse() {
 	read(l)
 }
 
-// reader returns what reads the fields of an event; nil where it tells nothing.
+// header reads the module and returns what follows it.
+func (l *maddy) header() (words, fields []byte, debug, ok bool) {
+	m := l.message
+	if string(l.env.Program) == "maddy" || l.env.PID != nil {
+		if _, rest, ok := cutRFC3339(m); ok {
+			m = bytes.TrimPrefix(rest, []byte(" "))
+		}
+		l.module = nil
+	} else {
+		debug = l.env.Host != nil
+		l.module = l.env.Program
+		l.program = maddyProgram
+		l.env.Host = nil
+	}
+	if l.module == nil {
+		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
+		l.module, m, ok = cutMaddyModule(m)
+		if !ok {
+			return nil, nil, false, false
+		}
+	}
+	words, fields, _ = cutMaddyWords(m)
+	return words, fields, debug, true
+}
+
+// reader returns what reads the fields of an event; nil for an event that shows no
+// reply.
 func (l *maddy) reader(words []byte, debug bool) func(*maddy) {
 	switch string(l.module) {
 	case "smtp", "submission", "lmtp":
 		if debug { // may be a client's own words (io_debug)
 			return nil
 		}
-		switch string(words) {
-		case "incoming message":
-			return (*maddy).incoming
-		case "RCPT ok":
-			return (*maddy).recipient
-		case "accepted":
-			return (*maddy).accepted
-		case "MAIL FROM error":
-			return (*maddy).refusedMail
-		case "RCPT error", "MAIL FROM error (deferred)":
-			return (*maddy).refusedRcpt
-		case "DATA error":
-			return (*maddy).refusedData
-		case "authentication failed": // until 0.5, by 454 or 535
-			return (*maddy).refusedLogin
-		}
+		return maddyServerReader(words)
 	case "smtp/sasl", "submission/sasl", "lmtp/sasl":
 		if string(words) == "authentication failed" {
 			return (*maddy).refusedSASL
 		}
 	case "remote", "target.smtp", "target.lmtp", "smtp_downstream", "lmtp_downstream":
-		switch string(words) {
-		case "cannot use MX":
-			return (*maddy).unusable
-		case "TLS error, trying plaintext":
-			return (*maddy).refusedTLS
-		case "QUIT error":
-			return (*maddy).refusedQuit
-		}
+		return maddyClientReader(words)
 	case "queue":
-		switch string(words) {
-		case "delivery attempt failed":
-			return (*maddy).failed
-		case "delivered":
-			return (*maddy).delivered
-		case "will retry":
-			return (*maddy).putOff
-		}
+		return maddyQueueReader(words)
 	}
 	return nil
 }
@@ -263,8 +246,7 @@ func (l *maddy) enhanced() EnhancedCode {
 	return EnhancedCode{}
 }
 
-// setText gives the event its text, put together as it stood on the wire but in
-// one line.
+// setText puts the event's text together as it stood on the wire, but in one line.
 func (l *maddy) setText(e *Event, words []byte) {
 	start := len(l.text)
 	l.text = append(l.text, byte('0'+e.Code/100), byte('0'+e.Code/10%10), byte('0'+e.Code%10))

@@ -2,9 +2,35 @@ package logparse
 
 import "bytes"
 
-// received returns the reply of another server that an error is about. maddy's
-// own verdicts have a code too ("No usable MXs", "Network I/O error"), but go-smtp
-// alone calls its errors so (SMTPError.Error):
+// maddyClientReader returns what reads an event of a module that delivers.
+func maddyClientReader(words []byte) func(*maddy) {
+	switch string(words) {
+	case "cannot use MX":
+		return (*maddy).unusable
+	case "TLS error, trying plaintext":
+		return (*maddy).refusedTLS
+	case "QUIT error":
+		return (*maddy).refusedQuit
+	}
+	return nil
+}
+
+// maddyQueueReader returns what reads an event of the queue.
+func maddyQueueReader(words []byte) func(*maddy) {
+	switch string(words) {
+	case "delivery attempt failed":
+		return (*maddy).failed
+	case "delivered":
+		return (*maddy).delivered
+	case "will retry":
+		return (*maddy).putOff
+	}
+	return nil
+}
+
+// received returns the reply of another server that an error is about. maddy's own
+// verdicts have a code too ("No usable MXs", "Network I/O error"), but only go-smtp's
+// errors begin like this (SMTPError.Error):
 //
 //	"reason":"SMTP error 451: words"
 func (l *maddy) received() (e Event, ok bool) {
@@ -50,7 +76,7 @@ func (l *maddy) unusable() {
 	if l.field(maddyCode) == nil {
 		e.Command = StartTLS
 	}
-	*l.told.put(l.replyKey("mx")) = maddyReply(e.Enhanced)
+	*l.shown.put(l.replyKey("mx")) = maddyReply(e.Enhanced)
 	l.emit(e)
 }
 
@@ -79,16 +105,18 @@ func (l *maddy) failed() {
 			Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 		}
 	case l.field(maddyDomain) != nil && string(target) == "remote": // "No usable MXs"
-		e.Repeat, e.Enhanced = true, EnhancedCode{}
-		if told := l.told.get(l.replyKey("mx")); told != nil {
-			e.Enhanced = EnhancedCode(*told)
+		e.Repeat = true
+		e.Enhanced = EnhancedCode{}
+		if reply := l.shown.get(l.replyKey("mx")); reply != nil {
+			e.Enhanced = EnhancedCode(*reply)
 		}
 	case target == nil:
 		key := l.replyKey("message")
-		if told := l.told.get(key); told != nil {
-			e.Repeat, e.Enhanced = true, EnhancedCode(*told)
+		if reply := l.shown.get(key); reply != nil {
+			e.Repeat = true
+			e.Enhanced = EnhancedCode(*reply)
 		} else {
-			*l.told.put(key) = maddyReply(e.Enhanced)
+			*l.shown.put(key) = maddyReply(e.Enhanced)
 		}
 	case string(target) == "remote":
 		e.Command = Rcpt
@@ -97,20 +125,20 @@ func (l *maddy) failed() {
 	l.emit(e)
 }
 
-// delivered reads that a recipient's server took the message.
+// delivered reads that a recipient's server accepted the message.
 func (l *maddy) delivered() {
 	rcpt := l.field(maddyRcpt)
 	domain := rcpt[bytes.LastIndexByte(rcpt, '@')+1:]
 	key := l.seed.add([]byte("delivered")).add(l.env.Host).add(l.messageID()).add(l.field(maddyAttempt)).add(domain)
-	repeat := l.told.get(key) != nil
-	l.told.put(key)
+	repeat := l.shown.get(key) != nil
+	l.shown.put(key)
 	l.emit(Event{
 		Kind: Reply, Direction: Received, Code: 250, Implied: true, Repeat: repeat, Command: EndOfData,
 		Deliveries: 1, QueueID: l.messageID(),
 	})
 }
 
-// cause reads why nobody answered.
+// cause returns why nobody answered.
 func (l *maddy) cause() Cause {
 	if cause := causeOf(maddyMessageCauses, l.field(maddyMessage)); cause != CauseOther {
 		return cause
@@ -118,7 +146,7 @@ func (l *maddy) cause() Cause {
 	return causeOf(maddyReasonCauses, l.field(maddyReason))
 }
 
-// maddyMessageCauses are what target/remote says itself.
+// maddyMessageCauses are target/remote's own words.
 var maddyMessageCauses = []causeRule{
 	{prefix: "MX lookup error", cause: CauseDNS},
 	{prefix: "DNS error", cause: CauseDNS},

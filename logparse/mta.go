@@ -38,41 +38,46 @@ type mtaSpec struct {
 // noMTA is the index of no MTA.
 const noMTA = len(mtas)
 
-// mtas are all MTAs. A line belongs to the first that owns it.
+// mtas are all MTAs. A line belongs to the first that owns it, so an MTA with a
+// narrow form stands before those whose form is wider.
 var mtas = [...]*mtaSpec{
-	&postfixMTA,
-	&courierMTA,
-	&dmaMTA,
-	&esaMTA,
-	&exchangeMTA,
-	&eximMTA,
-	&harakaMTA,
-	&hMailServerMTA,
 	&kumoMTA,
+	&esaMTA,
+	&qmailMTA, // before queue ids and modules, which "tcpserver: " and "rblsmtpd: " look like
+	&postfixMTA,
+	&harakaMTA,
 	&maddyMTA,
 	&msmtpMTA,
-	&openSMTPDMTA,
+	&eximMTA,
+	&exchangeMTA,
+	&hMailServerMTA,
 	&powerMTA,
-	&qmailMTA,
+	&openSMTPDMTA,
 	&sendmailMTA,
+	&courierMTA,
+	&dmaMTA,
 }
 
-// MTAs returns the names of the MTAs whose logs are understood.
+// MTAs returns the names of the MTAs whose logs are understood, sorted.
 func MTAs() []string {
 	names := make([]string, 0, len(mtas))
 	for _, spec := range mtas {
 		names = append(names, spec.name)
 	}
+	slices.Sort(names)
 	return names
+}
+
+// mtaNamed returns the index of the MTA of that name.
+func mtaNamed(name string) int {
+	return slices.IndexFunc(mtas[:], func(spec *mtaSpec) bool { return spec.name == name })
 }
 
 // Shapes returns the forms of an MTA's lines that can be not understood; nil for
 // a name that is not one of MTAs.
 func Shapes(name string) []string {
-	for _, spec := range mtas {
-		if spec.name == name {
-			return slices.Clone(spec.shapes)
-		}
+	if m := mtaNamed(name); m >= 0 {
+		return slices.Clone(mtas[m].shapes)
 	}
 	return nil
 }

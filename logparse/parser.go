@@ -53,9 +53,9 @@ type Result struct {
 // depend on the lines alone, and it is not safe for concurrent use.
 type Parser struct {
 	unwrapper unwrapper
-	grammars  [len(mtas)]grammar
-	only      int         // index of the MTA whose lines are read; noMTA for all
-	format    *formatLine // what reads all lines; nil for the grammars
+	grammars  [len(mtas)]grammar // each nil before the first line of its MTA
+	only      int                // index of the MTA whose lines are read; noMTA for all
+	format    *formatLine        // what reads all lines; nil for the grammars
 	line      *line
 }
 
@@ -67,9 +67,6 @@ func NewParser() *Parser {
 		only:      noMTA,
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 	}
-	for m := range mtas {
-		p.grammars[m] = mtas[m].new(p.line)
-	}
 	return p
 }
 
@@ -77,14 +74,13 @@ func NewParser() *Parser {
 // program. Lines of other MTAs are Foreign. It returns an error for a name that is
 // not one of MTAs.
 func NewParserFor(name string) (*Parser, error) {
-	for m := range mtas {
-		if mtas[m].name == name {
-			p := NewParser()
-			p.only = m
-			return p, nil
-		}
+	m := mtaNamed(name)
+	if m < 0 {
+		return nil, fmt.Errorf("logparse: %q is not one of %s", name, strings.Join(MTAs(), ", "))
 	}
-	return nil, fmt.Errorf("logparse: %q is not one of %s", name, strings.Join(MTAs(), ", "))
+	p := NewParser()
+	p.only = m
+	return p, nil
 }
 
 // Parse reads one line, without its line end. It does not keep line, but the Result
@@ -124,7 +120,7 @@ func (p *Parser) parse(env Envelope) Result {
 		if l.program == nil {
 			l.program = mtas[m].program
 		}
-		p.grammars[m].parse()
+		p.grammar(m).parse()
 	}
 	result.Program, result.Envelope, result.Events = l.program, l.env, l.events
 	switch {
@@ -136,6 +132,14 @@ func (p *Parser) parse(env Envelope) Result {
 		result.Outcome = Other
 	}
 	return result
+}
+
+// grammar returns the grammar of the MTA with an index.
+func (p *Parser) grammar(m int) grammar {
+	if p.grammars[m] == nil {
+		p.grammars[m] = mtas[m].new(p.line)
+	}
+	return p.grammars[m]
 }
 
 // ownerOf returns the index of the MTA whose grammar reads a line. A Parser for one

@@ -2,55 +2,57 @@ package logparse
 
 import "bytes"
 
-// PowerMTA writes accounting files (acct-file), comma-separated values of which
-// the first row names the columns; which there are is configured (record-fields).
-// Its source is not public: the grammar is that of the user guide (4.0, section
-// 11) and of files that others published.
+// PowerMTA writes accounting files (acct-file) of comma-separated values. The first
+// row names the columns, which are configured (record-fields). Its source is not
+// public: the grammar is that of the user guide (4.0, section 11) and of files that
+// others published.
 //
 //	type,timeLogged,...,rcpt,...,dsnStatus,dsnDiag,dsnMta,bounceCat,...
 //	d,2026-11-23 14:18:21+0100,...,relayed,2.0.0 (success),smtp;250 2.0.0 Ok,mx.example (192.0.2.10),...
 //	b,2026-11-23 14:18:22+0100,...,failed,5.1.1 (bad destination mailbox address),smtp;550 5.1.1 no such user,mx.example (192.0.2.10),...
 //	b,2026-11-23 14:18:23+0100,...,failed,5.1.2 (bad destination system: no such domain),,,bad-domain,...
 //
-// Rows are attempts, one a recipient: d delivered, b bounced, t deferred; and tq,
-// a host that deferred a whole queue. dsnDiag is the reply, dsnMta who said it;
-// where there is no dsnMta, PowerMTA gave up by itself. Each row counts as a
-// reply of its own: what would tell that one reply answered several recipients of
-// a message is not in a row, so that the one at end of data counts once a
-// recipient. Nor does it tell the command; only acceptance is at end of data.
+// A row is an attempt to one recipient (d delivered, b bounced, t deferred), or says
+// that a host deferred a whole queue (tq). dsnDiag is the reply, dsnMta the server
+// that gave it; without a dsnMta, PowerMTA gave up by itself. Each row counts as a
+// reply of its own: a row does not show that one reply answered several recipients
+// of a message, so that the one at end of data counts once for each recipient. It
+// does not show the command either; only an acceptance is known to be at end of
+// data.
 //
-// r (a recipient of a received message: one reply may have several), rb and rs
+// Rows of other types have no event, since none is a reply that went over the wire
+// once: r (a recipient of a received message: one reply may have several), rb and rs
 // (bounces and reports that came as mail, with others' replies in them) and f
-// (feedback) tell no reply that went over the wire once.
+// (feedback).
 //
-// Implied is the 250 of a d row without a reply in dsnDiag, if SMTP delivered it
+// The 250 of a d row without a reply in dsnDiag is implied if SMTP delivered it
 // (dlvType smtp or, without that column, an address at either end of a
 // connection). Bounces for age (X.4.7) quote the reply to an earlier attempt.
 
 const (
-	shapeColumns    = "columns"    // no header was seen, and the columns are not those of the default
-	shapeDiagnostic = "diagnostic" // dsnDiag has a reply of another class than the row's type
+	shapePowerMTAColumns    = "columns"    // no header was seen, and the columns are not those of the default
+	shapePowerMTADiagnostic = "diagnostic" // dsnDiag has a reply of another class than the row's type
 )
 
 var powerMTA = mtaSpec{
 	name:     "powermta",
 	program:  []byte("pmta"),
-	ownsForm: func(env *Envelope) bool { return isPowerMTA(env.Message) },
-	shapes:   []string{shapeColumns, shapeDiagnostic},
+	ownsForm: powerMTAOwnsForm,
+	shapes:   []string{shapePowerMTAColumns, shapePowerMTADiagnostic},
 	new:      newPowerMTA,
 }
 
-type pmta struct {
+type powerMTALog struct {
 	*line
 	row     csvRecord
-	headers table[powerMTAColumns] // one
+	columns cell[powerMTAColumns] // of the last header
 }
 
 func newPowerMTA(l *line) grammar {
-	return &pmta{line: l, headers: newTable[powerMTAColumns](ways)}
+	return &powerMTALog{line: l}
 }
 
-func (l *pmta) tables() []remembered { return []remembered{&l.headers} }
+func (l *powerMTALog) tables() []remembered { return []remembered{&l.columns} }
 
 // powerMTAColumns are the places of columns in a row of N.
 type powerMTAColumns struct {
@@ -67,8 +69,9 @@ var defaultPowerMTAColumns = powerMTAColumns{
 	N: 22, TimeLogged: 1, Action: 6, Status: 7, Diag: 8, MTA: 9, DlvType: 13, SourceIP: 14, DestinationIP: 15,
 }
 
-// isPowerMTA knows a header, and a row by its type.
-func isPowerMTA(message []byte) bool {
+// powerMTAOwnsForm reports whether a message is a header, or a row with a known type.
+func powerMTAOwnsForm(env *Envelope) bool {
+	message := env.Message
 	kind, rest, ok := bytes.Cut(message[:min(len(message), len("type,"))], []byte(","))
 	if !ok {
 		return false
@@ -82,43 +85,53 @@ func isPowerMTA(message []byte) bool {
 	return false
 }
 
-func (l *pmta) parse() {
+func (l *powerMTALog) parse() {
 	l.row.parse(l.message)
-	kind := l.row.field(0)
-	if string(kind) == "type" {
+	switch kind := string(l.row.field(0)); kind {
+	case "type":
 		l.header()
-		return
-	}
-	attempt := string(kind) == "d" || string(kind) == "b" || string(kind) == "t"
-	if !attempt && string(kind) != "tq" {
-		return
-	}
-	c := l.headers.get(l.seed)
-	if c == nil || int(c.N) != l.row.n {
-		c = &defaultPowerMTAColumns
-		if !l.hasDefaultColumns() {
-			l.notUnderstood(shapeColumns)
+	case "d", "b", "t", "tq":
+		c := l.rowColumns()
+		if c == nil {
+			l.notUnderstood(shapePowerMTAColumns)
 			return
 		}
+		l.env.Time, _, _ = cutRFC3339(l.row.field(c.TimeLogged))
+		l.attempt(c, kind)
 	}
-	l.env.Time, _, _ = cutRFC3339(l.row.field(c.TimeLogged))
-	l.attempt(c, kind)
+}
+
+// rowColumns returns the columns of the row: those of the last header if the row has
+// as many, else the default if the row fits it; nil for any other.
+func (l *powerMTALog) rowColumns() *powerMTAColumns {
+	if c := &l.columns.value; int(c.N) == l.row.n {
+		return c
+	}
+	if l.hasDefaultColumns() {
+		return &defaultPowerMTAColumns
+	}
+	return nil
 }
 
 // header reads the row that names the columns.
-func (l *pmta) header() {
+func (l *powerMTALog) header() {
 	r := &l.row
-	*l.headers.put(l.seed) = powerMTAColumns{
-		N:          uint16(min(r.n, 1<<16-1)),
-		TimeLogged: r.column("timeLogged"), Action: r.column("dsnAction"),
-		Status: r.column("dsnStatus"), Diag: r.column("dsnDiag"), MTA: r.column("dsnMta"),
-		DlvType: r.column("dlvType"), SourceIP: r.column("dlvSourceIp"), DestinationIP: r.column("dlvDestinationIp"),
+	l.columns.value = powerMTAColumns{
+		N:             uint16(min(r.n, 1<<16-1)),
+		TimeLogged:    r.column("timeLogged"),
+		Action:        r.column("dsnAction"),
+		Status:        r.column("dsnStatus"),
+		Diag:          r.column("dsnDiag"),
+		MTA:           r.column("dsnMta"),
+		DlvType:       r.column("dlvType"),
+		SourceIP:      r.column("dlvSourceIp"),
+		DestinationIP: r.column("dlvDestinationIp"),
 	}
 }
 
-// hasDefaultColumns tells whether a row looks in each column that matters as one
-// with the default columns does. There may be more behind them.
-func (l *pmta) hasDefaultColumns() bool {
+// hasDefaultColumns reports whether each column that matters has a value as in a
+// row with the default columns. The row may have more columns behind them.
+func (l *powerMTALog) hasDefaultColumns() bool {
 	c := &defaultPowerMTAColumns
 	if l.row.n < int(c.N) {
 		return false
@@ -134,7 +147,9 @@ func (l *pmta) hasDefaultColumns() bool {
 	default:
 		return false
 	}
-	status, diag, mta := l.row.field(c.Status), l.row.field(c.Diag), l.row.field(c.MTA)
+	status := l.row.field(c.Status)
+	diag := l.row.field(c.Diag)
+	mta := l.row.field(c.MTA)
 	_, n := ParseEnhanced(status)
 	return (n > 0 || len(status) == 0) &&
 		(len(diag) == 0 || bytes.IndexByte(diag, ';') > 0) &&
@@ -142,9 +157,9 @@ func (l *pmta) hasDefaultColumns() bool {
 }
 
 // attempt reads a row of type d, b, t or tq.
-func (l *pmta) attempt(c *powerMTAColumns, kind []byte) {
+func (l *powerMTALog) attempt(c *powerMTAColumns, kind string) {
 	e := Event{Direction: Received, Deliveries: 1}
-	e.Remote, e.Addr = cutMTA(l.row.field(c.MTA))
+	e.Remote, e.Addr = cutPowerMTAHost(l.row.field(c.MTA))
 	if e.Addr == nil {
 		e.Addr = l.row.field(c.DestinationIP)
 	}
@@ -153,30 +168,29 @@ func (l *pmta) attempt(c *powerMTAColumns, kind []byte) {
 		e.Text = bytes.TrimLeft(text, " ")
 		e.Code, e.Enhanced, smtp = ParseReply(e.Text)
 	}
-	if string(kind) == "d" {
+	if kind == "d" {
 		l.delivered(c, e, smtp)
 		return
 	}
-	if string(kind) == "tq" {
+	if kind == "tq" {
 		e.Deliveries = 0
 	}
 	status, _ := ParseEnhanced(l.row.field(c.Status))
 	switch {
-	case !smtp, e.Remote == nil && c.MTA != noColumn, expired(status, e.Enhanced):
+	case !smtp, e.Remote == nil && c.MTA != noColumn, powerMTAExpired(status, e.Enhanced):
 		if e.Deliveries > 0 {
-			l.withoutReply(e, causeOfStatus(status))
+			l.withoutReply(e, powerMTACause(status))
 		}
 	case e.Code.Class() < 4:
-		l.notUnderstood(shapeDiagnostic)
-		return
+		l.notUnderstood(shapePowerMTADiagnostic)
 	default:
 		l.emit(e)
 	}
 }
 
-// delivered reads a row of type d, of which e has what is common to all; smtp
-// tells whether it has a reply.
-func (l *pmta) delivered(c *powerMTAColumns, e Event, smtp bool) {
+// delivered reads a row of type d. e has what all types have in common, and smtp says
+// whether that is a reply.
+func (l *powerMTALog) delivered(c *powerMTAColumns, e Event, smtp bool) {
 	bySMTP := len(e.Addr) > 0 || len(l.row.field(c.SourceIP)) > 0
 	if c.DlvType != noColumn {
 		bySMTP = string(l.row.field(c.DlvType)) == "smtp"
@@ -186,9 +200,11 @@ func (l *pmta) delivered(c *powerMTAColumns, e Event, smtp bool) {
 		l.withoutReply(e, CauseLocal)
 		return
 	case !smtp:
-		e.Code, e.Implied, e.Text = 250, true, nil
+		e.Code = 250
+		e.Implied = true
+		e.Text = nil
 	case e.Code.Class() != 2:
-		l.notUnderstood(shapeDiagnostic)
+		l.notUnderstood(shapePowerMTADiagnostic)
 		return
 	}
 	e.Command = EndOfData
@@ -196,22 +212,25 @@ func (l *pmta) delivered(c *powerMTAColumns, e Event, smtp bool) {
 }
 
 // withoutReply adds an attempt that no reply ended.
-func (l *pmta) withoutReply(e Event, cause Cause) {
-	e.Kind, e.Code, e.Enhanced, e.Cause = Delivery, 0, EnhancedCode{}, cause
+func (l *powerMTALog) withoutReply(e Event, cause Cause) {
+	e.Kind = Delivery
+	e.Cause = cause
+	e.Code = 0
+	e.Enhanced = EnhancedCode{}
 	l.emit(e)
 }
 
-// expired tells whether PowerMTA gave up on a message for its age (X.4.7, RFC
-// 3463 §3.5). The reply in such a row ended an earlier attempt, unless the code
+// powerMTAExpired reports whether PowerMTA gave up on a message for its age (X.4.7,
+// RFC 3463 §3.5). The reply in such a row ended an earlier attempt, unless the code
 // is the server's own.
-func expired(status, reply EnhancedCode) bool {
+func powerMTAExpired(status, reply EnhancedCode) bool {
 	return status.Subject == 4 && status.Detail == 7 && (reply.Subject != 4 || reply.Detail != 7)
 }
 
-// cutMTA reads "mx.example (192.0.2.10)".
-func cutMTA(b []byte) (name, addr []byte) {
-	name, addr, ok := bytes.Cut(b, []byte(" ("))
-	if addr, closed := bytes.CutSuffix(addr, []byte(")")); ok && closed {
+// cutPowerMTAHost reads "mx.example (192.0.2.10)".
+func cutPowerMTAHost(b []byte) (name, addr []byte) {
+	name, addr, _ = bytes.Cut(b, []byte(" ("))
+	if addr, closed := bytes.CutSuffix(addr, []byte(")")); closed {
 		return name, addr
 	}
 	if len(name) == 0 {
@@ -220,10 +239,11 @@ func cutMTA(b []byte) (name, addr []byte) {
 	return name, nil
 }
 
-// causeOfStatus reads why nobody answered from the status that PowerMTA gave
-// (RFC 3463).
-func causeOfStatus(status EnhancedCode) Cause {
-	switch (EnhancedCode{0, status.Subject, status.Detail}) {
+// powerMTACause returns why nobody answered, by the status that PowerMTA gave (RFC
+// 3463).
+func powerMTACause(status EnhancedCode) Cause {
+	status.Class = 0
+	switch status {
 	case EnhancedCode{0, 1, 2}, EnhancedCode{0, 4, 3}, EnhancedCode{0, 4, 4}:
 		return CauseDNS
 	case EnhancedCode{0, 4, 1}:

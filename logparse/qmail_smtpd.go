@@ -9,7 +9,7 @@ func (l *qmail) server(message []byte) {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("CHKUSER rejected ")); ok {
-		// The patch's replies are what it was built with.
+		// The codes of the patch's replies are those that it was built with.
 		e := Event{Kind: Refusal, Direction: Sent, Command: Rcpt}
 		if bytes.HasPrefix(rest, []byte("sender:")) {
 			e.Command = Mail
@@ -24,21 +24,19 @@ func (l *qmail) server(message []byte) {
 	l.record(message)
 }
 
-// rblsmtpd reads the reply that rblsmtpd.c has for every recipient; how many it
-// then refuses is not logged, and it counts once.
+// rblsmtpd reads the reply that rblsmtpd.c gives to every recipient. The log does not
+// show how many it refuses, so it counts once.
 //
 //	192.0.2.7 pid 19597: 451 http://bl.example/?192.0.2.7
 //	192.0.2.7 pid 19597 bl.example: 451 http://bl.example/?192.0.2.7
 //	bl.example blocked 192.0.2.7 pc.evil.example -
 //
-// The last form is another version's; its code is that of -b or not.
+// The last form is another version's; its code depends on the option -b.
 func (l *qmail) rblsmtpd(b []byte) {
 	addr, rest, _ := bytes.Cut(b, []byte(" "))
-	e := Event{Direction: Sent, Remote: addr, Addr: addr}
 	if rest, ok := bytes.CutPrefix(rest, []byte("blocked ")); ok {
 		addr, _, _ := bytes.Cut(rest, []byte(" "))
-		e.Kind, e.Remote, e.Addr = Refusal, addr, addr
-		l.emit(e)
+		l.emit(Event{Kind: Refusal, Direction: Sent, Remote: addr, Addr: addr})
 		return
 	}
 	rest, ok := bytes.CutPrefix(rest, []byte("pid "))
@@ -51,9 +49,10 @@ func (l *qmail) rblsmtpd(b []byte) {
 			rest = base[i:]
 		}
 	}
-	e.Text = bytes.TrimPrefix(rest, []byte(": "))
-	if e.Code, e.Enhanced, ok = ParseReply(e.Text); !ok || e.Code.Class() < 4 {
-		l.notUnderstood(shapeRBL)
+	e := Event{Direction: Sent, Remote: addr, Addr: addr, Text: bytes.TrimPrefix(rest, []byte(": "))}
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	if !ok || e.Code.Class() < 4 {
+		l.notUnderstood(shapeQmailRBL)
 		return
 	}
 	l.emit(e)
@@ -65,7 +64,8 @@ func (l *qmail) rblsmtpd(b []byte) {
 func (l *qmail) smtpd(b []byte) {
 	e := Event{Direction: Sent, Text: b}
 	var ok bool
-	if e.Code, e.Enhanced, ok = ParseReply(b); !ok || e.Code.Class() < 4 {
+	e.Code, e.Enhanced, ok = ParseReply(b)
+	if !ok || e.Code.Class() < 4 {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(b[len("421"):], []byte(" badiprbl: ip ")); ok {
@@ -91,15 +91,12 @@ type qmailRecording struct {
 	Content bool    // what comes is of a message, up to the line with a dot
 	Parted  [2]bool // client's, program's: the last record was a part of a line
 	dialogue
-	Client    [46]byte // address, as logged
-	ClientLen uint8
+	Client address
 }
 
-func (r *qmailRecording) valid() bool {
-	return int(r.ClientLen) <= len(r.Client) && r.dialogue.valid()
-}
+func (r *qmailRecording) valid() bool { return r.Client.valid() && r.dialogue.valid() }
 
-// tcpserver reads what tcpserver.c says of a connection's begin and end:
+// tcpserver reads what tcpserver.c logs at a connection's begin and end:
 //
 //	pid 4321 from 192.0.2.7
 //	end 4321 status 0
@@ -109,7 +106,7 @@ func (l *qmail) tcpserver(b []byte) {
 		if addr, ok := bytes.CutPrefix(rest, []byte(" from ")); ok {
 			r := l.recordings.put(l.process().add(pid))
 			*r = qmailRecording{}
-			r.ClientLen = uint8(copy(r.Client[:], addr))
+			r.Client.set(addr)
 		}
 		return
 	}
@@ -119,9 +116,9 @@ func (l *qmail) tcpserver(b []byte) {
 	}
 }
 
-// cutQmailRecord reads a line of recordio.c (ucspi-tcp), which has "<" before what the
-// program read and ">" before what it wrote. At the end is a plus sign where the
-// line goes on in the next record, else a blank.
+// cutQmailRecord reads a line of recordio.c (ucspi-tcp), which puts "<" before what the
+// program read and ">" before what it wrote. It ends with a plus sign if the line
+// goes on in the next record, else with a blank.
 //
 //	4321 > 220 mx1.dest.example ESMTP
 //	4321 < EHLO pc.src.example
@@ -134,9 +131,9 @@ func cutQmailRecord(b []byte) (pid []byte, wrote bool, text []byte, ok bool) {
 	return pid, rest[1] == '>', rest[3:], true
 }
 
-// record reads the dialogue of a server. Only where the first thing that a
-// program did was to greet is it certain that it is one, and that what it writes
-// are replies; what is read may be a message that looks like some.
+// record reads the dialogue of a server. A program that begins with a greeting is
+// one: what it writes are replies. What it reads may be a message that looks like
+// some.
 func (l *qmail) record(message []byte) {
 	pid, wrote, text, ok := cutQmailRecord(message)
 	if !ok {
@@ -178,7 +175,9 @@ func (l *qmail) wrote(r *qmailRecording, text []byte) {
 	if !ok {
 		return
 	}
-	e.Direction, e.Authenticated, e.Addr = Sent, authenticated, r.Client[:r.ClientLen]
+	e.Direction = Sent
+	e.Authenticated = authenticated
+	e.Addr = r.Client.bytes()
 	switch {
 	case e.Code == 354:
 		r.Content = true

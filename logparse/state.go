@@ -1,121 +1,295 @@
 package logparse
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 )
 
-// errState says that a Parser of another version made the state, or that it is
-// damaged.
-var errState = errors.New("logparse: not the state of this version's Parser")
+// A state begins with stateMagic and stateFormat. What is remembered follows:
+//
+//	unwrapper.partial  each a length and its bytes
+//	seed
+//	number of sections
+//	sections           one for each table
+//
+// Numbers are little-endian. A change of a table's value type drops only that
+// table's section; raise stateFormat if the meaning of any other part changes.
+const (
+	stateMagic         = "logparse"
+	stateFormat uint16 = 2 // format 1 had neither magic nor number
+)
+
+// errDamagedState says that a state is not what MarshalBinary returned.
+var errDamagedState = errors.New("logparse: the parser's state is damaged, all of it is dropped")
+
+// A section is what a state holds of one table.
+type section struct {
+	mta     string
+	table   uint8  // index in the tables of the MTA's grammar
+	layout  uint64 // of the table's values
+	entries []byte
+}
 
 // MarshalBinary returns what the Parser remembers of the lines so far, so that
 // another process can go on after them. It holds hashes instead of names and ids.
 // The one exception is the beginning of a message that a container runtime has
 // logged in part. Its size is bounded.
 func (p *Parser) MarshalBinary() ([]byte, error) {
-	var b []byte
-	var err error
+	b := binary.LittleEndian.AppendUint16([]byte(stateMagic), stateFormat)
 	for _, part := range p.unwrapper.partial {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(p.line.seed))
-	for _, g := range p.grammars {
-		for _, t := range g.tables() {
-			if b, err = t.append(b); err != nil {
+	count := len(b)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	sections := 0
+	for m, g := range p.grammars {
+		if g == nil {
+			continue
+		}
+		for i, t := range g.tables() {
+			var err error
+			if b, err = appendSection(b, mtas[m].name, i, t); err != nil {
 				return nil, err
 			}
+			sections++
 		}
 	}
+	binary.LittleEndian.PutUint16(b[count:], uint16(sections))
 	return b, nil
 }
 
-// UnmarshalBinary lets p, which must be new, go on where the Parser that made the
-// state stood. After an error p is still as new.
-func (p *Parser) UnmarshalBinary(b []byte) error {
-	var parts [2][]byte
-	for i := range parts {
-		if len(b) < 4 {
-			return errState
-		}
-		n := int(binary.LittleEndian.Uint32(b))
-		if b = b[4:]; n > len(b) || n > maxJoined {
-			return errState
-		}
-		parts[i], b = append([]byte(nil), b[:n]...), b[n:]
+func appendSection(b []byte, mta string, table int, t remembered) ([]byte, error) {
+	b = append(b, uint8(len(mta)))
+	b = append(b, mta...)
+	b = append(b, uint8(table))
+	b = binary.LittleEndian.AppendUint64(b, t.layout())
+	size := len(b)
+	b = binary.LittleEndian.AppendUint32(b, 0)
+	b, err := t.append(b)
+	if err != nil {
+		return nil, fmt.Errorf("logparse: %w", err)
 	}
-	if len(b) < 8 {
-		return errState
+	binary.LittleEndian.PutUint32(b[size:], uint32(len(b)-size-4))
+	return b, nil
+}
+
+// UnmarshalBinary makes the Parser, which must be new, go on where the one that
+// made the state stood. Another version's state may hold tables that this version
+// does not have, or has with values of another layout. UnmarshalBinary restores
+// the other tables then, and returns an error with the names of the MTAs of which
+// a table was dropped; the Parser can be used and has forgotten only what was in
+// those tables. A state that is damaged, or of another format, is dropped whole:
+// after such an error the Parser is as new.
+func (p *Parser) UnmarshalBinary(b []byte) error {
+	r := stateReader{rest: b}
+	if !bytes.Equal(r.bytes(uint32(len(stateMagic))), []byte(stateMagic)) {
+		return errors.New("logparse: the parser's state is that of an earlier version or damaged, all of it is dropped")
+	}
+	if format := r.uint16(); !r.failed && format != stateFormat {
+		return fmt.Errorf("logparse: the parser's state has format %d, not %d, all of it is dropped", format, stateFormat)
 	}
 	fresh := NewParser()
-	fresh.line.seed, b = hash(binary.LittleEndian.Uint64(b)), b[8:]
-	for _, g := range fresh.grammars {
-		for _, t := range g.tables() {
-			var err error
-			if b, err = t.read(b); err != nil {
-				return err
-			}
+	for i := range fresh.unwrapper.partial {
+		size := r.uint32()
+		if size > maxJoined {
+			return errDamagedState
 		}
+		fresh.unwrapper.partial[i] = append([]byte(nil), r.bytes(size)...)
 	}
-	if len(b) > 0 {
-		return errState
+	fresh.line.seed = hash(r.uint64())
+	sections := r.sections()
+	if r.failed || len(r.rest) > 0 {
+		return errDamagedState
 	}
-	p.unwrapper.partial, p.grammars, p.line = parts, fresh.grammars, fresh.line
+	dropped := fresh.restore(sections)
+	p.unwrapper.partial, p.grammars, p.line = fresh.unwrapper.partial, fresh.grammars, fresh.line
 	if p.format != nil {
 		p.format.line = p.line
+	}
+	if len(dropped) > 0 {
+		return fmt.Errorf("logparse: what the parser remembered of %s is another version's or damaged, it is dropped", strings.Join(dropped, ", "))
 	}
 	return nil
 }
 
-// remembered is a table of any values.
+// restore fills the tables of a new Parser and returns the names of the MTAs of
+// which a section does not fit. Nothing is lost with a section without entries.
+func (p *Parser) restore(sections []section) (dropped []string) {
+	for _, s := range sections {
+		if t := p.table(s.mta, s.table); len(s.entries) > 0 && (t == nil || t.layout() != s.layout || !t.read(s.entries)) {
+			dropped = append(dropped, nameInError(s.mta))
+		}
+	}
+	slices.Sort(dropped)
+	return slices.Compact(dropped)
+}
+
+// table returns a table of an MTA's grammar; nil if there is none.
+func (p *Parser) table(mta string, index uint8) remembered {
+	m := mtaNamed(mta)
+	if m < 0 {
+		return nil
+	}
+	tables := p.grammar(m).tables()
+	if int(index) >= len(tables) {
+		return nil
+	}
+	return tables[index]
+}
+
+// nameInError quotes what can be no MTA's name.
+func nameInError(mta string) string {
+	if mtaNamed(mta) >= 0 {
+		return mta
+	}
+	return strconv.Quote(mta)
+}
+
+// A stateReader reads the parts of a state. After the state has ended too early
+// it has failed, and reads zeros.
+type stateReader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *stateReader) bytes(n uint32) []byte {
+	if uint64(n) > uint64(len(r.rest)) {
+		r.rest, r.failed = nil, true
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+// number reads a number of some bytes.
+func (r *stateReader) number(size uint32) uint64 {
+	var b [8]byte
+	copy(b[:], r.bytes(size))
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+func (r *stateReader) uint8() uint8   { return uint8(r.number(1)) }
+func (r *stateReader) uint16() uint16 { return uint16(r.number(2)) }
+func (r *stateReader) uint32() uint32 { return uint32(r.number(4)) }
+func (r *stateReader) uint64() uint64 { return r.number(8) }
+
+func (r *stateReader) sections() (all []section) {
+	for n := r.uint16(); n > 0 && !r.failed; n-- {
+		all = append(all, section{
+			mta: string(r.bytes(uint32(r.uint8()))), table: r.uint8(), layout: r.uint64(),
+			entries: r.bytes(r.uint32()),
+		})
+	}
+	return all
+}
+
+// remembered is a table or a cell of any values.
 type remembered interface {
+	// layout returns what tells an entry's form from every other form.
+	layout() uint64
+	// append appends the entries.
 	append([]byte) ([]byte, error)
-	read([]byte) ([]byte, error)
+	// read replaces the entries by those that append made; if one of them is not
+	// valid, it changes nothing and returns false.
+	read([]byte) bool
 }
 
 // A validator is a value that can be read from bytes and still be unusable.
 type validator interface{ valid() bool }
 
+// layoutOf returns a hash of what decides which bytes a value of a type has: the
+// names and the kinds of its fields, and the lengths of arrays.
+func layoutOf(t reflect.Type) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(appendLayout(nil, t)) // never fails
+	return h.Sum64()
+}
+
+func appendLayout(b []byte, t reflect.Type) []byte {
+	switch t.Kind() {
+	case reflect.Array:
+		b = append(b, '[')
+		b = strconv.AppendInt(b, int64(t.Len()), 10)
+		b = append(b, ']')
+		return appendLayout(b, t.Elem())
+	case reflect.Struct:
+		b = append(b, '{')
+		for i := range t.NumField() {
+			b = append(b, t.Field(i).Name...)
+			b = append(b, ' ')
+			b = appendLayout(b, t.Field(i).Type)
+			b = append(b, ';')
+		}
+		return append(b, '}')
+	default:
+		return append(b, t.Kind().String()...)
+	}
+}
+
+// decodeValue reads a value; false if it is not valid.
+func decodeValue[V any](b []byte, value *V) bool {
+	if _, err := binary.Decode(b, binary.LittleEndian, value); err != nil {
+		return false
+	}
+	v, checked := any(value).(validator)
+	return !checked || v.valid()
+}
+
+func (t *table[V]) layout() uint64 { return layoutOf(reflect.TypeFor[entry[V]]()) }
+
 // append appends the table's entries, the ones unused for longest first.
 func (t *table[V]) append(b []byte) ([]byte, error) {
-	entries := t.entries()
-	var v V
-	b = binary.LittleEndian.AppendUint32(b, uint32(binary.Size(&v)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(entries)))
-	for _, e := range entries {
+	for _, e := range t.entries() {
 		b = binary.LittleEndian.AppendUint64(b, uint64(e.key))
 		var err error
 		if b, err = binary.Append(b, binary.LittleEndian, &e.value); err != nil {
-			return nil, fmt.Errorf("logparse: %w", err)
+			return nil, err
 		}
 	}
 	return b, nil
 }
 
-// read fills an empty table with the entries at the start of b and returns the
-// rest.
-func (t *table[V]) read(b []byte) ([]byte, error) {
-	var v V
-	size := binary.Size(&v)
-	if len(b) < 8 || binary.LittleEndian.Uint32(b) != uint32(size) {
-		return nil, errState
+func (t *table[V]) read(b []byte) bool {
+	size := 8 + binary.Size(new(V))
+	if len(b)%size != 0 || len(b)/size > t.size {
+		return false
 	}
-	n := int(binary.LittleEndian.Uint32(b[4:]))
-	b = b[8:]
-	if n > t.size || len(b) < n*(8+size) {
-		return nil, errState
-	}
-	for range n {
-		value := t.put(hash(binary.LittleEndian.Uint64(b)))
-		if _, err := binary.Decode(b[8:], binary.LittleEndian, value); err != nil {
-			return nil, fmt.Errorf("logparse: %w", err)
+	filled := newTable[V](t.size)
+	for e := range slices.Chunk(b, size) {
+		if !decodeValue(e[8:], filled.put(hash(binary.LittleEndian.Uint64(e)))) {
+			return false
 		}
-		if v, ok := any(value).(validator); ok && !v.valid() {
-			return nil, errState
-		}
-		b = b[8+size:]
 	}
-	return b, nil
+	*t = filled
+	return true
+}
+
+func (c *cell[V]) layout() uint64 { return layoutOf(reflect.TypeFor[V]()) }
+
+// append appends the value if it is not zero.
+func (c *cell[V]) append(b []byte) ([]byte, error) {
+	var zero V
+	if c.value == zero {
+		return b, nil
+	}
+	return binary.Append(b, binary.LittleEndian, &c.value)
+}
+
+func (c *cell[V]) read(b []byte) bool {
+	var value V
+	if len(b) != binary.Size(&value) || !decodeValue(b, &value) {
+		return false
+	}
+	c.value = value
+	return true
 }

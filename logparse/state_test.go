@@ -2,6 +2,9 @@ package logparse_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -41,18 +44,209 @@ func TestStateGoesOn(t *testing.T) {
 	}
 }
 
-func TestStateOfAnotherVersion(t *testing.T) {
-	good, err := logparse.NewParser().MarshalBinary()
+// stateOfCases returns the state of a parser that has read all cases, and their
+// lines.
+func stateOfCases(t testing.TB) (state []byte, log [][]byte) {
+	t.Helper()
+	p := logparse.NewParser()
+	log = caseLines(t)
+	for _, line := range log {
+		p.Parse(line)
+	}
+	state, err := p.MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, state := range map[string][]byte{
-		"empty": nil, "cut": good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "part too long": bytes.Repeat([]byte{0xff}, 64),
+	return state, log
+}
+
+// TestStateThatIsDropped has states of which nothing can be used.
+func TestStateThatIsDropped(t *testing.T) {
+	good, _ := stateOfCases(t)
+	fresh, err := logparse.NewParser().MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		damaged = "logparse: the parser's state is damaged, all of it is dropped"
+		earlier = "logparse: the parser's state is that of an earlier version or damaged, all of it is dropped"
+	)
+	format := bytes.Clone(good)
+	format[len("logparse")] = 9
+	part := bytes.Clone(good)
+	copy(part[len("logparse")+2:], "\xff\xff\xff\xff")
+	for _, test := range []struct {
+		name  string
+		state []byte
+		want  string
+	}{
+		{"empty", nil, earlier},
+		{"format 1", make([]byte, 16+8*len(logparse.MTAs())), earlier},
+		{"format 9", format, "logparse: the parser's state has format 9, not 2, all of it is dropped"},
+		{"magic", good[:len("logparse")], damaged},
+		{"cut", good[:len(good)-1], damaged},
+		{"cut before a section", cutBeforeLast(good), damaged},
+		{"longer", append(bytes.Clone(good), 0), damaged},
+		{"part too long", part, damaged},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if err := logparse.NewParser().UnmarshalBinary(state); err == nil {
-				t.Error("no error")
+		t.Run(test.name, func(t *testing.T) {
+			p := logparse.NewParser()
+			if diff := cmp.Diff(test.want, fmt.Sprint(p.UnmarshalBinary(test.state))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			after, err := p.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(after) != len(fresh) {
+				t.Errorf("the parser remembers %d bytes, a new one %d", len(after), len(fresh))
 			}
 		})
 	}
+}
+
+// cutBeforeLast returns a state without the section of its last table.
+func cutBeforeLast(state []byte) []byte {
+	mtas := logparse.MTAs()
+	name := mtas[len(mtas)-1]
+	return state[:bytes.LastIndex(state, append([]byte{byte(len(name))}, name...))]
+}
+
+// layoutAt returns where the layout of an MTA's table stands in a state.
+func layoutAt(t *testing.T, state []byte, mta string, table byte) int {
+	t.Helper()
+	name := append(append([]byte{byte(len(mta))}, mta...), table)
+	i := bytes.Index(state, name)
+	if i < 0 {
+		t.Fatalf("no section of %s", mta)
+	}
+	return i + len(name)
+}
+
+// TestStateOfAnotherVersion has states of which some tables do not fit: all others
+// are restored.
+func TestStateOfAnotherVersion(t *testing.T) {
+	good, _ := stateOfCases(t)
+	size := func(state []byte, mta string, table byte) int {
+		return int(binary.LittleEndian.Uint32(state[layoutAt(t, state, mta, table)+8:]))
+	}
+	for _, test := range []struct {
+		name   string
+		change func(state []byte)
+		tables map[string]byte // that are dropped
+		want   string
+	}{
+		{
+			"another layout",
+			func(state []byte) { state[layoutAt(t, state, "haraka", 1)]++ },
+			map[string]byte{"haraka": 1},
+			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+		},
+		{
+			"two other layouts",
+			func(state []byte) {
+				state[layoutAt(t, state, "qmail", 1)]++
+				state[layoutAt(t, state, "exchange", 0)]++
+			},
+			map[string]byte{"qmail": 1, "exchange": 0},
+			"logparse: what the parser remembered of exchange, qmail is another version's or damaged, it is dropped",
+		},
+		{
+			"an MTA that is unknown",
+			func(state []byte) { copy(state[layoutAt(t, state, "maddy", 0)-2:], "\n") },
+			map[string]byte{"maddy": 0},
+			`logparse: what the parser remembered of "madd\n" is another version's or damaged, it is dropped`,
+		},
+		{
+			"a table that is unknown",
+			func(state []byte) { state[layoutAt(t, state, "haraka", 1)-1] = 9 },
+			map[string]byte{"haraka": 1},
+			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+		},
+		{
+			"a table twice",
+			func(state []byte) { state[layoutAt(t, state, "haraka", 1)-1] = 0 },
+			map[string]byte{"haraka": 1},
+			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+		},
+		{
+			"an invalid value", // an IP address of 255 bytes
+			func(state []byte) {
+				entries := state[layoutAt(t, state, "cisco_esa", 0)+8+4:]
+				entries[8+46] = 0xff
+			},
+			map[string]byte{"cisco_esa": 0},
+			"logparse: what the parser remembered of cisco_esa is another version's or damaged, it is dropped",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			state := bytes.Clone(good)
+			test.change(state)
+			p := logparse.NewParser()
+			if diff := cmp.Diff(test.want, fmt.Sprint(p.UnmarshalBinary(state))); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			restored, err := p.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := len(good) - len(restored)
+			for mta, table := range test.tables {
+				n := size(good, mta, table)
+				if n == 0 {
+					t.Errorf("the cases leave nothing in table %d of %s", table, mta)
+				}
+				if kept := size(restored, mta, table); kept > 0 {
+					t.Errorf("table %d of %s has %d bytes", table, mta, kept)
+				}
+				lost -= n
+			}
+			if lost != 0 {
+				t.Errorf("%d bytes of other tables are lost", lost)
+			}
+		})
+	}
+}
+
+// An empty table has nothing to lose.
+func TestEmptyTableOfAnotherVersion(t *testing.T) {
+	p := logparse.NewParser()
+	p.Parse([]byte("2026-11-23T14:34:05.291Z [NOTICE] [-] [server] Listening on 192.0.2.1:25"))
+	state, err := p.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state[layoutAt(t, state, "haraka", 1)]++
+	if err := logparse.NewParser().UnmarshalBinary(state); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzState restores any bytes, and the state of the cases with one byte changed,
+// and parses the cases again.
+func FuzzState(f *testing.F) {
+	good, log := stateOfCases(f)
+	f.Add([]byte(nil), uint32(0), byte(0))
+	f.Add(good, uint32(0), byte(1))
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		f.Add([]byte(nil), random.Uint32(), byte(1<<random.IntN(8)))
+	}
+	f.Fuzz(func(t *testing.T, state []byte, at uint32, flip byte) {
+		flipped := bytes.Clone(good)
+		flipped[int(at%uint32(len(flipped)))] ^= flip
+		for _, state := range [][]byte{state, flipped} {
+			p := logparse.NewParser()
+			_ = p.UnmarshalBinary(state) // whatever it says, the parser can be used
+			for _, line := range log {
+				r := p.Parse(line)
+				for i := range r.Events {
+					checkEvent(t, line, &r.Events[i])
+				}
+			}
+			if again, err := p.MarshalBinary(); err != nil || len(again) > 2*len(good) && len(again) > 2*len(state) {
+				t.Errorf("a state of %d bytes, error %v", len(again), err)
+			}
+		}
+	})
 }

@@ -104,6 +104,9 @@ func (t *table[V]) entries() []*entry[V] {
 	return all
 }
 
+// A cell holds one value, such as what the last header of a log says.
+type cell[V comparable] struct{ value V }
+
 // A hash names what lines have in common, such as a process or a reply's text,
 // in 64 bits. It multiplies and folds eight bytes at a time, as wyhash does, and
 // begins with a random seed, so that a state does not show whom a line was about.

@@ -214,8 +214,8 @@ func (s *summary) printLines(w io.Writer) {
 		outcome logparse.Outcome
 		name    string
 	}{
-		{logparse.Understood, "told of replies or deliveries"},
-		{logparse.NotUnderstood, "looked like it and were not understood"},
+		{logparse.Understood, "showed replies or deliveries"},
+		{logparse.NotUnderstood, "looked like replies and were not understood"},
 		{logparse.Other, "of an MTA, about other things"},
 		{logparse.Foreign, "of other programs"},
 	} {

@@ -32,7 +32,7 @@ var badFiles = map[string]string{
 	"missing_file":                 `config.yaml:2: sources[0].file: missing; name the log to follow, such as file: /var/log/mail.log`,
 	"missing_name":                 `config.yaml:4: sources[1].name: missing; it is the label source of the metrics, such as name: mail`,
 	"missing_sources":              `config.yaml:1: sources: no source; name at least one log, or start without a configuration to follow the usual one`,
-	"mta":                          `config.yaml:6: sources[1].mta: "posfix" is not one of auto, postfix, courier, dma, cisco_esa, exchange, exim, haraka, hmailserver, kumomta, maddy, msmtp, opensmtpd, powermta, qmail, sendmail, or the mta of an item of formats`,
+	"mta":                          `config.yaml:6: sources[1].mta: "posfix" is not one of auto, cisco_esa, courier, dma, exchange, exim, haraka, hmailserver, kumomta, maddy, msmtp, opensmtpd, postfix, powermta, qmail, sendmail, or the mta of an item of formats`,
 	"name":                         `config.yaml:2: sources[0].name: "my mail" is not a name; use 1 to 64 letters, digits, _, . and -`,
 	"name_too_long":                `config.yaml:2: sources[0].name: "` + strings.Repeat("m", 65) + `" is not a name; use 1 to 64 letters, digits, _, . and -`,
 	"network":                      `config.yaml:1: internal_networks[1]: "192.0.2.0/33" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
@@ -88,7 +88,7 @@ var badFiles = map[string]string{
 	"format_sample_not_matched":    `config.yaml:10: formats[0].samples[0].line: no pattern of house_mta matches it`,
 	"format_sample_text":           `config.yaml:11: formats[0].samples[1].text: the patterns of house_mta read "452 full", not "452 4.3.1 full"`,
 	"format_sample_without_line":   `config.yaml:10: formats[0].samples[0].line: missing; give a line of the log`,
-	"format_unused_mta":            `config.yaml:4: sources[0].mta: "house_mta" is not one of auto, postfix, courier, dma, cisco_esa, exchange, exim, haraka, hmailserver, kumomta, maddy, msmtp, opensmtpd, powermta, qmail, sendmail, or the mta of an item of formats`,
+	"format_unused_mta":            `config.yaml:4: sources[0].mta: "house_mta" is not one of auto, cisco_esa, courier, dma, exchange, exim, haraka, hmailserver, kumomta, maddy, msmtp, opensmtpd, postfix, powermta, qmail, sendmail, or the mta of an item of formats`,
 	"state_list":                   `config.yaml:1: state: want a single value, not a list`,
 }
 
