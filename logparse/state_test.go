@@ -229,7 +229,7 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(nil), uint32(0), byte(0))
 	f.Add(good, uint32(0), byte(1))
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 50 {
 		f.Add([]byte(nil), random.Uint32(), byte(1<<random.IntN(8)))
 	}
 	f.Fuzz(func(t *testing.T, state []byte, at uint32, flip byte) {
