@@ -100,9 +100,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 			s.counts, s.saved = counter.Restore(s.saved, mtas(), now), nil
 		}
 		s.config = sc
-		if err := s.parseAs(newParser); err != nil {
-			p.logger.Warn("what a parser remembered is lost", "err", err)
-		}
+		s.parseAs(newParser, p.logger)
 		if s.feed == nil {
 			s.restart()
 			var err error

@@ -1,8 +1,7 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
+	"log/slog"
 	"maps"
 	"time"
 
@@ -110,19 +109,18 @@ func (s *source) remember() map[string]savedParser {
 }
 
 // parseAs makes the parsers those of another configuration, which go on from
-// what the ones before them remember. The error says of which files that is lost:
-// it only recognises repeats.
-func (s *source) parseAs(newParser func() *logparse.Parser) (err error) {
+// what the ones before them remember. What does not fit is lost and told: it only
+// recognises repeats and sums up sessions.
+func (s *source) parseAs(newParser func() *logparse.Parser, logger *slog.Logger) {
 	remembered := s.remember()
 	s.newParser, s.parsers, s.savedParsers = newParser, map[string]*parser{}, nil
 	for path, saved := range remembered {
 		p := &parser{Parser: newParser(), used: saved.Used}
-		if parserErr := p.UnmarshalBinary(saved.State); parserErr != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w", path, parserErr))
+		if err := p.UnmarshalBinary(saved.State); err != nil {
+			logger.Warn("what a parser remembered is lost", "source", s.name, "file", path, "err", err)
 		}
 		s.parsers[path] = p
 	}
-	return err
 }
 
 // prune lets go of the parsers that have been idle.
