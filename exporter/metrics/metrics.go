@@ -11,14 +11,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A Collector exposes all families of the counts from one cut, so that their
+// A Collector exposes all families of the counts from one snapshot, so that their
 // sums agree. It is safe for concurrent use.
 type Collector struct {
-	cut *pipeline.Cut
+	snapshot *pipeline.Snapshot
 }
 
-// NewCollector returns a Collector of a cut.
-func NewCollector(cut *pipeline.Cut) *Collector { return &Collector{cut} }
+// NewCollector returns a Collector of a snapshot.
+func NewCollector(snapshot *pipeline.Snapshot) *Collector { return &Collector{snapshot} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -104,11 +104,11 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,
 			code.String(), code.ClassLabel(), code.Category(), code.ClassName(), info.Meaning)
 	}
-	if c.cut.State != nil {
-		collectState(ch, c.cut.State)
+	if c.snapshot.State != nil {
+		collectState(ch, c.snapshot.State)
 	}
-	for i := range c.cut.Sources {
-		s := &c.cut.Sources[i]
+	for i := range c.snapshot.Sources {
+		s := &c.snapshot.Sources[i]
 		o := out{ch, s.Name}
 		o.replies(s)
 		o.health(s)

@@ -9,7 +9,7 @@ import (
 )
 
 // replies sends the families of what the logs told.
-func (o out) replies(s *pipeline.SourceCut) {
+func (o out) replies(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Sent {
 		o.counter(sent, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
 	}
@@ -44,7 +44,7 @@ func (o out) replies(s *pipeline.SourceCut) {
 }
 
 // health sends what is known of the source itself.
-func (o out) health(s *pipeline.SourceCut) {
+func (o out) health(s *pipeline.SourceSnapshot) {
 	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
 	o.time(caughtUp, s.CaughtUp)

@@ -9,47 +9,47 @@ import (
 )
 
 const (
-	// CommitTime is how long a scrape waits at most until its cut is durable.
+	// CommitTime is how long a scrape waits at most until its snapshot is durable.
 	CommitTime = 2 * time.Second
-	// cutAge is how long a cut serves several scrapes.
-	cutAge = time.Second
+	// snapshotAge is how long a snapshot serves several scrapes.
+	snapshotAge = time.Second
 )
 
 var errSlow = errors.New("the disk has not written it in time")
 
-// commits makes cuts durable, one after another.
+// commits makes snapshots durable, one after another.
 type commits struct {
 	file *state.File // nil where no state is kept
 
 	committing sync.Mutex
-	last       *Cut
+	last       *Snapshot
 	writing    chan error // of a commit that has not ended in time; nil if none
-	stats      StateCut
+	stats      StateSnapshot
 	failure    string // the last one that was logged
 }
 
-// Commit takes a cut, makes it durable and returns it. If that fails, or takes
-// longer than wait, the cut says so: counting and answering go on. Calls within
-// a second of one another share a cut.
-func (p *Pipeline) Commit(wait time.Duration) *Cut {
+// Commit takes a snapshot, makes it durable and returns it. If that fails, or takes
+// longer than wait, the snapshot says so: counting and answering go on. Calls within
+// a second of one another share a snapshot.
+func (p *Pipeline) Commit(wait time.Duration) *Snapshot {
 	p.committing.Lock()
 	defer p.committing.Unlock()
 	now := time.Now()
-	if p.last != nil && now.Sub(p.last.at) < cutAge {
+	if p.last != nil && now.Sub(p.last.at) < snapshotAge {
 		return p.last
 	}
-	cut, save := p.take(now)
+	snapshot, save := p.take(now)
 	if p.file != nil {
 		p.write(save, wait)
 		stats := p.stats
-		cut.State = &stats
+		snapshot.State = &stats
 	}
-	p.last = cut
-	return cut
+	p.last = snapshot
+	return snapshot
 }
 
 // write writes the state and notes what became of it. A disk that hangs holds up
-// one goroutine only, and no newer cut overtakes the one that is under way.
+// one goroutine only, and no newer snapshot overtakes the one that is under way.
 func (p *Pipeline) write(s *saved, wait time.Duration) {
 	payload, err := s.encode()
 	timeout := time.NewTimer(wait)
@@ -91,7 +91,7 @@ func (p *Pipeline) write(s *saved, wait time.Duration) {
 	p.stats.Committed = time.Now()
 }
 
-// Close makes the last cut durable and closes all files. Call it when Run has
+// Close makes the last snapshot durable and closes all files. Call it when Run has
 // returned.
 func (p *Pipeline) Close() error {
 	p.committing.Lock()

@@ -50,7 +50,11 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 	var positions []follow.Position
 	if payload != nil {
 		var err error
-		if positions, err = p.restore(payload); err != nil {
+		version := uint64(state.Version)
+		if file != nil {
+			version = file.Version
+		}
+		if positions, err = p.restore(payload, version); err != nil {
 			return nil, err
 		}
 	}

@@ -125,8 +125,8 @@ func (h *host) reload(sources string) {
 func (h *host) waitUp() {
 	h.Helper()
 	h.wait("all sources are up", func() bool {
-		h.source("") // a new cut
-		return !slices.ContainsFunc(h.pipeline.Commit(CommitTime).Sources, func(s SourceCut) bool { return !s.Stats.Up })
+		h.source("") // a new snapshot
+		return !slices.ContainsFunc(h.pipeline.Commit(CommitTime).Sources, func(s SourceSnapshot) bool { return !s.Stats.Up })
 	})
 }
 
@@ -140,15 +140,15 @@ func (h *host) wait(what string, holds func() bool) {
 	}
 }
 
-// source returns the present counts of a source, not those of a shared cut.
-func (h *host) source(name string) *SourceCut {
+// source returns the present counts of a source, not those of a shared snapshot.
+func (h *host) source(name string) *SourceSnapshot {
 	h.pipeline.committing.Lock()
 	h.pipeline.last = nil
 	h.pipeline.committing.Unlock()
-	cut := h.pipeline.Commit(CommitTime)
-	for i := range cut.Sources {
-		if cut.Sources[i].Name == name {
-			return &cut.Sources[i]
+	snapshot := h.pipeline.Commit(CommitTime)
+	for i := range snapshot.Sources {
+		if snapshot.Sources[i].Name == name {
+			return &snapshot.Sources[i]
 		}
 	}
 	return nil
@@ -378,7 +378,7 @@ func TestCaughtUp(t *testing.T) {
 	}
 }
 
-func TestCutIsShared(t *testing.T) {
+func TestSnapshotIsShared(t *testing.T) {
 	h := newHost(t)
 	cfg, classifier := h.configure("[{name: mail, file: DIR/mail.log}]")
 	synctest.Test(t, func(t *testing.T) {
@@ -389,18 +389,18 @@ func TestCutIsShared(t *testing.T) {
 		first := p.Commit(CommitTime)
 		time.Sleep(time.Second - time.Nanosecond)
 		if p.Commit(CommitTime) != first {
-			t.Error("a new cut within a second")
+			t.Error("a new snapshot within a second")
 		}
 		time.Sleep(time.Nanosecond)
 		second := p.Commit(CommitTime)
 		if second == first {
-			t.Error("no new cut after a second")
+			t.Error("no new snapshot after a second")
 		}
 		if err := p.Reload(cfg, classifier); err != nil {
 			t.Fatal(err)
 		}
 		if p.Commit(CommitTime) == second {
-			t.Error("no new cut after a reload")
+			t.Error("no new snapshot after a reload")
 		}
 	})
 }

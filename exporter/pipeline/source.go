@@ -27,7 +27,7 @@ type source struct {
 	caughtUp  time.Time
 
 	// Of the state that the source goes on from, until it is configured.
-	saved        *counter.Cut
+	saved        *counter.Snapshot
 	savedParsers map[string]savedParser
 
 	journal journal.Position // where the last feed left off

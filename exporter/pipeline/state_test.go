@@ -89,7 +89,7 @@ func TestRestart(t *testing.T) {
 				if !after.CaughtUp.After(before.CaughtUp) {
 					t.Errorf("caught up at %v, before the restart %v", after.CaughtUp, before.CaughtUp)
 				}
-				if diff := cmp.Diff(created(before.Cut), created(after.Cut)); diff != "" {
+				if diff := cmp.Diff(created(before.Snapshot), created(after.Snapshot)); diff != "" {
 					t.Errorf("created timestamps (-before +after):\n%s", diff)
 				}
 			})
@@ -100,7 +100,7 @@ func TestRestart(t *testing.T) {
 var sent554 = counter.Reply{MTA: "postfix", Peer: "external", Code: 554}
 
 // created returns the time of creation of every series of replies.
-func created(c *counter.Cut) map[any]time.Time {
+func created(c *counter.Snapshot) map[any]time.Time {
 	at := map[any]time.Time{}
 	for k, n := range c.Sent {
 		at[k] = n.Created
@@ -129,7 +129,7 @@ func TestKilledBeforeCommit(t *testing.T) {
 	h.wait("3 replies, not committed", func() bool {
 		h.pipeline.mu.Lock()
 		defer h.pipeline.mu.Unlock()
-		return h.pipeline.sources[0].counts.Cut().Sent[sent554].Value == 3
+		return h.pipeline.sources[0].counts.Snapshot().Sent[sent554].Value == 3
 	})
 	first.kill()
 	h.live(oneLog)
@@ -152,13 +152,13 @@ func TestParserGoesOn(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		before, after string
-		counted       func(*counter.Cut) uint64
+		counted       func(*counter.Snapshot) uint64
 		want          uint64
 	}{
 		{
 			name:   "the second recipient of one reply",
 			before: strings.Replace(delivery, "%", "a", 1), after: strings.Replace(delivery, "%", "b", 1),
-			counted: func(c *counter.Cut) uint64 {
+			counted: func(c *counter.Snapshot) uint64 {
 				return c.Received[counter.Reply{MTA: "postfix", Peer: "external", Code: 550}].Value
 			},
 			want: 1,
@@ -168,7 +168,7 @@ func TestParserGoesOn(t *testing.T) {
 			before: smtpd + "connect from laptop.example[203.0.113.9]\n" +
 				smtpd + "5C65B9A5D67: client=laptop.example[203.0.113.9], sasl_method=PLAIN, sasl_username=anna\n",
 			after: smtpd + "disconnect from laptop.example[203.0.113.9] ehlo=2 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=7\n",
-			counted: func(c *counter.Cut) uint64 {
+			counted: func(c *counter.Snapshot) uint64 {
 				return c.Sent[counter.Reply{MTA: "postfix", Peer: "authenticated", Code: 250}].Value
 			},
 			want: 1,
@@ -178,7 +178,7 @@ func TestParserGoesOn(t *testing.T) {
 			before: strings.ReplaceAll(refused, "25062", "77") +
 				strings.ReplaceAll(refused, "25062", "77"),
 			after: strings.ReplaceAll(smtpd, "submission/", "") + "disconnect from unknown[203.0.113.7] ehlo=1 mail=1 rcpt=0/3 quit=1 commands=3/6\n",
-			counted: func(c *counter.Cut) uint64 {
+			counted: func(c *counter.Snapshot) uint64 {
 				return c.Refusals[counter.Refusal{MTA: "postfix", Peer: "external", Command: logparse.Rcpt}].Value
 			},
 			want: 1, // the third, of which no line told
@@ -186,7 +186,7 @@ func TestParserGoesOn(t *testing.T) {
 		{
 			name:   "a line that Docker split",
 			before: part(line[:90]), after: part(line[90:] + `\n`),
-			counted: func(c *counter.Cut) uint64 { return c.Sent[sent554].Value },
+			counted: func(c *counter.Snapshot) uint64 { return c.Sent[sent554].Value },
 			want:    1,
 		},
 	} {
@@ -201,7 +201,7 @@ func TestParserGoesOn(t *testing.T) {
 				end(first)
 				h.write("mail.log", tc.after)
 				h.live(oneLog)
-				if got := tc.counted(h.source("mail").Cut); got != tc.want {
+				if got := tc.counted(h.source("mail").Snapshot); got != tc.want {
 					t.Errorf("counted %d, want %d", got, tc.want)
 				}
 			})
@@ -306,8 +306,17 @@ func TestStateOfAnotherProgram(t *testing.T) {
 	if err := gob.NewEncoder(&foreign).Encode(struct{ Offset int }{7}); err != nil {
 		t.Fatal(err)
 	}
+	encode := func(s saved) []byte {
+		payload, err := s.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return payload
+	}
 	bad := map[string][]byte{
-		"empty": {}, "text": []byte("offset=7\n"), "zeros": make([]byte, 4096), "another program's": foreign.Bytes(),
+		"no counts":   encode(saved{Sources: []savedSource{{Name: "mail"}}}),
+		"no position": encode(saved{Positions: []follow.Position{{Path: h.path("mail.log"), Head: follow.Head{Len: 1 << 20}}}}),
+		"empty":       {}, "text": []byte("offset=7\n"), "zeros": make([]byte, 4096), "another program's": foreign.Bytes(),
 		"cut short": good[:len(good)-1], "half": good[:len(good)/2],
 	}
 	const want = "the state was written by another version and cannot be read: move its file away to begin anew: "
@@ -329,16 +338,16 @@ func TestStateOfAnOlderVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	type savedSource struct {
-		Name string
-		Cut  *counter.Cut
+		Name     string
+		Snapshot *counter.Snapshot
 	}
 	older := struct {
 		Sources   []savedSource
 		Positions []follow.Position
 	}{Positions: newer.Positions}
 	for _, s := range newer.Sources {
-		s.Cut.Folded, s.Cut.DialogueSent = nil, nil // families that did not exist
-		older.Sources = append(older.Sources, savedSource{s.Name, s.Cut})
+		s.Snapshot.Folded, s.Snapshot.DialogueSent = nil, nil // families that did not exist
+		older.Sources = append(older.Sources, savedSource{s.Name, s.Snapshot})
 	}
 	var payload bytes.Buffer
 	if err := gob.NewEncoder(&payload).Encode(older); err != nil {

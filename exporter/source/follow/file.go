@@ -190,7 +190,7 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut boo
 	return f.offset() - start, nil
 }
 
-// headHolds tells whether the file still begins as it did: lines of the same
+// headHolds reports whether the file still begins as it did: lines of the same
 // length may well end alike, so a mark alone proves too little.
 func (f *file) headHolds(before []byte) bool {
 	var buf [headLen]byte

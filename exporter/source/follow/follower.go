@@ -98,7 +98,7 @@ type source struct {
 	err    error
 }
 
-// pattern tells whether the source's path stands for any number of logs.
+// pattern reports whether the source's path stands for any number of logs.
 func (s *source) pattern() bool { return strings.ContainsAny(s.Path, "*?[") }
 
 // path is a name that is followed.
@@ -175,7 +175,7 @@ func (w *Follower) Stats(index int) Stats {
 }
 
 // Poll looks at the names, at most once an Interval while there is more to
-// read, and hands out lines of at most 4 MiB. more tells whether the next Poll
+// read, and hands out lines of at most 4 MiB. more reports whether the next Poll
 // has something to read at once. err is what is wrong since this Poll and was
 // not before: a log that is not there yet (fs.ErrNotExist), one that may not be
 // read, lines that are lost. All else is read nevertheless, and what is wrong

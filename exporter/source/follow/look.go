@@ -94,7 +94,7 @@ func (w *Follower) list(s *source, now time.Time) {
 	s.listed = now
 }
 
-// rotated tells whether name is what one of names, or a path of s, is rotated to.
+// rotated reports whether name is what one of names, or a path of s, is rotated to.
 func (s *source) rotated(name string, names []string) bool {
 	is := func(log string) bool {
 		_, ok := rotation(log, name)

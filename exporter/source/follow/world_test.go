@@ -294,7 +294,7 @@ func (w *world) compress(name, ext string) {
 	w.remove(name)
 }
 
-// reported tells whether an error like target was returned by a Poll.
+// reported reports whether an error like target was returned by a Poll.
 func (w *world) reported(target error) bool {
 	return slices.ContainsFunc(w.errs, func(err error) bool { return errors.Is(err, target) })
 }

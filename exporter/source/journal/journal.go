@@ -147,7 +147,7 @@ func (r *Reader) Stats() Stats {
 
 // Poll hands out what has arrived, at most 4 MiB of journalctl's output. It
 // starts journalctl, also when it has ended, but does not wait for it. more
-// tells whether the next Poll has something to do at once. err is what is wrong
+// reports whether the next Poll has something to do at once. err is what is wrong
 // since this Poll and was not before: no journalctl (exec.ErrNotFound), no
 // journal, no permission (fs.ErrPermission), a position that the journal does
 // not hold. All is tried again, at growing intervals of a minute at most.
@@ -300,7 +300,7 @@ func sameEntry(a, b []byte) bool {
 	return bytes.Equal(a, b)
 }
 
-// ended goes on after the child has ended. more tells whether at once.
+// ended goes on after the child has ended. more reports whether at once.
 func (r *Reader) ended(now time.Time) (more bool) {
 	err := r.child.complaint()
 	if r.step == following {

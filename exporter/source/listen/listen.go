@@ -135,7 +135,7 @@ func parseURL(url string, restricted bool) (network, address string, err error) 
 
 // Poll binds the socket, if it is not, and hands out what has arrived, at most
 // 4 MiB: each message as the one line that it was before it was sent, PRI
-// included, valid during the call. more tells whether the next Poll has much to
+// included, valid during the call. more reports whether the next Poll has much to
 // hand out at once. err is what is wrong since this Poll and was not before; it
 // is tried again once a second.
 func (l *Listener) Poll(now time.Time, handle func(text []byte)) (more bool, err error) {
@@ -175,7 +175,7 @@ func (l *Listener) ready(now time.Time) (err error) {
 	return nil
 }
 
-// allowed tells whether messages from ip are heard.
+// allowed reports whether messages from ip are heard.
 func (l *Listener) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, network := range l.cfg.Allow {

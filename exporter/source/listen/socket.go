@@ -74,7 +74,7 @@ func (s *socket) failure() error {
 	return nil
 }
 
-// named tells whether a Unix socket is still the one at its path.
+// named reports whether a Unix socket is still the one at its path.
 func (s *socket) named() bool {
 	file, err := os.Lstat(s.path)
 	return err == nil && os.SameFile(file, s.file)

@@ -68,7 +68,7 @@ func newReader(path string, f io.ReadCloser) *Reader {
 
 // Poll hands out lines that have arrived: without their end ("\n" or "\r\n"), cut
 // to 128 KiB, valid during the call. A last line without an end is handed out
-// when its writer has gone. more tells whether the next Poll has something to
+// when its writer has gone. more reports whether the next Poll has something to
 // hand out at once. err is what is wrong since this Poll and was not before: the
 // end of what New was given, which is for good, or a named pipe that cannot be
 // read, which is tried again once a second.
