@@ -19,11 +19,9 @@ import (
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/logparse"
 )
-
-// maxLine is how much of a line is read; the rest of longer ones is left out.
-const maxLine = 1 << 20
 
 // A position is where a line stands.
 type position struct {
@@ -128,7 +126,7 @@ func (r *logReader) readFile(name string) error {
 		return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
 	}
 	defer content.Close()
-	lines := bufio.NewReaderSize(content, maxLine)
+	lines := bufio.NewReaderSize(content, source.MaxLine)
 	for at := (position{name, 1}); ; at.line++ {
 		line, err := readLine(lines)
 		last := errors.Is(err, io.EOF)

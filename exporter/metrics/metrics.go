@@ -77,11 +77,12 @@ var (
 	truncations    = selfDesc("source_truncations_total", "Files that lost what had been read.")
 	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes that were seen in a file and gone before they could be read.")
 	dropped        = selfDesc("source_dropped_total", "Messages that came and were dropped, by cause.", "cause")
+	overlong       = selfDesc("source_overlong_lines_total", "Lines of more than 1 MiB, of which only the beginning was read.")
 	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger says it dropped: all counts are too low by what they told.", "by")
 	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies and are not understood, by their form.", "mta", "shape")
 	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other, since the family was full.", "family")
 	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
-	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, dropped, upstreamLost, notUnderstood, foldedReplies}
+	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, overlong, dropped, upstreamLost, notUnderstood, foldedReplies}
 )
 
 // Describe implements prometheus.Collector.

@@ -50,7 +50,8 @@ func (o out) health(s *pipeline.SourceSnapshot) {
 	o.time(caughtUp, s.CaughtUp)
 	o.time(lastLine, s.LastLine)
 	for d, n := range map[*prometheus.Desc]int64{
-		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations, lostBytes: s.Stats.LostBytes,
+		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations,
+		lostBytes: s.Stats.LostBytes, overlong: s.Stats.OverlongLines,
 	} {
 		o.counter(d, counter.Count{Value: uint64(n), Created: s.Created})
 	}

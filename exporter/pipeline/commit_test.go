@@ -11,9 +11,7 @@ import (
 
 // commit takes a snapshot that no other scrape shares.
 func (h *host) commit(wait time.Duration) *Snapshot {
-	h.pipeline.committing.Lock()
-	h.pipeline.last = nil
-	h.pipeline.committing.Unlock()
+	h.pipeline.committer.forget()
 	return h.pipeline.Commit(wait)
 }
 

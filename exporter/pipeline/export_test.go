@@ -9,8 +9,8 @@ import (
 func (p *Pipeline) Positions() (files []follow.Position, journals map[string]journal.Position) {
 	journals = map[string]journal.Position{}
 	for _, s := range p.sources {
-		if at := s.position(); at != (journal.Position{}) {
-			journals[s.name] = at
+		if s.journal != nil {
+			journals[s.name] = s.journal.Position()
 		}
 	}
 	return p.follower.Positions(), journals

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -48,6 +49,40 @@ func TestFeeds(t *testing.T) {
 			h.waitReplies("relays", 2)
 		})
 	}
+}
+
+// A source that changes goes on with the same socket, and one that cannot be
+// leaves all as it was.
+func TestReloadOfASocket(t *testing.T) {
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.run("[{name: relays, syslog: 'unix://DIR/log'}, {name: mail, file: DIR/mail.log}]\n")
+	send := func() {
+		t.Helper()
+		h.wait("the socket is bound", func() bool {
+			c, err := net.Dial("unixgram", h.dir+"/log")
+			if err != nil {
+				return false
+			}
+			defer c.Close()
+			_, err = io.WriteString(c, refusals(1))
+			return err == nil
+		})
+	}
+	send()
+	h.waitReplies("relays", 1)
+	h.reload("[{name: relays, syslog: 'unix://DIR/log', mta: postfix}, {name: mail, file: DIR/mail.log}]\n")
+	send()
+	h.waitReplies("relays", 2)
+
+	cfg, classifier := h.configure("[{name: relays, syslog: 'unix://DIR/other'}, {name: mail, file: DIR/mail.log}, {name: bad, syslog: 'unix://relative'}]\n")
+	if err := h.pipeline.Reload(cfg, classifier); err == nil || !strings.Contains(err.Error(), "sources[2]") {
+		t.Errorf("error %v", err)
+	}
+	send()
+	h.waitReplies("relays", 3)
+	h.write("mail.log", refusals(1))
+	h.waitReplies("mail", 1)
 }
 
 // Anybody can send a message that says that lines were lost.

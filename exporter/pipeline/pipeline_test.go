@@ -142,9 +142,7 @@ func (h *host) wait(what string, holds func() bool) {
 
 // source returns the present counts of a source, not those of a shared snapshot.
 func (h *host) source(name string) *SourceSnapshot {
-	h.pipeline.committing.Lock()
-	h.pipeline.last = nil
-	h.pipeline.committing.Unlock()
+	h.pipeline.committer.forget()
 	snapshot := h.pipeline.Commit(CommitTime)
 	for i := range snapshot.Sources {
 		if snapshot.Sources[i].Name == name {

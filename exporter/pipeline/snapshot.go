@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/source/follow"
 )
 
 // catchUpTime is how long scrapes are held off after a start that goes on from
@@ -25,7 +26,7 @@ type Snapshot struct {
 type SourceSnapshot struct {
 	Name string
 	*counter.Snapshot
-	Stats Stats
+	Stats follow.Stats // of feeds what all sources have
 	// CaughtUp is when the source was last read to its end after it had not
 	// been; zero before the first time.
 	CaughtUp time.Time
@@ -43,16 +44,21 @@ type StateSnapshot struct {
 func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	snapshot := &Snapshot{at: now}
-	for _, s := range p.sources {
-		snapshot.Sources = append(snapshot.Sources, SourceSnapshot{
-			Name: s.name, Snapshot: s.counts.Snapshot(), Stats: s.total(), CaughtUp: s.caughtUp,
-		})
-	}
-	if p.file == nil {
+	snapshot := p.snapshot(now)
+	if p.committer.file == nil {
 		return snapshot, nil
 	}
 	return snapshot, p.save(snapshot)
+}
+
+func (p *Pipeline) snapshot(now time.Time) *Snapshot {
+	snapshot := &Snapshot{at: now}
+	for _, in := range p.sources {
+		snapshot.Sources = append(snapshot.Sources, SourceSnapshot{
+			Name: in.name, Snapshot: in.counts.Snapshot(), Stats: in.total(), CaughtUp: in.caughtUp,
+		})
+	}
+	return snapshot
 }
 
 // Ready reports whether what is logged from now on will not be missed and, where
@@ -65,9 +71,9 @@ func (p *Pipeline) Ready() bool {
 	if !p.polled || p.resumed.IsZero() || p.now.Sub(p.resumed) > catchUpTime {
 		return p.polled
 	}
-	for _, s := range p.sources {
-		missing := s.feed == nil && s.stats.Files == 0
-		if missing && p.now.Sub(p.resumed) < missingTime || s.stats.Files > 0 && !s.stats.CaughtUp {
+	for _, in := range p.sources {
+		missing := in.feed == nil && in.stats.Files == 0
+		if missing && p.now.Sub(p.resumed) < missingTime || in.rereads() && !in.stats.CaughtUp {
 			return false
 		}
 	}

@@ -23,7 +23,7 @@ type saved struct {
 type savedSource struct {
 	Name     string
 	Snapshot *counter.Snapshot
-	Stats    Stats
+	Stats    follow.Stats
 	CaughtUp time.Time
 	Parsers  map[string]savedParser // by path
 	Journal  journal.Position
@@ -34,14 +34,21 @@ type savedParser struct {
 	Used  time.Time
 }
 
+// source returns the state of a source; nil if there is none.
+func (s *saved) source(name string) *savedSource {
+	for i := range s.Sources {
+		if s.Sources[i].Name == name {
+			return &s.Sources[i]
+		}
+	}
+	return nil
+}
+
 // save returns the state that belongs to a snapshot. The caller holds the lock.
 func (p *Pipeline) save(snapshot *Snapshot) *saved {
 	s := &saved{Positions: p.follower.Positions()}
-	for i, source := range p.sources {
-		c := &snapshot.Sources[i]
-		counts := *c.Snapshot // the sums can be made again
-		counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
-		s.Sources = append(s.Sources, savedSource{source.name, &counts, c.Stats, c.CaughtUp, source.remember(), source.position()})
+	for i, in := range p.sources {
+		s.Sources = append(s.Sources, in.save(&snapshot.Sources[i]))
 	}
 	return s
 }
@@ -88,22 +95,4 @@ func (s *saved) check() error {
 		}
 	}
 	return nil
-}
-
-// restore makes the pipeline go on from a state.
-func (p *Pipeline) restore(payload []byte, version uint64) ([]follow.Position, error) {
-	s, err := decode(payload, version)
-	if err != nil {
-		return nil, err
-	}
-	for _, saved := range s.Sources {
-		before := saved.Stats
-		before.Up, before.CaughtUp, before.Files, before.BehindBytes = false, false, 0, 0
-		p.sources = append(p.sources, &source{
-			name: saved.Name, before: before, caughtUp: saved.CaughtUp,
-			saved: saved.Snapshot, savedParsers: saved.Parsers, journal: saved.Journal,
-		})
-	}
-	p.resumed = time.Now()
-	return s.Positions, nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 func TestFirstLook(t *testing.T) {
@@ -222,7 +224,7 @@ func TestLines(t *testing.T) {
 		name  string
 		input string
 		want  []string
-		cut   int
+		over  int64
 	}{
 		{"CRLF", "a\r\nb\r\r\n\r\n", []string{"a", "b\r", ""}, 0},
 		{"NULs inside", "a\x00b\nc\x00\n", []string{"a\x00b", "c\x00"}, 0},
@@ -252,12 +254,29 @@ func TestLines(t *testing.T) {
 					rotate(w, log)
 					w.want = tt.want
 					w.settle(false)
-					if len(w.cut) != tt.cut {
-						t.Errorf("%d lines cut, want %d", len(w.cut), tt.cut)
+					if n := w.overlong + w.stats().OverlongLines; n != tt.over {
+						t.Errorf("%d overlong lines, want %d", n, tt.over)
 					}
 				})
 			}
 		}
+	}
+}
+
+// Lines that no block holds, up to the limit of all sources and over it.
+func TestLongLines(t *testing.T) {
+	longest := strings.Repeat("x", source.MaxLine)
+	w := newWorld(t, running, Source{Path: "mail.log"})
+	log := w.open("mail.log")
+	w.start()
+	for _, line := range []string{"a", longest[:blockLen], longest, longest + "y", "b", longest} {
+		log.raw(line + "\n")
+		w.want = append(w.want, line[:min(len(line), source.MaxLine)])
+	}
+	w.poll()
+	w.settle(false)
+	if n := w.stats().OverlongLines; n != 1 {
+		t.Errorf("%d overlong lines, want 1", n)
 	}
 }
 

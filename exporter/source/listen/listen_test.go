@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,7 +100,7 @@ func listen(t *testing.T, cfg Config) *listening {
 // poll polls once, a second after the last time.
 func (l *listening) poll() (more bool) {
 	l.now = l.now.Add(time.Second)
-	more, err := l.Poll(l.now, func(text []byte) { l.messages = append(l.messages, string(text)) })
+	more, err := l.Poll(l.now, func(record source.Record) { l.messages = append(l.messages, string(record.Line)) })
 	if err != nil {
 		l.errs = append(l.errs, err)
 	}
@@ -159,7 +161,7 @@ func (l *listening) want(dropped map[string]int64, messages ...string) {
 	if d := cmp.Diff(dropped, got); d != "" && len(dropped)+len(got) > 0 {
 		l.Errorf("dropped (-want +got):\n%s", d)
 	}
-	if st.Messages != int64(len(messages)) || st.Bytes != int64(len(strings.Join(messages, ""))) {
+	if st.ReadBytes != int64(len(strings.Join(messages, ""))) {
 		l.Errorf("stats: %+v of %d messages", st, len(messages))
 	}
 }
@@ -185,7 +187,7 @@ func (l *listening) send(c net.Conn, text string) {
 func TestDatagrams(t *testing.T) {
 	for _, url := range []string{"udp://127.0.0.1:5514", "udp://[::1]:5514", "unix://" + filepath.Join(t.TempDir(), "log")} {
 		t.Run(url, func(t *testing.T) {
-			l := listen(t, Config{URL: url, MaxMessage: 1000})
+			l := listen(t, Config{URL: url, MaxLine: 1000})
 			c := l.dial()
 			longest := strings.Repeat("x", 1000)
 			for _, text := range []string{
@@ -194,10 +196,10 @@ func TestDatagrams(t *testing.T) {
 			} {
 				l.send(c, text)
 			}
-			l.untilMessages(7)
-			l.want(map[string]int64{TooLong: 1},
-				"<22>a", "<22>line end", "<22>C string", longest, "12 <22>not octet counting here", "<22>two\nlines", "\xff")
-			if st := l.Stats(); !st.Up || st.Connections != 0 || len(l.errs) > 0 {
+			l.untilMessages(8)
+			l.want(nil,
+				"<22>a", "<22>line end", "<22>C string", longest, longest, "12 <22>not octet counting here", "<22>two\nlines", "\xff")
+			if st := l.Stats(); !st.Up || st.OverlongLines != 1 || len(l.errs) > 0 {
 				t.Errorf("stats %+v, errors %v", st, l.errs)
 			}
 		})
@@ -209,8 +211,8 @@ func TestStats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Stats{Dropped: map[string]int64{
-		TooLong: 0, NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+	want := source.Stats{Dropped: map[string]int64{
+		NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
 	}}
 	if d := cmp.Diff(want, l.Stats()); d != "" {
 		t.Error(d)
@@ -294,7 +296,8 @@ func TestQueueFull(t *testing.T) {
 		l.send(c, "last")
 		sent++
 		st := l.Stats()
-		return st.Messages > 0 && st.Messages+st.Dropped[QueueFull]+st.Dropped[ReceiveBufferFull] == sent-1
+		n := int64(len(l.messages))
+		return n > 0 && n+st.Dropped[QueueFull]+st.Dropped[ReceiveBufferFull] == sent-1
 	})
 }
 
@@ -316,7 +319,7 @@ func TestReceiveBufferFull(t *testing.T) {
 		l.send(c, "last")
 		last++
 		st := l.Stats()
-		return st.Dropped[ReceiveBufferFull] > 0 && st.Messages+st.Dropped[ReceiveBufferFull] == sent+last-1
+		return st.Dropped[ReceiveBufferFull] > 0 && int64(len(l.messages))+st.Dropped[ReceiveBufferFull] == sent+last-1
 	})
 }
 
