@@ -27,7 +27,7 @@ import (
 const Interval = 250 * time.Millisecond
 
 const (
-	blockLen   = 256 << 10 // of a longer line, the buffer's length is read
+	blockLen   = 256 << 10 // that are read at once; more only for a longer line
 	pollBlocks = 16        // in one Poll
 	// between two looks at a pattern, or at a name that has been idle for idleAfter
 	idleInterval = time.Second
