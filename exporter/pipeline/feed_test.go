@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"smtp_reply_exporter/logparse"
 )
@@ -125,5 +126,27 @@ func TestLossNotices(t *testing.T) {
 	h.wait("the loss", func() bool { return h.source("mail").Lost[logparse.Rsyslog].Value == 237 })
 	if n := len(h.source("mail").SentDetail); n != 0 {
 		t.Errorf("%d kinds of replies are counted from the other log", n)
+	}
+}
+
+// After a restart the journal is waited for, which is read again from where it was
+// committed; what cannot be read again is not.
+func TestReadyWaitsForTheJournal(t *testing.T) {
+	for source, want := range map[string]bool{"journal: {}": false, "syslog: 'udp://127.0.0.1:5514'": true} {
+		h := newHost(t)
+		cfg, _ := h.configure("[{name: mail, " + source + "}]")
+		in, err := newInput(cfg, &cfg.Sources[0], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		p := &Pipeline{sources: []*input{in}, polled: true, resumed: now, now: now}
+		if got := p.Ready(); got != want {
+			t.Errorf("%s: ready %v, want %v", source, got, want)
+		}
+		in.stats.CaughtUp = true
+		if !p.Ready() {
+			t.Errorf("%s: not ready when it has caught up", source)
+		}
 	}
 }
