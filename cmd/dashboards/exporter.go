@@ -41,9 +41,11 @@ func exporter() *dashboard.DashboardBuilder {
 				q("{{instance}} {{source}}", `increase(%s[$__rate_interval])`, sourced(prefix+"source_lost_bytes_total", ""))),
 			graph("Dropped by cause", "Syslog messages and journal entries that arrived and were dropped. not_allowed and older are intended.", perMinute, third,
 				q("{{instance}} {{source}} {{cause}}", `60 * sum by (instance, source, cause) (rate(%s[$__rate_interval]))`, sourced(prefix+"source_dropped_total", ""))),
-			graph("Not understood by MTA and shape", "Lines that look like replies in an unknown form. To see the forms, run smtp_reply_exporter parse.", perMinute, half,
+			graph("Not understood by MTA and shape", "Lines that look like replies in an unknown form. To see the forms, run smtp_reply_exporter parse.", perMinute, third,
 				q("{{mta}} {{shape}}", `60 * sum by (mta, shape) (rate(%s[$__rate_interval]))`, sourced(prefix+"not_understood_total", ""))),
-			graph("Folded series", "Counts whose enhanced code, command, program or provider became other, because the metric reached its limit of series.", perMinute, half,
+			graph("Overlong lines", "Lines of more than 1 MiB, of which only the beginning is read.", perMinute, third,
+				q("{{instance}} {{source}}", `60 * sum by (instance, source) (rate(%s[$__rate_interval]))`, sourced(prefix+"source_overlong_lines_total", ""))),
+			graph("Folded series", "Counts whose enhanced code, command, program or provider became other, because the metric reached its limit of series.", perMinute, third,
 				q("{{family}}", `60 * sum by (family) (rate(%s[$__rate_interval]))`, sourced(prefix+"folded_total", ""))),
 		}},
 		row{"Process", false, []cog.Builder[dashboard.Panel]{

@@ -17,13 +17,10 @@ import (
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/setup"
+	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
-
-// maxLine is how many bytes of a line are read. The rest of a longer line is
-// skipped.
-const maxLine = 1 << 20
 
 // A position is where a line stands.
 type position struct {
@@ -144,7 +141,7 @@ func (r *logReader) readFile(name string) error {
 			return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
 		}
 	}
-	lines := bufio.NewReaderSize(in, maxLine)
+	lines := bufio.NewReaderSize(in, source.MaxLine)
 	for at := (position{name, 1}); ; at.line++ {
 		line, err := readLine(lines)
 		last := errors.Is(err, io.EOF)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
+	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/logparse"
 )
 
@@ -225,7 +226,7 @@ func TestReadLine(t *testing.T) {
 // A line that is longer than the buffer is one line, and counted as one.
 func TestParseLongLine(t *testing.T) {
 	const reject = "Nov 23 14:16:22 mx1 postfix/smtpd[401]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 450 4.2.0 "
-	out, err := run(t, "parse", "--output=json", write(t, "mail.log", reject+strings.Repeat("x", 3*maxLine)+"\n"+reject+"no\n"))
+	out, err := run(t, "parse", "--output=json", write(t, "mail.log", reject+strings.Repeat("x", 3*source.MaxLine)+"\n"+reject+"no\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

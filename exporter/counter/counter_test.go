@@ -64,8 +64,8 @@ func (w *tally) event(e *logparse.Event, l classify.Labels) {
 	byReason[ByReason{"postfix", l.Peer, CodeReason{e.Code, l.Reason}}] += n
 }
 
-// check compares the tally with a cut, in which the sums must agree.
-func (w *tally) check(t *testing.T, c *Cut) {
+// check compares the tally with a snapshot, in which the sums must agree.
+func (w *tally) check(t *testing.T, c *Snapshot) {
 	t.Helper()
 	provider := func(d Delivery) Delivery { d.Provider = ""; return d }
 	narrow := func(d Detail) Reply { return Reply{d.MTA, d.Peer, d.Code} }
@@ -169,7 +169,7 @@ func TestSumsAgree(t *testing.T) {
 					Peer: pick(sentPeers...), Provider: one("provider"), Reason: one("reason"),
 				})
 			}
-			w.check(t, s.Cut())
+			w.check(t, s.Snapshot())
 		})
 	}
 }
@@ -203,7 +203,7 @@ func TestEvents(t *testing.T) {
 			for range tc.times {
 				feed(s, w, "postfix/smtp", tc.event, labels)
 			}
-			c := s.Cut()
+			c := s.Snapshot()
 			w.check(t, c)
 			got := []uint64{
 				c.Received[narrow].Value, c.Deliveries[delivered].Value,
@@ -219,12 +219,12 @@ func TestEvents(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	s := NewSource([]string{"postfix"}, start)
-	if c := s.Cut(); !c.LastLine.IsZero() {
+	if c := s.Snapshot(); !c.LastLine.IsZero() {
 		t.Errorf("last line at %v, before the first one", c.LastLine)
 	}
 	s.Line(&logparse.Result{Outcome: logparse.Foreign}, nil, start)
 	s.Line(&logparse.Result{Outcome: logparse.NotUnderstood, MTA: "postfix", Shape: "reject"}, nil, later)
-	c := s.Cut()
+	c := s.Snapshot()
 	if !c.LastLine.Equal(later) {
 		t.Errorf("last line at %v, want %v", c.LastLine, later)
 	}
@@ -242,7 +242,7 @@ func TestLostLines(t *testing.T) {
 	for range 2 {
 		lose(s, w, "rsyslog", 237)
 	}
-	c := s.Cut()
+	c := s.Snapshot()
 	w.check(t, c)
 	if got := c.Lost["rsyslog"].Value; got != 474 {
 		t.Errorf("%d lost lines, want 474", got)

@@ -65,7 +65,7 @@ func TestFold(t *testing.T) {
 				fill(s, w, family.dir, family.limit-len(tc.seen))
 				e.Enhanced = tc.came
 				feed(s, w, "postfix/smtp", e, external)
-				c := s.Cut()
+				c := s.Snapshot()
 				w.check(t, c)
 				detail := c.SentDetail
 				if family.dir == logparse.Received {
@@ -91,7 +91,7 @@ func TestFoldUnknownEnhanced(t *testing.T) {
 		e.Enhanced = logparse.EnhancedCode{Class: 4, Subject: 42, Detail: i}
 		feed(s, w, "postfix/smtp", e, external)
 	}
-	c := s.Cut()
+	c := s.Snapshot()
 	w.check(t, c)
 	if len(c.ReceivedDetail) != 1 || c.Folded[ReceivedDetail].Value != 0 {
 		t.Errorf("%d series, %d replies folded, want one series that is not full", len(c.ReceivedDetail), c.Folded[ReceivedDetail].Value)
@@ -105,7 +105,7 @@ func TestFoldPrograms(t *testing.T) {
 			feed(s, w, fmt.Sprintf("postfix-out%d/smtp", i), deferred, external)
 		}
 	}
-	c := s.Cut()
+	c := s.Snapshot()
 	w.check(t, c)
 	programs := map[string]uint64{}
 	for key, count := range c.ReceivedDetail {
@@ -133,7 +133,7 @@ func TestHostileVariety(t *testing.T) {
 			})
 		}
 	}
-	c := s.Cut()
+	c := s.Snapshot()
 	w.check(t, c)
 	pairs := len(c.SentByReason) + len(c.ReceivedByReason)
 	for _, f := range []struct {

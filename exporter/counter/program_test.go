@@ -23,7 +23,7 @@ func TestProgram(t *testing.T) {
 				Outcome: logparse.Understood, MTA: "postfix", Program: []byte(tc.identifier),
 				Events: []logparse.Event{{Direction: logparse.Sent, Code: 554, Count: 1}},
 			}, []classify.Labels{{Peer: "external", Reason: "policy"}}, time.Now())
-			for key := range s.Cut().SentDetail {
+			for key := range s.Snapshot().SentDetail {
 				if key.Program != tc.want {
 					t.Errorf("program %q, want %q", key.Program, tc.want)
 				}

@@ -16,14 +16,14 @@ import (
 func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	t.Helper()
 	var file bytes.Buffer
-	if err := gob.NewEncoder(&file).Encode(s.Cut()); err != nil {
+	if err := gob.NewEncoder(&file).Encode(s.Snapshot()); err != nil {
 		t.Fatal(err)
 	}
-	var cut Cut
-	if err := gob.NewDecoder(&file).Decode(&cut); err != nil {
+	var snapshot Snapshot
+	if err := gob.NewDecoder(&file).Decode(&snapshot); err != nil {
 		t.Fatal(err)
 	}
-	return Restore(&cut, mtas, later.Add(time.Hour))
+	return Restore(&snapshot, mtas, later.Add(time.Hour))
 }
 
 // TestRestore counts in a chain of sources, each restored from the one before.
@@ -35,23 +35,23 @@ func TestRestore(t *testing.T) {
 	for range 3 {
 		feed(s, w, "postfix/smtp", deferred, external)
 		feed(s, w, "postfix/relay/smtp", odd, external)
-		before := s.Cut()
+		before := s.Snapshot()
 		s = restored(t, s, "postfix")
-		if diff := cmp.Diff(before, s.Cut()); diff != "" {
+		if diff := cmp.Diff(before, s.Snapshot()); diff != "" {
 			t.Fatalf("cut (-before +after):\n%s", diff)
 		}
 	}
-	w.check(t, s.Cut())
+	w.check(t, s.Snapshot())
 }
 
-// TestRestoreSharesNoMemory counts on from a cut, which stays as it was.
+// TestRestoreSharesNoMemory counts on from a snapshot, which stays as it was.
 func TestRestoreSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
-	cut, twin := s.Cut(), s.Cut()
-	feed(Restore(cut, []string{"postfix"}, later), newTally(), "postfix/smtp", deferred, external)
-	if diff := cmp.Diff(twin, cut); diff != "" {
-		t.Errorf("the cut changed (-before +after):\n%s", diff)
+	snapshot, twin := s.Snapshot(), s.Snapshot()
+	feed(Restore(snapshot, []string{"postfix"}, later), newTally(), "postfix/smtp", deferred, external)
+	if diff := cmp.Diff(twin, snapshot); diff != "" {
+		t.Errorf("the snapshot changed (-before +after):\n%s", diff)
 	}
 }
 
@@ -60,23 +60,23 @@ func TestRestoreSharesNoMemory(t *testing.T) {
 func TestRestoreWithOtherMTAs(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
-	c := restored(t, s, "exim").Cut()
+	c := restored(t, s, "exim").Snapshot()
 	if got, want := c.Received[Reply{"postfix", "external", 451}].Value, uint64(1); got != want {
 		t.Errorf("%d replies to Postfix, want %d", got, want)
 	}
 	if _, ok := c.Received[Reply{"exim", "external", 451}]; !ok {
 		t.Error("the new MTA's replies are not there")
 	}
-	w.check(t, restored(t, s, "postfix", "exim").Cut())
+	w.check(t, restored(t, s, "postfix", "exim").Snapshot())
 }
 
-// TestRestoreWithoutFamily goes on from a cut of a version that did not have it.
+// TestRestoreWithoutFamily goes on from a snapshot of a version that did not have it.
 func TestRestoreWithoutFamily(t *testing.T) {
 	s := NewSource([]string{"postfix"}, start)
-	cut := s.Cut()
-	cut.Refusals, cut.Lost = nil, nil
+	snapshot := s.Snapshot()
+	snapshot.Refusals, snapshot.Lost = nil, nil
 	now := later.Add(time.Hour)
-	c := Restore(cut, []string{"postfix"}, now).Cut()
+	c := Restore(snapshot, []string{"postfix"}, now).Snapshot()
 	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Auth}], (Count{Created: now}); got != want {
 		t.Errorf("a family that is new: %v, want %v", got, want)
 	}
@@ -99,7 +99,7 @@ func TestRestoreKeepsPrograms(t *testing.T) {
 	}
 	programs := func(s *Source) map[string]bool {
 		names := map[string]bool{}
-		for key := range s.Cut().ReceivedDetail {
+		for key := range s.Snapshot().ReceivedDetail {
 			names[key.Program] = true
 		}
 		return names

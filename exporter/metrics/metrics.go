@@ -11,14 +11,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A Collector exposes all families of the counts from one cut, so that their
+// A Collector exposes all families of the counts from one snapshot, so that their
 // sums agree. It is safe for concurrent use.
 type Collector struct {
-	cut *pipeline.Cut
+	snapshot *pipeline.Snapshot
 }
 
-// NewCollector returns a Collector of a cut.
-func NewCollector(cut *pipeline.Cut) *Collector { return &Collector{cut} }
+// NewCollector returns a Collector of a snapshot.
+func NewCollector(snapshot *pipeline.Snapshot) *Collector { return &Collector{snapshot} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -77,11 +77,12 @@ var (
 	truncations    = selfDesc("source_truncations_total", "Files that lost what had been read.")
 	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes that were seen in a file and gone before they could be read.")
 	dropped        = selfDesc("source_dropped_total", "Messages that came and were dropped, by cause.", "cause")
+	overlong       = selfDesc("source_overlong_lines_total", "Lines of more than 1 MiB, of which only the beginning was read.")
 	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger says it dropped: all counts are too low by what they told.", "by")
 	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies and are not understood, by their form.", "mta", "shape")
 	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other, since the family was full.", "family")
 	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
-	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, dropped, upstreamLost, notUnderstood, foldedReplies}
+	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, overlong, dropped, upstreamLost, notUnderstood, foldedReplies}
 )
 
 // Describe implements prometheus.Collector.
@@ -104,11 +105,11 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,
 			code.String(), code.ClassLabel(), code.Category(), code.ClassName(), info.Meaning)
 	}
-	if c.cut.State != nil {
-		collectState(ch, c.cut.State)
+	if c.snapshot.State != nil {
+		collectState(ch, c.snapshot.State)
 	}
-	for i := range c.cut.Sources {
-		s := &c.cut.Sources[i]
+	for i := range c.snapshot.Sources {
+		s := &c.snapshot.Sources[i]
 		o := out{ch, s.Name}
 		o.replies(s)
 		o.health(s)

@@ -249,7 +249,7 @@ func testCreatedTimestamps(t *testing.T, p *pipeline.Pipeline) {
 			t.Errorf("%s was created at %v", series, at)
 		}
 	}
-	for cut := p.Commit(pipeline.CommitTime); cut == p.Commit(pipeline.CommitTime); { // the second scrape is to show another one
+	for snapshot := p.Commit(pipeline.CommitTime); snapshot == p.Commit(pipeline.CommitTime); { // the second scrape is to show another one
 		time.Sleep(10 * time.Millisecond)
 	}
 	if diff := cmp.Diff(first, created(t, p)); diff != "" {

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Reloads tells whether the configuration in force is the one in the file. It
+// Reloads reports whether the configuration in force is the one in the file. It
 // is safe for concurrent use.
 type Reloads struct {
 	successful, success prometheus.Gauge

@@ -9,7 +9,7 @@ import (
 )
 
 // replies sends the families of what the logs told.
-func (o out) replies(s *pipeline.SourceCut) {
+func (o out) replies(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Sent {
 		o.counter(sent, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
 	}
@@ -44,13 +44,14 @@ func (o out) replies(s *pipeline.SourceCut) {
 }
 
 // health sends what is known of the source itself.
-func (o out) health(s *pipeline.SourceCut) {
+func (o out) health(s *pipeline.SourceSnapshot) {
 	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
 	o.time(caughtUp, s.CaughtUp)
 	o.time(lastLine, s.LastLine)
 	for d, n := range map[*prometheus.Desc]int64{
-		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations, lostBytes: s.Stats.LostBytes,
+		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations,
+		lostBytes: s.Stats.LostBytes, overlong: s.Stats.OverlongLines,
 	} {
 		o.counter(d, counter.Count{Value: uint64(n), Created: s.Created})
 	}

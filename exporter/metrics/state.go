@@ -19,7 +19,7 @@ var (
 	descsOfState = []*prometheus.Desc{durable, commits, failures, committed}
 )
 
-func collectState(ch chan<- prometheus.Metric, s *pipeline.StateCut) {
+func collectState(ch chan<- prometheus.Metric, s *pipeline.StateSnapshot) {
 	ch <- prometheus.MustNewConstMetric(durable, prometheus.GaugeValue, boolean(s.Durable))
 	ch <- prometheus.MustNewConstMetric(commits, prometheus.CounterValue, float64(s.Commits))
 	ch <- prometheus.MustNewConstMetric(failures, prometheus.CounterValue, float64(s.Failures))

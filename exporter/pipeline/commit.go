@@ -2,110 +2,114 @@ package pipeline
 
 import (
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
+	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/exporter/state"
 )
 
 const (
-	// CommitTime is how long a scrape waits at most until its cut is durable.
+	// CommitTime is how long a scrape waits at most until its snapshot is durable.
 	CommitTime = 2 * time.Second
-	// cutAge is how long a cut serves several scrapes.
-	cutAge = time.Second
+	// snapshotAge is how long a snapshot serves several scrapes.
+	snapshotAge = time.Second
 )
 
 var errSlow = errors.New("the disk has not written it in time")
 
-// commits makes cuts durable, one after another.
-type commits struct {
-	file *state.File // nil where no state is kept
+// A committer makes snapshots durable, one after another. It is safe for
+// concurrent use.
+type committer struct {
+	file   *state.File // nil where no state is kept
+	logger *slog.Logger
 
-	committing sync.Mutex
-	last       *Cut
-	writing    chan error // of a commit that has not ended in time; nil if none
-	stats      StateCut
-	failure    string // the last one that was logged
+	mu      sync.Mutex
+	last    *Snapshot
+	writing chan error // of a commit that has not ended in time; nil if none
+	stats   StateSnapshot
+	failure error // of the last commit
 }
 
-// Commit takes a cut, makes it durable and returns it. If that fails, or takes
-// longer than wait, the cut says so: counting and answering go on. Calls within
-// a second of one another share a cut.
-func (p *Pipeline) Commit(wait time.Duration) *Cut {
-	p.committing.Lock()
-	defer p.committing.Unlock()
+// commit makes the snapshot that take returns durable, and returns it; or the last
+// one, if that is young.
+func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait time.Duration) *Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	if p.last != nil && now.Sub(p.last.at) < cutAge {
-		return p.last
+	if c.last != nil && now.Sub(c.last.at) < snapshotAge {
+		return c.last
 	}
-	cut, save := p.take(now)
-	if p.file != nil {
-		p.write(save, wait)
-		stats := p.stats
-		cut.State = &stats
+	snapshot, saved := take(now)
+	if c.file != nil {
+		payload, err := saved.encode()
+		if err == nil {
+			err = c.write(payload, wait)
+		}
+		c.note(err)
+		stats := c.stats
+		snapshot.State = &stats
 	}
-	p.last = cut
-	return cut
+	c.last = snapshot
+	return snapshot
 }
 
-// write writes the state and notes what became of it. A disk that hangs holds up
-// one goroutine only, and no newer cut overtakes the one that is under way.
-func (p *Pipeline) write(s *saved, wait time.Duration) {
-	payload, err := s.encode()
+// write writes a payload. A disk that hangs holds up one goroutine only, and no
+// newer payload overtakes the one that is under way.
+func (c *committer) write(payload []byte, wait time.Duration) error {
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	if err == nil && p.writing != nil {
+	if c.writing != nil {
 		select {
-		case late := <-p.writing:
-			p.writing = nil
+		case late := <-c.writing:
+			c.writing = nil
 			if late != nil {
-				p.logger.Debug("the commit that took too long", "err", late)
+				c.logger.Debug("the commit that took too long", "err", late)
 			}
 		case <-timeout.C:
-			err = errSlow
+			return errSlow
 		}
 	}
-	if err == nil {
-		done := make(chan error, 1)
-		go func() { done <- p.file.Commit(payload) }()
-		select {
-		case err = <-done:
-		case <-timeout.C:
-			p.writing, err = done, errSlow
-		}
+	done := make(chan error, 1)
+	go func() { done <- c.file.Commit(payload) }()
+	select {
+	case err := <-done:
+		return err
+	case <-timeout.C:
+		c.writing = done
+		return errSlow
 	}
-	p.stats.Durable = err == nil
-	if err != nil {
-		p.stats.Failures++
-		if p.failure != err.Error() {
-			p.failure = err.Error()
-			p.logger.Error("the state is not durable: counting goes on, but a crash now would lose counts", "err", err)
-		}
-		return
-	}
-	if p.failure != "" {
-		p.failure = ""
-		p.logger.Info("the state is durable again")
-	}
-	p.stats.Commits++
-	p.stats.Committed = time.Now()
 }
 
-// Close makes the last cut durable and closes all files. Call it when Run has
-// returned.
-func (p *Pipeline) Close() error {
-	p.committing.Lock()
-	p.last = nil // it may be older than the last lines
-	p.committing.Unlock()
-	p.Commit(CommitTime)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.follower.Close()
-	for _, s := range p.sources {
-		s.close()
+// note takes note of what became of a commit, and tells when that changes.
+func (c *committer) note(err error) {
+	c.stats.Durable = err == nil
+	failed := c.failure != nil
+	if news := source.Changed(&c.failure, err); news != nil {
+		c.logger.Error("the state is not durable: counting goes on, but a crash now would lose counts", "err", news)
 	}
-	if p.file == nil {
+	if err != nil {
+		c.stats.Failures++
+		return
+	}
+	if failed {
+		c.logger.Info("the state is durable again")
+	}
+	c.stats.Commits++
+	c.stats.Committed = time.Now()
+}
+
+// forget makes the next commit take a snapshot of its own.
+func (c *committer) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = nil
+}
+
+func (c *committer) close() error {
+	if c.file == nil {
 		return nil
 	}
-	return p.file.Close()
+	return c.file.Close()
 }

@@ -9,19 +9,17 @@ import (
 	"time"
 )
 
-// commit takes a cut that no other scrape shares.
-func (h *host) commit(wait time.Duration) *Cut {
-	h.pipeline.committing.Lock()
-	h.pipeline.last = nil
-	h.pipeline.committing.Unlock()
+// commit takes a snapshot that no other scrape shares.
+func (h *host) commit(wait time.Duration) *Snapshot {
+	h.pipeline.committer.forget()
 	return h.pipeline.Commit(wait)
 }
 
-// wantDurable checks what a cut says of the state file.
-func (h *host) wantDurable(cut *Cut, durable bool, failures uint64) {
+// wantDurable checks what a snapshot says of the state file.
+func (h *host) wantDurable(snapshot *Snapshot, durable bool, failures uint64) {
 	h.Helper()
-	if s := cut.State; s.Durable != durable || s.Failures != failures || s.Durable && s.Committed.Before(cut.at) {
-		h.Errorf("durable %v, %d failures, committed %v, cut %v; want %v, %d", s.Durable, s.Failures, s.Committed, cut.at, durable, failures)
+	if s := snapshot.State; s.Durable != durable || s.Failures != failures || s.Durable && s.Committed.Before(snapshot.at) {
+		h.Errorf("durable %v, %d failures, committed %v, snapshot %v; want %v, %d", s.Durable, s.Failures, s.Committed, snapshot.at, durable, failures)
 	}
 }
 
@@ -51,7 +49,7 @@ func TestCommit(t *testing.T) {
 		t.Errorf("%d commits, then %d", first.State.Commits, second.State.Commits)
 	}
 	if h.pipeline.Commit(CommitTime) != second {
-		t.Error("a new cut within a second")
+		t.Error("a new snapshot within a second")
 	}
 	h.wantLogged(notDurable, 0)
 }
@@ -61,8 +59,8 @@ func TestNoState(t *testing.T) {
 	h := newHost(t)
 	h.write("mail.log", "")
 	h.run(oneLog)
-	if cut := h.commit(CommitTime); cut.State != nil {
-		t.Errorf("a state that is not kept: %+v", cut.State)
+	if snapshot := h.commit(CommitTime); snapshot.State != nil {
+		t.Errorf("a state that is not kept: %+v", snapshot.State)
 	}
 	if err := h.pipeline.Close(); err != nil {
 		t.Error(err)
@@ -114,9 +112,9 @@ func TestCommitFails(t *testing.T) {
 			h.write("mail.log", refused)
 			h.wait("2 replies", func() bool { return h.counted() == 2 })
 			for failures := range uint64(3) {
-				cut := h.commit(CommitTime)
-				h.wantDurable(cut, false, failures+1)
-				if got := cut.Sources[0].Sent[sent554].Value; got != 2 {
+				snapshot := h.commit(CommitTime)
+				h.wantDurable(snapshot, false, failures+1)
+				if got := snapshot.Sources[0].Sent[sent554].Value; got != 2 {
 					t.Errorf("%d replies shown, want 2", got)
 				}
 			}
@@ -140,11 +138,11 @@ func TestCommitFails(t *testing.T) {
 	}
 }
 
-// counted returns how many 554 have been counted, without a cut.
+// counted returns how many 554 have been counted, without a snapshot.
 func (h *host) counted() uint64 {
 	h.pipeline.mu.Lock()
 	defer h.pipeline.mu.Unlock()
-	return h.pipeline.sources[0].counts.Cut().Sent[sent554].Value
+	return h.pipeline.sources[0].counts.Snapshot().Sent[sent554].Value
 }
 
 // remember makes the state larger by one path; forget undoes it.
@@ -214,12 +212,12 @@ func TestCommitHangs(t *testing.T) {
 	for failures := range uint64(3) {
 		const wait = 50 * time.Millisecond
 		began := time.Now()
-		cut := h.commit(wait)
+		snapshot := h.commit(wait)
 		if took := time.Since(began); took < wait {
 			t.Errorf("gave up after %v", took)
 		}
-		h.wantDurable(cut, false, failures+1)
-		if got := cut.Sources[0].Sent[sent554].Value; got != 1 {
+		h.wantDurable(snapshot, false, failures+1)
+		if got := snapshot.Sources[0].Sent[sent554].Value; got != 1 {
 			t.Errorf("%d replies shown, want 1", got)
 		}
 	}
@@ -227,7 +225,7 @@ func TestCommitHangs(t *testing.T) {
 
 	freeze("--unfreeze")
 	frozen = false
-	h.wait("a durable cut", func() bool { return h.commit(CommitTime).State.Durable })
+	h.wait("a durable snapshot", func() bool { return h.commit(CommitTime).State.Durable })
 	h.wantLogged(durableAgain, 1)
 	l.kill()
 	file, payload := h.openState()

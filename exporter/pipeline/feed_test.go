@@ -5,8 +5,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"smtp_reply_exporter/logparse"
 )
@@ -50,6 +52,40 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
+// A source that changes goes on with the same socket, and one that cannot be
+// leaves all as it was.
+func TestReloadOfASocket(t *testing.T) {
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.run("[{name: relays, syslog: 'unix://DIR/log'}, {name: mail, file: DIR/mail.log}]\n")
+	send := func() {
+		t.Helper()
+		h.wait("the socket is bound", func() bool {
+			c, err := net.Dial("unixgram", h.dir+"/log")
+			if err != nil {
+				return false
+			}
+			defer c.Close()
+			_, err = io.WriteString(c, refusals(1))
+			return err == nil
+		})
+	}
+	send()
+	h.waitReplies("relays", 1)
+	h.reload("[{name: relays, syslog: 'unix://DIR/log', mta: postfix}, {name: mail, file: DIR/mail.log}]\n")
+	send()
+	h.waitReplies("relays", 2)
+
+	cfg, classifier := h.configure("[{name: relays, syslog: 'unix://DIR/other'}, {name: mail, file: DIR/mail.log}, {name: bad, syslog: 'unix://relative'}]\n")
+	if err := h.pipeline.Reload(cfg, classifier); err == nil || !strings.Contains(err.Error(), "sources[2]") {
+		t.Errorf("error %v", err)
+	}
+	send()
+	h.waitReplies("relays", 3)
+	h.write("mail.log", refusals(1))
+	h.waitReplies("mail", 1)
+}
+
 // Anybody can send a message that says that lines were lost.
 func TestLossIsNotBelievedFromTheNetwork(t *testing.T) {
 	h := newHost(t)
@@ -90,5 +126,27 @@ func TestLossNotices(t *testing.T) {
 	h.wait("the loss", func() bool { return h.source("mail").Lost[logparse.Rsyslog].Value == 237 })
 	if n := len(h.source("mail").SentDetail); n != 0 {
 		t.Errorf("%d kinds of replies are counted from the other log", n)
+	}
+}
+
+// After a restart the journal is waited for, which is read again from where it was
+// committed; what cannot be read again is not.
+func TestReadyWaitsForTheJournal(t *testing.T) {
+	for source, want := range map[string]bool{"journal: {}": false, "syslog: 'udp://127.0.0.1:5514'": true} {
+		h := newHost(t)
+		cfg, _ := h.configure("[{name: mail, " + source + "}]")
+		in, err := newInput(cfg, &cfg.Sources[0], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		p := &Pipeline{sources: []*input{in}, polled: true, resumed: now, now: now}
+		if got := p.Ready(); got != want {
+			t.Errorf("%s: ready %v, want %v", source, got, want)
+		}
+		in.stats.CaughtUp = true
+		if !p.Ready() {
+			t.Errorf("%s: not ready when it has caught up", source)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // sent451 has its series from the start, so that the first one is an increase.
-func sent451(s *SourceCut, mta string) (known bool) {
+func sent451(s *SourceSnapshot, mta string) (known bool) {
 	_, known = s.Sent[counter.Reply{MTA: mta, Peer: "external", Code: 451}]
 	return known
 }

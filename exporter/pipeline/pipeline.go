@@ -5,17 +5,14 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
-	"smtp_reply_exporter/exporter/counter"
-	"smtp_reply_exporter/exporter/discover"
+	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/exporter/state"
 	"smtp_reply_exporter/logparse"
@@ -28,15 +25,15 @@ const parserIdle = time.Hour
 // A Pipeline follows the sources of a configuration. Run is one goroutine's;
 // all else may be called by others at any time.
 type Pipeline struct {
-	logger *slog.Logger
-	commits
+	logger    *slog.Logger
+	committer committer
 
 	mu         sync.Mutex
 	follower   *follow.Follower
 	classifier *classify.Classifier
-	sources    []*source
-	files      []*source         // those of the Follower, by its index
-	notices    []*source         // whose loss notices the Follower reads after them
+	sources    []*input
+	files      []*input          // those of the Follower, by its index
+	notices    []*input          // whose loss notices the Follower reads after them
 	labels     []classify.Labels // of one line
 	now        time.Time         // of the present poll
 	polled     bool
@@ -47,91 +44,49 @@ type Pipeline struct {
 // New returns a pipeline for a configuration, which goes on from the payload of
 // a state file if there is one. It reads nothing before Run.
 func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger, file *state.File, payload []byte) (*Pipeline, error) {
-	p := &Pipeline{logger: logger, commits: commits{file: file}, pruned: time.Now()}
-	var positions []follow.Position
+	now := time.Now()
+	p := &Pipeline{logger: logger, committer: committer{file: file, logger: logger}, pruned: now}
+	from := &saved{}
 	if payload != nil {
+		version := uint64(state.Version)
+		if file != nil {
+			version = file.Version
+		}
 		var err error
-		if positions, err = p.restore(payload); err != nil {
+		if from, err = decode(payload, version); err != nil {
 			return nil, err
 		}
+		p.resumed = now
 	}
-	return p, p.configure(cfg, classifier, positions, time.Now())
+	return p, p.configure(cfg, classifier, from, now)
 }
 
 // Reload goes on with another configuration, which must be good. Sources
 // of the same name keep their counts, files that stay followed their position.
+// After an error the former one stays in force.
 func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) error {
-	p.committing.Lock()
-	defer p.committing.Unlock()
-	p.last = nil // it has the former sources
+	defer p.committer.forget() // a snapshot of the former sources
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.configure(cfg, classifier, p.follower.Positions(), time.Now())
+	now := time.Now()
+	return p.configure(cfg, classifier, p.save(p.snapshot(now)), now)
 }
 
-func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, positions []follow.Position, now time.Time) error {
-	configured := map[string]*config.Source{}
-	for i := range cfg.Sources {
-		configured[cfg.Sources[i].Name] = &cfg.Sources[i]
-	}
-	former := map[string]*source{}
-	for _, s := range p.sources {
-		if !reflect.DeepEqual(s.config, configured[s.name]) {
-			s.close() // before another feed wants the same socket
-		}
-		former[s.name] = s
-	}
-	p.classifier = classifier
-	p.sources, p.files, p.notices = nil, nil, nil
-	var files []follow.Source
-	for i := range cfg.Sources {
-		sc := &cfg.Sources[i]
-		s := former[sc.Name]
-		newParser := func() *logparse.Parser { return cfg.NewParser(sc.MTA) }
-		mtas := func() []string {
-			if sc.MTA == config.Auto {
-				return discover.MTAs(sc.File, newParser())
-			}
-			return []string{sc.MTA}
-		}
-		switch {
-		case s == nil:
-			s = &source{name: sc.Name, counts: counter.NewSource(mtas(), now)}
-		case s.saved != nil:
-			s.counts, s.saved = counter.Restore(s.saved, mtas(), now), nil
-		}
-		s.config = sc
-		if err := s.parseAs(newParser); err != nil {
-			p.logger.Warn("what a parser remembered is lost", "err", err)
-		}
-		if s.feed == nil {
-			s.restart()
-			var err error
-			if s.feed, err = newFeed(sc, s.journal); err != nil {
-				return cfg.Errorf(fmt.Sprintf("sources[%d]", i), "%w", err)
-			}
-		}
-		if s.feed == nil {
-			s.file = len(files)
-			files = append(files, follow.Source{Path: sc.File, FromStart: sc.Start == config.Beginning})
-			p.files = append(p.files, s)
-		}
-		p.sources = append(p.sources, s)
-		p.logger.Info("reading", "name", sc.Name, "from", sc.String())
-	}
-	// Last, since a file belongs to the first that has it.
-	for i := range cfg.Sources {
-		for _, log := range cfg.Sources[i].LossNotices {
-			files = append(files, follow.Source{Path: log})
-			p.notices = append(p.notices, p.sources[i])
-		}
-	}
-	if p.follower != nil {
-		p.follower.Close()
-	}
-	p.follower = follow.New(follow.Config{Sources: files})
-	p.follower.Restore(positions)
-	return nil
+// Commit takes a snapshot, makes it durable and returns it. If that fails, or takes
+// longer than wait, the snapshot says so: counting and answering go on. Calls within
+// a second of one another share a snapshot.
+func (p *Pipeline) Commit(wait time.Duration) *Snapshot { return p.committer.commit(p.take, wait) }
+
+// Close makes the last snapshot durable and closes all files. Call it when Run has
+// returned.
+func (p *Pipeline) Close() error {
+	p.committer.forget() // it may be older than the last lines
+	p.Commit(CommitTime)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.follower.Close()
+	p.closeFeeds(nil)
+	return p.committer.close()
 }
 
 // Run reads until the context ends.
@@ -160,23 +115,20 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	defer p.mu.Unlock()
 	p.now = now
 	more, err = p.follower.Poll(now, p.line)
-	for _, s := range p.sources {
-		if s.feed == nil {
-			s.update(Stats{Stats: p.follower.Stats(s.file)}, now)
+	for _, in := range p.sources {
+		if in.feed == nil {
+			in.update(p.follower.Stats(in.file), now)
 			continue
 		}
-		moreFed, feedErr := s.feed.poll(now, func(parse func(*logparse.Parser) logparse.Result) {
-			result := parse(s.parser("", now))
-			p.count(s, &result)
-		})
-		s.update(s.feed.stats(), now)
+		moreFed, feedErr := in.feed.Poll(now, func(r source.Record) { p.record(in, "", r) })
+		in.update(follow.Stats{Stats: in.feed.Stats()}, now)
 		more, err = more || moreFed, errors.Join(err, feedErr)
 	}
 	p.polled = true
 	if now.Sub(p.pruned) > parserIdle {
 		p.pruned = now
-		for _, s := range p.sources {
-			s.prune(now)
+		for _, in := range p.sources {
+			in.prune(now)
 		}
 	}
 	return more, err
@@ -190,18 +142,32 @@ func (p *Pipeline) line(line follow.Line) {
 		}
 		return
 	}
-	s := p.files[line.Source]
-	result := s.parser(line.Path, p.now).Parse(line.Text)
-	p.count(s, &result)
+	p.record(p.files[line.Source], line.Path, source.Record{Line: line.Text, Trusted: true})
+}
+
+// record parses and counts a record of an input. One that is not trusted is not
+// believed that lines were lost.
+func (p *Pipeline) record(in *input, path string, r source.Record) {
+	parser := in.parser(path, p.now)
+	var result logparse.Result
+	if r.Envelope != nil {
+		result = parser.ParseEnvelope(*r.Envelope)
+	} else {
+		result = parser.Parse(r.Line)
+	}
+	if !r.Trusted {
+		result.LostLines = 0
+	}
+	p.count(in, &result)
 }
 
 // count counts what a line told.
-func (p *Pipeline) count(s *source, r *logparse.Result) {
+func (p *Pipeline) count(in *input, r *logparse.Result) {
 	p.labels = p.labels[:0]
 	for i := range r.Events {
 		p.labels = append(p.labels, p.classifier.Labels(&r.Events[i]))
 	}
-	s.counts.Line(r, p.labels, p.now)
+	in.counts.Line(r, p.labels, p.now)
 }
 
 // log tells each thing that a poll found wrong.

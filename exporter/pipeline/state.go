@@ -11,8 +11,9 @@ import (
 	"smtp_reply_exporter/exporter/source/journal"
 )
 
-// saved is what the state file holds, as gob: fields may be added. It is one
-// cut: the counts, the positions up to which they count, and what parsers
+// saved is what the state file holds, as gob: fields may be added, and one that
+// gets another name or meaning needs another version (state.Version). It is one
+// snapshot: the counts, the positions up to which they count, and what parsers
 // remember there.
 type saved struct {
 	Sources   []savedSource
@@ -21,8 +22,8 @@ type saved struct {
 
 type savedSource struct {
 	Name     string
-	Cut      *counter.Cut
-	Stats    Stats
+	Snapshot *counter.Snapshot
+	Stats    follow.Stats
 	CaughtUp time.Time
 	Parsers  map[string]savedParser // by path
 	Journal  journal.Position
@@ -33,14 +34,21 @@ type savedParser struct {
 	Used  time.Time
 }
 
-// save returns the state that belongs to a cut. The caller holds the lock.
-func (p *Pipeline) save(cut *Cut) *saved {
+// source returns the state of a source; nil if there is none.
+func (s *saved) source(name string) *savedSource {
+	for i := range s.Sources {
+		if s.Sources[i].Name == name {
+			return &s.Sources[i]
+		}
+	}
+	return nil
+}
+
+// save returns the state that belongs to a snapshot. The caller holds the lock.
+func (p *Pipeline) save(snapshot *Snapshot) *saved {
 	s := &saved{Positions: p.follower.Positions()}
-	for i, source := range p.sources {
-		c := &cut.Sources[i]
-		counts := *c.Cut // the sums can be made again
-		counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
-		s.Sources = append(s.Sources, savedSource{source.name, &counts, c.Stats, c.CaughtUp, source.remember(), source.position()})
+	for i, in := range p.sources {
+		s.Sources = append(s.Sources, in.save(&snapshot.Sources[i]))
 	}
 	return s
 }
@@ -53,20 +61,38 @@ func (s *saved) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// restore makes the pipeline go on from a state.
-func (p *Pipeline) restore(payload []byte) ([]follow.Position, error) {
+// decode reads a state that was written as a version of the state file.
+func decode(payload []byte, version uint64) (*saved, error) {
 	var s saved
-	if err := gob.NewDecoder(bytes.NewReader(payload)).Decode(&s); err != nil {
+	var old savedV1
+	decoder := gob.NewDecoder(bytes.NewReader(payload))
+	var err error
+	if version == 1 {
+		err = decoder.Decode(&old)
+		s = *old.migrate()
+	} else {
+		err = decoder.Decode(&s)
+	}
+	if err == nil {
+		err = s.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the state was written by another version and cannot be read: move its file away to begin anew: %w", err)
 	}
-	for _, saved := range s.Sources {
-		before := saved.Stats
-		before.Up, before.CaughtUp, before.Files, before.BehindBytes = false, false, 0, 0
-		p.sources = append(p.sources, &source{
-			name: saved.Name, before: before, caughtUp: saved.CaughtUp,
-			saved: saved.Cut, savedParsers: saved.Parsers, journal: saved.Journal,
-		})
+	return &s, nil
+}
+
+// check finds what no exporter writes.
+func (s *saved) check() error {
+	for _, source := range s.Sources {
+		if source.Snapshot == nil {
+			return fmt.Errorf("source %q has no counts", source.Name)
+		}
 	}
-	p.resumed = time.Now()
-	return s.Positions, nil
+	for _, position := range s.Positions {
+		if !position.Valid() {
+			return fmt.Errorf("%q has no valid position", position.Path)
+		}
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ func (f *File) newName() string { return f.name + ".new" }
 // the present one is as it was. The slots are filled with zeros, so that no
 // later commit needs space.
 func (f *File) create(payload []byte) error {
-	s := slot{version: version, size: minSlot, sequence: f.sequence + 1, payload: payload}
+	s := slot{version: Version, size: minSlot, sequence: f.sequence + 1, payload: payload}
 	for s.size < headLen+int64(len(payload)) {
 		s.size *= 2
 	}

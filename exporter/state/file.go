@@ -30,6 +30,8 @@ type File struct {
 	// machine lost power, and then nothing durable is lost; or it went bad on the
 	// disk, and then the payload may be the one before the last.
 	Damage error
+	// Version is that of the payload that Open returned.
+	Version uint64
 
 	path, name string // name is the one in dir
 	dir        *os.Root
@@ -102,7 +104,7 @@ func (f *File) open() ([]byte, error) {
 	if f.info.Size() == 2*newest.size {
 		f.slotSize = newest.size
 	}
-	f.Damage, f.sequence, f.next = damage, newest.sequence, newest.size-offset
+	f.Damage, f.Version, f.sequence, f.next = damage, newest.version, newest.sequence, newest.size-offset
 	if newest.sequence == 1 {
 		return nil, nil
 	}
@@ -145,7 +147,7 @@ func (f *File) commit(payload []byte) error {
 
 // write makes payload durable in the next slot.
 func (f *File) write(payload []byte) error {
-	s := slot{version: version, size: f.slotSize, sequence: f.sequence + 1, payload: payload}
+	s := slot{version: Version, size: f.slotSize, sequence: f.sequence + 1, payload: payload}
 	if _, err := f.data.WriteAt(s.head(), f.next); err != nil {
 		return err
 	}

@@ -253,9 +253,9 @@ func TestOpenErrors(t *testing.T) {
 				f, _ := open(t, path)
 				commit(t, f, "one")
 				closeFile(t, f)
-				patch(t, path, 0, slot{version: 2, size: minSlot, sequence: 9}.head())
+				patch(t, path, 0, slot{version: Version + 1, size: minSlot, sequence: 9}.head())
 			},
-			want: "format 2, and this exporter knows 1; run the version that wrote it or a newer one, or move the file away to start from zero",
+			want: "format 3, and this exporter knows 1 to 2; run the version that wrote it or a newer one, or move the file away to start from zero",
 		},
 	}
 	for _, tt := range tests {
@@ -290,4 +290,24 @@ func BenchmarkCommit(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A file of an older version is read as one, and by a commit becomes one of this.
+func TestOlderVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	f, _ := open(t, path)
+	closeFile(t, f)
+	old := slot{version: 1, size: minSlot, sequence: 9, payload: []byte("old")}
+	patch(t, path, 0, append(old.head(), old.payload...))
+	f, payload := open(t, path)
+	if string(payload) != "old" || f.Version != 1 {
+		t.Errorf("payload %q of version %d", payload, f.Version)
+	}
+	commit(t, f, "new")
+	closeFile(t, f)
+	f, payload = open(t, path)
+	if string(payload) != "new" || f.Version != Version {
+		t.Errorf("payload %q of version %d", payload, f.Version)
+	}
+	closeFile(t, f)
 }

@@ -9,10 +9,12 @@ import (
 	"io"
 )
 
+// Version is that of the whole file, the encoding of the payload included. Files
+// of older versions are read, and written as this one.
+const Version = 2
+
 const (
-	magic = "SMTPRSTA"
-	// version is that of the whole file, the encoding of the payload included.
-	version = 1
+	magic   = "SMTPRSTA"
 	headLen = 40 + sha256.Size
 	// minSlot is the smallest size of a slot in bytes. A series takes 100 to 150
 	// bytes and a source has at most some 4,500 of them, so this holds six
@@ -103,8 +105,8 @@ func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, e
 	default:
 		newest = first
 	}
-	if newest.version != version {
-		return slot{}, 0, nil, fmt.Errorf("format %d, and this exporter knows %d; run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, version)
+	if newest.version < 1 || newest.version > Version {
+		return slot{}, 0, nil, fmt.Errorf("format %d, and this exporter knows 1 to %d; run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, Version)
 	}
 	return newest, offset, damage, nil
 }

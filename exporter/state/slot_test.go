@@ -18,7 +18,7 @@ const (
 func image(size int64, payloads ...string) []byte {
 	b := make([]byte, 2*size)
 	for i, p := range payloads {
-		s := slot{version: version, size: size, sequence: uint64(i + 2), payload: []byte(p)}
+		s := slot{version: Version, size: size, sequence: uint64(i + 2), payload: []byte(p)}
 		copy(b[int64(i)*size:], append(s.head(), p...))
 	}
 	return b
@@ -98,7 +98,7 @@ func TestTornCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	offset := f.next
-	written := append(slot{version: version, size: minSlot, sequence: f.sequence + 1, payload: []byte(third)}.head(), third...)
+	written := append(slot{version: Version, size: minSlot, sequence: f.sequence + 1, payload: []byte(third)}.head(), third...)
 	closeFile(t, f)
 	for n := range len(written) + 1 {
 		patch(t, path, offset, before)
@@ -155,7 +155,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(whole[:256], uint16(256), uint16(512))
 	f.Add(whole, uint16(10), uint16(600))
 	f.Add(whole[256:256+headLen], uint16(0), uint16(512))
-	f.Add(slot{version: 2, size: 256, sequence: 9}.head(), uint16(0), uint16(512))
+	f.Add(slot{version: Version + 1, size: 256, sequence: 9}.head(), uint16(0), uint16(512))
 	f.Add(slot{version: 1, size: -1, sequence: 9, payload: []byte(first)}.head(), uint16(0), uint16(256))
 	f.Fuzz(func(t *testing.T, over []byte, offset, size uint16) {
 		b := make([]byte, size)

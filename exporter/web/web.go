@@ -21,7 +21,7 @@ type Options struct {
 	Registry *prometheus.Registry
 	// Counts returns the counts for one scrape, after at most the given time.
 	Counts func(wait time.Duration) prometheus.Collector
-	// Ready tells whether the counts are where they were before a restart.
+	// Ready reports whether the counts are where they were before a restart.
 	Ready func() bool
 	// Reload reads the configuration again; nil where that is not allowed over HTTP.
 	Reload func() error
@@ -29,7 +29,7 @@ type Options struct {
 
 const notReady = "Not ready: the logs are being read up to where they were before the restart"
 
-// metrics answers a scrape. The counts are one cut, taken for this scrape and,
+// metrics answers a scrape. The counts are one snapshot, taken for this scrape and,
 // where a state is kept, made durable before the answer. Counts that are behind
 // what was answered before the restart are not shown: they would look like a
 // reset.

@@ -142,7 +142,7 @@ func (f *file) toEnd(buf []byte) error {
 //
 // A block begins with bytes that were read before: if these or the head have
 // changed, the file was truncated, however much it holds again by now.
-func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut bool)) (handedOut int64, err error) {
+func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlong bool)) (handedOut int64, err error) {
 	f.unread = false
 	back := f.next.Offset
 	if back > headLen {
@@ -159,29 +159,34 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut boo
 			return 0, err
 		}
 	}
-	n, err := f.data.ReadAt(buf, from)
+	block := buf[:blockLen]
+	n, err := f.data.ReadAt(block, from)
+	if n == len(block) && bytes.IndexByte(block[back:], '\n') < 0 {
+		block = buf
+		n, err = f.data.ReadAt(block, from)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	if int64(n) < back || back > 0 && newMark(f.next.Offset, buf[:back]) != f.next || !f.headHolds(buf[:back]) {
+	if int64(n) < back || back > 0 && newMark(f.next.Offset, block[:back]) != f.next || !f.headHolds(block[:back]) {
 		return 0, errTruncated
 	}
-	f.unread = n == len(buf)
+	f.unread = n == len(block)
 
-	b := buf[back:n]
+	b := block[back:n]
 	end := bytes.LastIndexByte(b, '\n') + 1
 	start := f.offset()
 	switch {
 	case end > 0:
 		f.lines(b[:end], maxLine, line)
-	case len(b) < maxLine:
+	case len(b) <= maxLine:
 		return 0, nil
 	default:
 		end = f.skip(b, maxLine)
 	}
-	f.next = newMark(f.next.Offset+int64(end), buf[:int(back)+end])
+	f.next = newMark(f.next.Offset+int64(end), block[:int(back)+end])
 	if from == 0 && f.head.Len < headLen {
-		h := buf[:min(f.next.Offset, headLen)]
+		h := block[:min(f.next.Offset, headLen)]
 		f.head = Head{len(h), hash(h)}
 	}
 	if b[end-1] == '\n' {
@@ -190,7 +195,7 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, cut boo
 	return f.offset() - start, nil
 }
 
-// headHolds tells whether the file still begins as it did: lines of the same
+// headHolds reports whether the file still begins as it did: lines of the same
 // length may well end alike, so a mark alone proves too little.
 func (f *file) headHolds(before []byte) bool {
 	var buf [headLen]byte
@@ -207,7 +212,7 @@ func (f *file) headHolds(before []byte) bool {
 }
 
 // lines hands out lines, each of which ends with "\n".
-func (f *file) lines(b []byte, maxLine int, line func(text []byte, cut bool)) {
+func (f *file) lines(b []byte, maxLine int, line func(text []byte, overlong bool)) {
 	if f.long != nil {
 		line(f.long, true)
 		f.long = nil
@@ -246,7 +251,7 @@ func trimHole(line []byte) []byte {
 
 // finish hands out a last line without "\n", which nobody will end any more,
 // and returns how many bytes it has.
-func (f *file) finish(buf []byte, maxLine int, line func(text []byte, cut bool)) int64 {
+func (f *file) finish(buf []byte, maxLine int, line func(text []byte, overlong bool)) int64 {
 	start := f.offset()
 	n, _ := f.data.ReadAt(buf[:maxLine], f.next.Offset)
 	text := bytes.TrimSuffix(trimHole(buf[:n]), []byte{'\r'})

@@ -19,14 +19,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 // Interval is how long to wait before the next Poll when there is no more to read.
 const Interval = 250 * time.Millisecond
 
 const (
-	blockLen   = 256 << 10
-	pollBlocks = 16 // in one Poll
+	blockLen   = 256 << 10 // that are read at once; more only for a longer line
+	pollBlocks = 16        // in one Poll
 	// between two looks at a pattern, or at a name that has been idle for idleAfter
 	idleInterval = time.Second
 	idleAfter    = time.Minute
@@ -35,7 +37,7 @@ const (
 // Config says what to follow.
 type Config struct {
 	Sources []Source
-	// MaxLine is the length in bytes that longer lines are cut to; 0 is 128 KiB.
+	// MaxLine is the length in bytes that longer lines are cut to; 0 is source.MaxLine.
 	MaxLine int
 	// Quiet is for how long a file that lost its name is read on after its last
 	// change; 0 is 60 s.
@@ -57,18 +59,15 @@ type Source struct {
 type Line struct {
 	Source int    // index in Config.Sources
 	Path   string // that the file was opened under
-	Text   []byte // valid during the call only
-	Cut    bool   // Text lacks what is beyond MaxLine
+	Text   []byte // valid during the call only, at most MaxLine bytes
 }
 
-// Stats are what a Follower knows of a source.
+// Stats are what a Follower knows of a source. It is up while a file can be read.
 type Stats struct {
-	Up          bool // a file can be read
-	CaughtUp    bool // everything that the last look saw has been handed out
-	Files       int  // open
+	source.Stats
+	Files       int // open
 	BehindBytes int64
 	// These count from the Follower's start.
-	ReadBytes   int64 // in lines handed out
 	Rotations   int64 // files that took over a name from another one
 	Truncations int64
 	LostBytes   int64 // seen in a file and gone before they could be read
@@ -79,7 +78,7 @@ type Stats struct {
 type Follower struct {
 	cfg      Config
 	buf      []byte
-	sources  []*source
+	sources  []*followed
 	paths    []*path
 	files    map[fileID]*file // every open file
 	restored []Position
@@ -89,7 +88,7 @@ type Follower struct {
 	errs     []error
 }
 
-type source struct {
+type followed struct {
 	Source
 	index  int
 	paths  map[string]*path
@@ -98,12 +97,12 @@ type source struct {
 	err    error
 }
 
-// pattern tells whether the source's path stands for any number of logs.
-func (s *source) pattern() bool { return strings.ContainsAny(s.Path, "*?[") }
+// pattern reports whether the source's path stands for any number of logs.
+func (s *followed) pattern() bool { return strings.ContainsAny(s.Path, "*?[") }
 
 // path is a name that is followed.
 type path struct {
-	source *source
+	source *followed
 	name   string
 	files  []*file    // oldest first
 	named  *file      // the one of files that the last look found at the name
@@ -116,11 +115,11 @@ type path struct {
 
 // New returns a Follower of what cfg says. It opens nothing before the first Poll.
 func New(cfg Config) *Follower {
-	cfg.MaxLine = cmp.Or(cfg.MaxLine, 128<<10)
+	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.Quiet = cmp.Or(cfg.Quiet, time.Minute)
 	w := &Follower{cfg: cfg, buf: make([]byte, max(blockLen, 2*cfg.MaxLine)), files: make(map[fileID]*file)}
 	for i, s := range cfg.Sources {
-		w.sources = append(w.sources, &source{Source: s, index: i, paths: make(map[string]*path)})
+		w.sources = append(w.sources, &followed{Source: s, index: i, paths: make(map[string]*path)})
 	}
 	return w
 }
@@ -175,7 +174,7 @@ func (w *Follower) Stats(index int) Stats {
 }
 
 // Poll looks at the names, at most once an Interval while there is more to
-// read, and hands out lines of at most 4 MiB. more tells whether the next Poll
+// read, and hands out lines of some 4 MiB. more reports whether the next Poll
 // has something to read at once. err is what is wrong since this Poll and was
 // not before: a log that is not there yet (fs.ErrNotExist), one that may not be
 // read, lines that are lost. All else is read nevertheless, and what is wrong
@@ -225,9 +224,12 @@ func (w *Follower) readBlock(f *file, now time.Time, handle func(Line)) {
 }
 
 // lines is what hands out the lines of p.
-func (p *path) lines(handle func(Line)) func(text []byte, cut bool) {
-	return func(text []byte, cut bool) {
-		handle(Line{Source: p.source.index, Path: p.name, Text: text, Cut: cut})
+func (p *path) lines(handle func(Line)) func(text []byte, overlong bool) {
+	return func(text []byte, overlong bool) {
+		if overlong {
+			p.source.stats.OverlongLines++
+		}
+		handle(Line{Source: p.source.index, Path: p.name, Text: text})
 	}
 }
 
@@ -271,10 +273,9 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 
 // report reports err if it is not what *last is, and remembers it there.
 func (w *Follower) report(last *error, err error) {
-	if err != nil && (*last == nil || (*last).Error() != err.Error()) {
-		w.errs = append(w.errs, err)
+	if news := source.Changed(last, err); news != nil {
+		w.errs = append(w.errs, news)
 	}
-	*last = err
 }
 
 // Close closes all files.

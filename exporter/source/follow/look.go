@@ -58,7 +58,7 @@ func (w *Follower) adopt() {
 }
 
 // path returns s's path of that name.
-func (w *Follower) path(s *source, name string) *path {
+func (w *Follower) path(s *followed, name string) *path {
 	p := s.paths[name]
 	if p == nil {
 		p = &path{source: s, name: name, seen: s.listed}
@@ -69,7 +69,7 @@ func (w *Follower) path(s *source, name string) *path {
 }
 
 // list brings the source's paths up to date with the file system.
-func (w *Follower) list(s *source, now time.Time) {
+func (w *Follower) list(s *followed, now time.Time) {
 	if !s.pattern() {
 		w.path(s, s.Path)
 		return
@@ -94,8 +94,8 @@ func (w *Follower) list(s *source, now time.Time) {
 	s.listed = now
 }
 
-// rotated tells whether name is what one of names, or a path of s, is rotated to.
-func (s *source) rotated(name string, names []string) bool {
+// rotated reports whether name is what one of names, or a path of s, is rotated to.
+func (s *followed) rotated(name string, names []string) bool {
 	is := func(log string) bool {
 		_, ok := rotation(log, name)
 		return ok

@@ -55,6 +55,12 @@ func (p Position) Offset() int64 {
 	return p.Marks[0].Offset
 }
 
+// Valid reports whether a Follower can have made the position.
+func (p Position) Valid() bool {
+	negative := func(m Mark) bool { return m.Offset < 0 }
+	return p.Head.Len >= 0 && p.Head.Len <= headLen && !slices.ContainsFunc(p.Marks, negative)
+}
+
 // match looks in f for the place where pos goes on: the newest mark that holds,
 // or none (a zero m). same is false where f is another file. Of a compressed
 // file only the head is compared, reading it tells the rest.
@@ -79,7 +85,7 @@ func (f *file) match(pos Position) (m Mark, same bool) {
 	return Mark{}, same
 }
 
-// holds tells whether the bytes before m in r are those that it was made of.
+// holds reports whether the bytes before m in r are those that it was made of.
 func (m Mark) holds(r io.ReaderAt) bool {
 	got, err := markAt(r, m.Offset)
 	return err == nil && got == m

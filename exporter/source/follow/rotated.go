@@ -15,7 +15,7 @@ type rotated struct {
 	info  info
 }
 
-// sequential tells whether the stamp counts rotations: the higher, the older.
+// sequential reports whether the stamp counts rotations: the higher, the older.
 func (r rotated) sequential() bool { return len(r.stamp) <= 3 }
 
 // rotation returns what a rotation added to the name of a log to get name:

@@ -54,7 +54,7 @@ func (u *unpacker) ReadAt(b []byte, offset int64) (int, error) {
 	return n, nil
 }
 
-// skip goes on to offset and tells whether it is there: a call decompresses as
+// skip goes on to offset and reports whether it is there: a call decompresses as
 // much as a poll may read, not more.
 func (u *unpacker) skip(offset int64) (there bool, err error) {
 	if offset < u.start {
@@ -94,7 +94,7 @@ func (u *unpacker) behind(size int64) int64 {
 	return max(0, size-read)
 }
 
-// packedAs tells whether name is f, compressed: whether both begin alike.
+// packedAs reports whether name is f, compressed: whether both begin alike.
 func (f *file) packedAs(name string) bool {
 	if !packed(name) || f.packed() {
 		return false

@@ -43,8 +43,9 @@ type world struct {
 	lines   int // written
 	want    []string
 	got     []string
-	cut     []string
 	errs    []error
+	// overlong lines that the followers before f handed out
+	overlong int64
 }
 
 func newWorld(t *testing.T, m mode, sources ...Source) *world {
@@ -109,9 +110,6 @@ func (w *world) pollNow() {
 		var err error
 		more, err = w.f.Poll(w.now, func(l Line) {
 			w.got = append(w.got, string(l.Text))
-			if l.Cut {
-				w.cut = append(w.cut, string(l.Text))
-			}
 		})
 		if err != nil {
 			w.errs = append(w.errs, err)
@@ -129,6 +127,7 @@ func (w *world) save() {
 // restart kills the follower and starts another one where it was saved.
 func (w *world) restart() {
 	w.Helper()
+	w.overlong += w.stats().OverlongLines
 	w.f.Close()
 	var positions []Position
 	w.must(json.Unmarshal(w.saved, &positions))

@@ -14,6 +14,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 // shell is the start of a script for journalctl: what it prints to check, to
@@ -145,7 +149,7 @@ func TestDelay(t *testing.T) {
 func TestEntryInPieces(t *testing.T) {
 	whole := export("2", "MESSAGE=two")
 	w := newFake(t, shell+"[ $step = check ] && exit\nprintf '"+export("1", "MESSAGE=one")+whole[:len(whole)-1]+"'\n")
-	w.until("a restart", func() bool { return w.r.Stats().Restarts > 0 })
+	w.until("the end of the journalctl that followed", func() bool { return len(w.errs) > 0 })
 	w.wantLines([]line{{Message: "one", Realtime: time.UnixMicro(1).UTC().String()}})
 	w.script(shell + "[ $step = check ] && exit\nprintf '" + export("1", "MESSAGE=one") + whole + "'\n[ $step = catch_up ] || exec sleep 1000")
 	w.until("the journal's end", w.caughtUp)
@@ -160,7 +164,8 @@ func TestEntry(t *testing.T) {
 		export("2", "_COMM=exim4", "_PID=9", "MESSAGE=c") +
 		export("3", "_TRANSPORT=driver", "MESSAGE_ID="+droppedID, "N_DROPPED=42", "MESSAGE=Suppressed 42 messages from postfix@-.service") +
 		export("4", "_TRANSPORT=journal", "MESSAGE_ID="+droppedID, "N_DROPPED=1000", "MESSAGE=forged") +
-		export("5", "MESSAGE="+strings.Repeat("x", maxValue+1))
+		export("5", "MESSAGE="+strings.Repeat("x", source.MaxLine+1)) +
+		export("6", "MESSAGE=whole")
 	name := filepath.Join(t.TempDir(), "export")
 	if err := os.WriteFile(name, []byte(input), 0o644); err != nil {
 		t.Fatal(err)
@@ -172,13 +177,17 @@ func TestEntry(t *testing.T) {
 		{Program: "postfix/smtp", PID: "7", Host: "mx1", Message: "a=b", Realtime: at(1)},
 		{Program: "exim4", PID: "9", Message: "c", Realtime: at(2)},
 		{Message: "forged", Realtime: at(4)},
-		{Message: strings.Repeat("x", maxValue), Realtime: at(5)},
+		{Message: strings.Repeat("x", source.MaxLine), Realtime: at(5)},
+		{Message: "whole", Realtime: at(6)},
 	})
-	want := Stats{Up: true, CaughtUp: true, Entries: 4, Bytes: 3 + 1 + 6 + maxValue, Cut: 1, LostLines: 42}
-	if got := w.r.Stats(); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	want := source.Stats{
+		Up: true, CaughtUp: true, ReadBytes: 3 + 1 + 6 + source.MaxLine + 5, OverlongLines: 1, LostLines: 42,
+		Dropped: map[string]int64{Older: 0},
 	}
-	if got, want := w.r.Position(), (Position{Cursor: "s=1;i=5;b=1;x=5", Realtime: 5}); got != want {
+	if diff := cmp.Diff(want, w.r.Stats()); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+	if got, want := w.r.Position(), (Position{Cursor: "s=1;i=6;b=1;x=6", Realtime: 6}); got != want {
 		t.Errorf("position %+v, want %+v", got, want)
 	}
 }

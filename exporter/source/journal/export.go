@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
-const (
-	maxValue = 128 << 10 // bytes of a value; longer ones are cut
-	maxName  = 64        // of a field, as journald bounds it
-)
+// maxName is the length of a field's name, as journald bounds it.
+const maxName = 64
 
 // The fields that are read; all others are skipped.
 const (
@@ -43,7 +43,9 @@ var outputFields = strings.Join(fieldNames[:], ",")
 // whatever the size of an entry.
 type decoder struct {
 	fields [numFields][]byte // of the present entry; the first one where a name has several values
-	cut    bool              // the present entry's message lacks what is beyond maxValue
+	// overlong says that the present entry's message lacks what is beyond
+	// source.MaxLine.
+	overlong bool
 
 	state decoderState
 	text  []byte // of a line or a value, so far
@@ -69,7 +71,7 @@ func (d *decoder) decode(b []byte, entry func() error) error {
 		switch d.state {
 		case inLine:
 			line, rest, whole := bytes.Cut(b, []byte("\n"))
-			d.add(line, maxName+1+maxValue)
+			d.add(line, maxName+1+source.MaxLine)
 			b = rest
 			if whole {
 				if err := d.endLine(entry); err != nil {
@@ -84,7 +86,7 @@ func (d *decoder) decode(b []byte, entry func() error) error {
 			}
 		case inValue:
 			n := int(min(d.left, uint64(len(b))))
-			d.add(b[:n], maxValue)
+			d.add(b[:n], source.MaxLine)
 			d.left -= uint64(n)
 			b = b[n:]
 			if d.left == 0 {
@@ -118,8 +120,8 @@ func (d *decoder) endLine(entry func() error) error {
 	case len(name) == 0 || len(name) > maxName:
 		return fmt.Errorf("no name of a field: %.80q", d.text)
 	case isText:
-		d.long = d.long || len(value) > maxValue
-		d.set(fieldOf(name), value[:min(len(value), maxValue)])
+		d.long = d.long || len(value) > source.MaxLine
+		d.set(fieldOf(name), value[:min(len(value), source.MaxLine)])
 	default:
 		d.field, d.state = fieldOf(name), inSize
 		d.text = d.text[:0]
@@ -131,7 +133,7 @@ func (d *decoder) endLine(entry func() error) error {
 func (d *decoder) set(field int, value []byte) {
 	if field >= 0 && len(d.fields[field]) == 0 {
 		d.fields[field] = append(d.fields[field], value...)
-		d.cut = d.cut || d.long && field == fieldMessage
+		d.overlong = d.overlong || d.long && field == fieldMessage
 	}
 	d.text, d.long = d.text[:0], false
 }
@@ -141,7 +143,7 @@ func (d *decoder) clear() {
 	for i := range d.fields {
 		d.fields[i] = d.fields[i][:0]
 	}
-	d.cut = false
+	d.overlong = false
 }
 
 // reset makes the decoder ready for another stream.

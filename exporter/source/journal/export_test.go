@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 // binaryField is a field as the export format has it where it is not plain text.
@@ -19,10 +21,10 @@ func binaryField(name, value string) string {
 	return name + "\n" + string(binary.LittleEndian.AppendUint64(nil, uint64(len(value)))) + value + "\n"
 }
 
-// decoded is an entry: the fields that it has, and whether its message was cut.
+// decoded is an entry: the fields that it has, and whether its message was overlong.
 type decoded struct {
-	fields [numFields]string
-	cut    bool
+	fields   [numFields]string
+	overlong bool
 }
 
 // decodeAll decodes input in pieces.
@@ -30,7 +32,7 @@ func decodeAll(input []byte, piece int) (all []decoded, err error) {
 	var d decoder
 	for p := range slices.Chunk(input, piece) {
 		err := d.decode(p, func() error {
-			e := decoded{cut: d.cut}
+			e := decoded{overlong: d.overlong}
 			for i, value := range d.fields {
 				e.fields[i] = string(value)
 			}
@@ -50,9 +52,9 @@ func TestDecode(t *testing.T) {
 		e.fields[fieldMessage] = m
 		return e
 	}
-	long := strings.Repeat("x", maxValue)
-	cut := message(long)
-	cut.cut = true
+	long := strings.Repeat("x", source.MaxLine)
+	overlong := message(long)
+	overlong.overlong = true
 	cases := []struct {
 		name, input string
 		want        []decoded
@@ -69,7 +71,7 @@ func TestDecode(t *testing.T) {
 		{
 			name:  "longer messages",
 			input: "MESSAGE=" + long + "y\n\n" + binaryField("MESSAGE", long+"y") + "\nMESSAGE=" + long + long + "\n\nMESSAGE=z\n\n",
-			want:  []decoded{cut, cut, cut, message("z")},
+			want:  []decoded{overlong, overlong, overlong, message("z")},
 		},
 		{name: "long unknown fields", input: "X=" + long + long + "\n" + binaryField("Y", long+long) + "MESSAGE=a\n\n", want: []decoded{message("a")}},
 		{name: "no end", input: "MESSAGE=a\n\nMESSAGE=b\n", want: []decoded{message("a")}},
@@ -124,7 +126,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, e := range got {
-			if e.fields[fieldMessage] != message || e.fields[fieldIdentifier] != program || e.fields[fieldCursor] != "c" || e.cut {
+			if e.fields[fieldMessage] != message || e.fields[fieldIdentifier] != program || e.fields[fieldCursor] != "c" || e.overlong {
 				t.Errorf("decoded %+v, want %q of %q", e, message, program)
 			}
 		}

@@ -20,6 +20,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"smtp_reply_exporter/exporter/source"
+	"smtp_reply_exporter/logparse"
 )
 
 const (
@@ -32,6 +35,10 @@ const (
 	// Suppressed N messages from UNIT (systemd's sd-messages.h, SD_MESSAGE_JOURNAL_DROPPED)
 	droppedID = "a596d6fe7bfa4994828e72309e95d61e"
 )
+
+// Older is why entries are dropped: they are older than the position's, of a
+// journal that does not hold that one.
+const Older = "older"
 
 // Config says what to read.
 type Config struct {
@@ -59,35 +66,12 @@ type Position struct {
 	Realtime int64
 }
 
-// An Entry is one of the journal, with what logparse.Envelope has. Its slices
-// are valid during the call only.
-type Entry struct {
-	Program  []byte // SYSLOG_IDENTIFIER, else _COMM
-	PID      []byte // SYSLOG_PID, else _PID
-	Host     []byte
-	Message  []byte // may have several lines; at most 128 KiB
-	Realtime int64  // when journald received it, in microseconds since 1970
-}
-
-// Stats are what a Reader knows of the journal.
-type Stats struct {
-	Up       bool // journalctl can read the journal
-	CaughtUp bool // what there was when journalctl started has been handed out
-	// These count from the Reader's start.
-	Entries   int64 // handed out
-	Bytes     int64 // of their messages
-	Cut       int64 // entries handed out whose message was longer than 128 KiB
-	Dropped   int64 // older entries than the position's, of a journal that does not hold that one
-	Restarts  int64 // of a journalctl that ended while it followed
-	LostLines int64 // that journald says it suppressed, of any unit
-}
-
 // A Reader reads one journal. It is not safe for concurrent use: its caller
 // polls it.
 type Reader struct {
-	cfg     Config
-	decoder decoder
-	entry   Entry // of the call
+	cfg      Config
+	decoder  decoder
+	envelope logparse.Envelope // of the call
 
 	cursor   []byte // these two are the position
 	realtime int64
@@ -102,8 +86,9 @@ type Reader struct {
 	next    time.Time // when to start the next child
 	delay   time.Duration
 
-	stats Stats // but Up and CaughtUp
-	err   error // what was wrong since the journal was last read to its end
+	stats source.Stats // but Up, CaughtUp and Dropped
+	older int64        // entries dropped
+	err   error        // what was wrong since the journal was last read to its end
 	errs  []error
 }
 
@@ -137,21 +122,25 @@ func (r *Reader) Position() Position {
 	return Position{Cursor: string(r.cursor), Realtime: r.realtime}
 }
 
-// Stats returns what is known of the journal.
-func (r *Reader) Stats() Stats {
+// Stats returns what is known of the journal: it is up while journalctl can read
+// it, and caught up when what there was at journalctl's start has been handed out.
+func (r *Reader) Stats() source.Stats {
 	s := r.stats
+	s.Dropped = map[string]int64{Older: r.older}
 	s.Up = r.step != checking && r.err == nil
 	s.CaughtUp = r.step == following && r.child != nil && !r.more
 	return s
 }
 
-// Poll hands out what has arrived, at most 4 MiB of journalctl's output. It
+// Poll hands out what has arrived, at most 4 MiB of journalctl's output: envelopes
+// with SYSLOG_IDENTIFIER (else _COMM) as program, SYSLOG_PID (else _PID), and
+// messages that may have several lines. It
 // starts journalctl, also when it has ended, but does not wait for it. more
-// tells whether the next Poll has something to do at once. err is what is wrong
+// reports whether the next Poll has something to do at once. err is what is wrong
 // since this Poll and was not before: no journalctl (exec.ErrNotFound), no
 // journal, no permission (fs.ErrPermission), a position that the journal does
 // not hold. All is tried again, at growing intervals of a minute at most.
-func (r *Reader) Poll(now time.Time, handle func(*Entry)) (more bool, err error) {
+func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
 	r.errs = nil
 	if r.child == nil && !now.Before(r.next) {
 		r.start(now)
@@ -203,7 +192,7 @@ func (r *Reader) start(now time.Time) {
 }
 
 // read takes what the child has printed.
-func (r *Reader) read(now time.Time, handle func(*Entry)) (more bool) {
+func (r *Reader) read(now time.Time, handle func(source.Record)) (more bool) {
 	for n := 0; n < pollLen; {
 		select {
 		case chunk, ok := <-r.child.chunks:
@@ -227,7 +216,7 @@ func (r *Reader) read(now time.Time, handle func(*Entry)) (more bool) {
 }
 
 // take hands out the entry that the decoder has, if it is one to hand out.
-func (r *Reader) take(handle func(*Entry)) error {
+func (r *Reader) take(handle func(source.Record)) error {
 	f := &r.decoder.fields
 	realtime, err := strconv.ParseInt(string(f[fieldRealtime]), 10, 64)
 	if err != nil || len(f[fieldCursor]) == 0 {
@@ -248,7 +237,7 @@ func (r *Reader) take(handle func(*Entry)) error {
 		}
 		if realtime < r.realtime {
 			if len(r.cursor) > 0 {
-				r.stats.Dropped++
+				r.older++
 			}
 			return nil
 		}
@@ -261,19 +250,19 @@ func (r *Reader) take(handle func(*Entry)) error {
 		}
 		return nil
 	}
-	r.entry = Entry{Program: f[fieldIdentifier], PID: f[fieldSyslogPID], Host: f[fieldHostname], Message: f[fieldMessage], Realtime: realtime}
-	if len(r.entry.Program) == 0 {
-		r.entry.Program = f[fieldComm]
+	e := &r.envelope
+	*e = logparse.Envelope{Program: f[fieldIdentifier], PID: f[fieldSyslogPID], Host: f[fieldHostname], Message: f[fieldMessage]}
+	if len(e.Program) == 0 {
+		e.Program = f[fieldComm]
 	}
-	if len(r.entry.PID) == 0 {
-		r.entry.PID = f[fieldPID]
+	if len(e.PID) == 0 {
+		e.PID = f[fieldPID]
 	}
-	r.stats.Entries++
-	r.stats.Bytes += int64(len(r.entry.Message))
-	if r.decoder.cut {
-		r.stats.Cut++
+	r.stats.ReadBytes += int64(len(e.Message))
+	if r.decoder.overlong {
+		r.stats.OverlongLines++
 	}
-	handle(&r.entry)
+	handle(source.Record{Envelope: e, Trusted: true})
 	return nil
 }
 
@@ -300,11 +289,10 @@ func sameEntry(a, b []byte) bool {
 	return bytes.Equal(a, b)
 }
 
-// ended goes on after the child has ended. more tells whether at once.
+// ended goes on after the child has ended. more reports whether at once.
 func (r *Reader) ended(now time.Time) (more bool) {
 	err := r.child.complaint()
 	if r.step == following {
-		r.stats.Restarts++
 		err = cmp.Or(err, errors.New("journalctl ended while it followed"))
 		if now.Sub(r.started) > maxDelay {
 			r.delay = 0
@@ -327,10 +315,9 @@ func (r *Reader) ended(now time.Time) (more bool) {
 
 // fail begins again with the first step, later.
 func (r *Reader) fail(now time.Time, err error) {
-	if r.err == nil || r.err.Error() != err.Error() {
-		r.errs = append(r.errs, err)
+	if news := source.Changed(&r.err, err); news != nil {
+		r.errs = append(r.errs, news)
 	}
-	r.err = err
 	r.child, r.step = nil, checking
 	r.delay = min(max(2*r.delay, minDelay), maxDelay)
 	r.next = now.Add(r.delay)

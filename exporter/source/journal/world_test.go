@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -87,8 +89,10 @@ func (w *world) restart() {
 }
 
 func (w *world) poll() (more bool) {
-	more, err := w.r.Poll(w.now, func(e *Entry) {
-		w.got = append(w.got, line{string(e.Program), string(e.PID), string(e.Host), string(e.Message), time.UnixMicro(e.Realtime).UTC().String()})
+	more, err := w.r.Poll(w.now, func(record source.Record) {
+		e := record.Envelope
+		at := time.UnixMicro(w.r.Position().Realtime).UTC().String()
+		w.got = append(w.got, line{string(e.Program), string(e.PID), string(e.Host), string(e.Message), at})
 	})
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {

@@ -13,19 +13,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// frames reads a stream as a connection does; a message too long shows as "!".
+// frames reads a stream as a connection does, with a buffer of 32 bytes; an
+// overlong message shows with "!".
 func frames(r io.Reader, maxLen int) (messages []string, end error) {
-	b := bufio.NewReaderSize(r, maxLen+2)
+	b := bufio.NewReaderSize(r, 32)
 	for {
 		if _, err := b.Peek(1); err != nil {
 			return messages, nil
 		}
-		message, err := readFrame(b, maxLen)
+		message, overlong, err := readFrame(b, maxLen)
 		switch {
-		case errors.Is(err, errTooLong):
-			messages = append(messages, "!")
 		case err != nil:
 			return messages, err
+		case overlong:
+			messages = append(messages, string(message)+"!")
 		default:
 			messages = append(messages, string(message))
 		}
@@ -51,8 +52,8 @@ func TestReadFrame(t *testing.T) {
 		{"negative is no length", "-5 a\n", []string{"-5 a"}, nil},
 		{"blank is no length", " a\n", []string{" a"}, nil},
 		{"as long as may be", x20 + "\r\n20 " + x20 + x20 + "\n", []string{x20, x20, x20}, nil},
-		{"one longer", x20 + "x\n21 " + x20 + "x" + x20 + "x\r\n<1>a\n", []string{"!", "!", "!", "<1>a"}, nil},
-		{"much longer", strings.Repeat(x20, 9) + "\n180 " + strings.Repeat(x20, 9) + "<1>a\n", []string{"!", "!", "<1>a"}, nil},
+		{"one longer", x20 + "x\n21 " + x20 + "x" + x20 + "x\r\n<1>a\n", []string{x20 + "!", x20 + "!", x20 + "!", "<1>a"}, nil},
+		{"much longer", strings.Repeat(x20, 9) + "\n180 " + strings.Repeat(x20, 9) + "<1>a\n", []string{x20 + "!", x20 + "!", "<1>a"}, nil},
 		{"half a line", "<1>a\n<1>", []string{"<1>a"}, io.EOF},
 		{"half a long line", x20 + x20, nil, io.EOF},
 		{"half a message", "4 <1>a4 <1>", []string{"<1>a"}, io.EOF},
@@ -86,7 +87,7 @@ func FuzzReadFrame(f *testing.F) {
 			t.Fatalf("byte by byte: %v, at once: %v\n%s", slowEnd, end, d)
 		}
 		for _, m := range whole {
-			if len(m) > maxLen {
+			if len(strings.TrimSuffix(m, "!")) > maxLen {
 				t.Errorf("message of %d bytes", len(m))
 			}
 		}
@@ -95,7 +96,7 @@ func FuzzReadFrame(f *testing.F) {
 		}
 		want := string(message)
 		if len(message) > maxLen {
-			want = "!"
+			want = want[:maxLen] + "!"
 		}
 		if len(message) > 0 {
 			counted := fmt.Appendf(bytes.Clone(stream), "%d %s", len(message), message)
@@ -106,7 +107,7 @@ func FuzzReadFrame(f *testing.F) {
 		line := append([]byte("<22>"), bytes.ReplaceAll(message, []byte("\n"), nil)...)
 		line = bytes.TrimRight(line, "\r")
 		if want = string(line); len(line) > maxLen {
-			want = "!"
+			want = want[:maxLen] + "!"
 		}
 		ended := append(append(bytes.Clone(stream), line...), '\n')
 		if got, end := frames(bytes.NewReader(ended), maxLen); end != nil || got[len(got)-1] != want {

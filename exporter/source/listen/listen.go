@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 // retryInterval is between two attempts to bind a socket.
@@ -27,7 +29,6 @@ const retryInterval = time.Second
 
 // Why messages are dropped: the keys of Stats.Dropped.
 const (
-	TooLong            = "too_long"             // longer than Config.MaxMessage
 	NotAllowed         = "not_allowed"          // a datagram, or a whole connection, from outside Config.Allow
 	TooManyConnections = "too_many_connections" // a connection beyond Config.MaxConnections
 	QueueFull          = "queue_full"           // a datagram that Poll came too late for
@@ -43,20 +44,10 @@ type Config struct {
 	// Allow are the networks of the senders that are heard; none is any, which
 	// only a loopback address may have. IPv4 networks are not IPv4-mapped.
 	Allow []netip.Prefix
-	// MaxMessage is the length in bytes beyond which messages are dropped; 0 is 64 KiB.
-	MaxMessage int
+	// MaxLine is the length in bytes that longer messages are cut to; 0 is source.MaxLine.
+	MaxLine int
 	// MaxConnections is how many TCP connections may be open; 0 is 100.
 	MaxConnections int
-}
-
-// Stats are what a Listener knows of itself.
-type Stats struct {
-	Up          bool // bound
-	Connections int  // open
-	// These count from the Listener's start.
-	Messages int64            // handed out
-	Bytes    int64            // in messages handed out
-	Dropped  map[string]int64 // by every cause there is
 }
 
 // A Listener receives in goroutines of its own. Its methods are for one caller,
@@ -69,22 +60,22 @@ type Listener struct {
 	retry  time.Time // when to bind again
 	err    error     // of the last Poll
 
-	wg       sync.WaitGroup
-	queue    *queue
-	batch    []byte // taken from the queue
-	messages int64
-	bytes    int64
+	wg        sync.WaitGroup
+	queue     *queue
+	batch     []byte // taken from the queue
+	readBytes int64  // of messages handed out
 
 	mu          sync.Mutex
 	closed      bool
 	connections map[net.Conn]struct{}
-	dropped     map[string]int64
+	overlong    int64            // messages
+	dropped     map[string]int64 // by every cause there is
 }
 
 // New checks cfg. Nothing is bound before the first Poll. Errors begin with the
 // URL and say what to write instead.
 func New(cfg Config) (*Listener, error) {
-	cfg.MaxMessage = cmp.Or(cfg.MaxMessage, 64<<10)
+	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 100)
 	network, address, err := parseURL(cfg.URL, len(cfg.Allow) > 0)
 	if err != nil {
@@ -97,7 +88,7 @@ func New(cfg Config) (*Listener, error) {
 		queue:       newQueue(),
 		connections: make(map[net.Conn]struct{}),
 		dropped: map[string]int64{
-			TooLong: 0, NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+			NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
 		},
 	}, nil
 }
@@ -135,23 +126,17 @@ func parseURL(url string, restricted bool) (network, address string, err error) 
 
 // Poll binds the socket, if it is not, and hands out what has arrived, at most
 // 4 MiB: each message as the one line that it was before it was sent, PRI
-// included, valid during the call. more tells whether the next Poll has much to
+// included, and not trusted, since anybody can send one. more reports whether the next Poll has much to
 // hand out at once. err is what is wrong since this Poll and was not before; it
 // is tried again once a second.
-func (l *Listener) Poll(now time.Time, handle func(text []byte)) (more bool, err error) {
-	err = l.ready(now)
-	if err != nil && l.err != nil && err.Error() == l.err.Error() {
-		l.err, err = err, nil
-	} else {
-		l.err = err
-	}
+func (l *Listener) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
+	err = source.Changed(&l.err, l.ready(now))
 	l.batch = l.queue.swap(l.batch[:0])
 	for text, rest := cutMessage(l.batch); text != nil; text, rest = cutMessage(rest) {
 		// Some senders end a datagram as they would a line or a C string.
 		if text = bytes.TrimRight(text, "\r\n\x00"); len(text) > 0 {
-			l.messages++
-			l.bytes += int64(len(text))
-			handle(text)
+			l.readBytes += int64(len(text))
+			handle(source.Record{Line: text})
 		}
 	}
 	return len(l.batch) > queueLen/2, err
@@ -175,7 +160,7 @@ func (l *Listener) ready(now time.Time) (err error) {
 	return nil
 }
 
-// allowed tells whether messages from ip are heard.
+// allowed reports whether messages from ip are heard.
 func (l *Listener) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, network := range l.cfg.Allow {
@@ -192,16 +177,22 @@ func (l *Listener) drop(cause string, n int64) {
 	l.dropped[cause] += n
 }
 
-// Stats returns what is known now.
-func (l *Listener) Stats() Stats {
+// received counts a message that was put into the queue.
+func (l *Listener) received(overlong bool) {
+	if overlong {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.overlong++
+	}
+}
+
+// Stats returns what is known now: a bound socket is up, and has caught up.
+func (l *Listener) Stats() source.Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Stats{
-		Up:          l.socket != nil,
-		Connections: len(l.connections),
-		Messages:    l.messages,
-		Bytes:       l.bytes,
-		Dropped:     maps.Clone(l.dropped),
+	bound := l.socket != nil
+	return source.Stats{
+		Up: bound, CaughtUp: bound, ReadBytes: l.readBytes, OverlongLines: l.overlong, Dropped: maps.Clone(l.dropped),
 	}
 }
 

@@ -17,6 +17,10 @@ import (
 // those of dead hosts.
 const frameTimeout = time.Minute
 
+// bufferLen is the length of a connection's buffer, and of the longest datagram
+// of UDP.
+const bufferLen = 64 << 10
+
 // A socket is bound, and received from by a goroutine.
 type socket struct {
 	io.Closer
@@ -74,7 +78,7 @@ func (s *socket) failure() error {
 	return nil
 }
 
-// named tells whether a Unix socket is still the one at its path.
+// named reports whether a Unix socket is still the one at its path.
 func (s *socket) named() bool {
 	file, err := os.Lstat(s.path)
 	return err == nil && os.SameFile(file, s.file)
@@ -150,7 +154,7 @@ func removeStale(path string) error {
 // receiveUDP queues datagrams until reading fails. One that finds the queue full
 // is dropped here, where it is counted, and not by the kernel.
 func (l *Listener) receiveUDP(c *net.UDPConn) error {
-	buf := make([]byte, l.cfg.MaxMessage+1)
+	buf := make([]byte, bufferLen)
 	control := make([]byte, dropsLen)
 	var drops uint32
 	for {
@@ -165,27 +169,24 @@ func (l *Listener) receiveUDP(c *net.UDPConn) error {
 		switch {
 		case !l.allowed(from.Addr()):
 			l.drop(NotAllowed, 1)
-		case n > l.cfg.MaxMessage:
-			l.drop(TooLong, 1)
-		case !l.queue.offer(buf[:n]):
+		case !l.queue.offer(buf[:min(n, l.cfg.MaxLine)]):
 			l.drop(QueueFull, 1)
+		default:
+			l.received(n > l.cfg.MaxLine)
 		}
 	}
 }
 
 // receiveUnix queues datagrams until reading fails. Senders wait for room.
 func (l *Listener) receiveUnix(c *net.UnixConn) error {
-	buf := make([]byte, l.cfg.MaxMessage+1)
+	buf := make([]byte, l.cfg.MaxLine+1)
 	for {
 		n, err := c.Read(buf)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case n > l.cfg.MaxMessage:
-			l.drop(TooLong, 1)
-		default:
-			l.queue.put(buf[:n])
 		}
+		l.queue.put(buf[:min(n, l.cfg.MaxLine)])
+		l.received(n > l.cfg.MaxLine)
 	}
 }
 
@@ -233,7 +234,7 @@ func (l *Listener) admit(c net.Conn) bool {
 // room. A message that is not whole is no message: what is missing may be the
 // end of a reply.
 func (l *Listener) serve(c net.Conn) {
-	r := bufio.NewReaderSize(c, l.cfg.MaxMessage+2)
+	r := bufio.NewReaderSize(c, bufferLen)
 	for {
 		if _, err := r.Peek(1); err != nil {
 			return
@@ -241,16 +242,13 @@ func (l *Listener) serve(c net.Conn) {
 		if err := c.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
 			return
 		}
-		message, err := readFrame(r, l.cfg.MaxMessage)
-		switch {
-		case errors.Is(err, errTooLong):
-			l.drop(TooLong, 1)
-		case err != nil:
+		message, overlong, err := readFrame(r, l.cfg.MaxLine)
+		if err != nil {
 			l.drop(Incomplete, 1)
 			return
-		default:
-			l.queue.put(message)
 		}
+		l.queue.put(message)
+		l.received(overlong)
 		if err := c.SetReadDeadline(time.Time{}); err != nil {
 			return
 		}

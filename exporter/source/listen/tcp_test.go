@@ -11,7 +11,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"smtp_reply_exporter/exporter/source"
 )
+
+// open returns how many connections are.
+func (l *Listener) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.connections)
+}
 
 func TestTCP(t *testing.T) {
 	l := listen(t, Config{URL: "tcp://127.0.0.1:5514"})
@@ -24,15 +33,31 @@ func TestTCP(t *testing.T) {
 	l.untilMessages(3)
 	l.send(b, "fou")
 	l.untilMessages(4)
-	if st := l.Stats(); !st.Up || st.Connections != 2 {
-		t.Errorf("stats %+v", st)
+	if st := l.Stats(); !st.Up || l.open() != 2 {
+		t.Errorf("stats %+v, %d connections", st, l.open())
 	}
 	a.Close()
-	l.until("a connection is closed", func() bool { return l.Stats().Connections == 1 })
+	l.until("a connection is closed", func() bool { return l.open() == 1 })
 	l.want(nil, "<22>one", "<22>thr", "<22>two", "<22>fou")
 	l.Close()
 	if n, err := b.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Error("the connection is open after Close")
+	}
+}
+
+// A message over the limit is counted and its beginning handed out, and the next
+// one is whole, however they are framed.
+func TestOverlong(t *testing.T) {
+	l := listen(t, Config{URL: "tcp://127.0.0.1:5514"})
+	c := l.dial()
+	longest := strings.Repeat("x", source.MaxLine)
+	l.send(c, longest+"yz\n<22>a\n")
+	l.send(c, fmt.Sprintf("%d %syz5 <22>b", len(longest)+2, longest))
+	l.send(c, longest+"\r\n")
+	l.untilMessages(5)
+	l.want(nil, longest, "<22>a", longest, "<22>b", longest)
+	if n := l.Stats().OverlongLines; n != 2 {
+		t.Errorf("%d overlong lines, want 2", n)
 	}
 }
 
@@ -54,7 +79,7 @@ func TestTCPHalfFrame(t *testing.T) {
 func TestTooManyConnections(t *testing.T) {
 	l := listen(t, Config{URL: "tcp://127.0.0.1:5514", MaxConnections: 2})
 	first, second := l.dial(), l.dial()
-	l.until("both are open", func() bool { return l.Stats().Connections == 2 })
+	l.until("both are open", func() bool { return l.open() == 2 })
 	third := l.dial()
 	if n, err := third.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Error("a third connection was let in")
@@ -64,7 +89,7 @@ func TestTooManyConnections(t *testing.T) {
 	l.send(second, "b\n")
 	l.untilMessages(2)
 	first.Close()
-	l.until("the first is closed", func() bool { return l.Stats().Connections == 1 })
+	l.until("the first is closed", func() bool { return l.open() == 1 })
 	l.send(l.dial(), "c\n")
 	l.untilMessages(3)
 	l.want(map[string]int64{TooManyConnections: 1}, "a", "b", "c")
@@ -129,8 +154,8 @@ func TestCloseWhileFull(t *testing.T) {
 	})
 	l.Close()
 	senders.Wait()
-	if st := l.Stats(); st.Up || st.Connections != 0 {
-		t.Errorf("stats after Close: %+v", st)
+	if st := l.Stats(); st.Up || l.open() != 0 {
+		t.Errorf("stats after Close: %+v, %d connections", st, l.open())
 	}
 }
 
@@ -202,7 +227,7 @@ func BenchmarkTCP(b *testing.B) {
 			defer l.Close()
 			received := 0
 			poll := func() {
-				if _, err := l.Poll(time.Now(), func([]byte) { received++ }); err != nil {
+				if _, err := l.Poll(time.Now(), func(source.Record) { received++ }); err != nil {
 					b.Fatal(err)
 				}
 			}

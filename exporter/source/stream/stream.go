@@ -10,24 +10,17 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 // retryInterval is between two attempts to open a named pipe.
 const retryInterval = time.Second
 
 const (
-	blockLen = 64 << 10  // as much as Linux' pipes hold
-	blocks   = 4         // that are read ahead of Poll; then the writer waits
-	maxLine  = 128 << 10 // longer lines are cut to it, as package follow does
+	blockLen = 64 << 10 // as much as Linux' pipes hold
+	blocks   = 4        // that are read ahead of Poll; then the writer waits
 )
-
-// Stats are what a Reader knows of itself.
-type Stats struct {
-	Up bool // open
-	// These count from the Reader's start.
-	Lines int64 // handed out
-	Bytes int64 // read
-}
 
 // A Reader reads in a goroutine of its own. Its methods are for one caller, who
 // polls it.
@@ -39,8 +32,9 @@ type Reader struct {
 	run   *run        // nil: nothing reads
 	free  chan []byte // blocks for runs to fill
 
-	line  []byte // begun, without its end
-	stats Stats
+	line     []byte // begun, without its end
+	overlong bool   // line lacks what came after it
+	stats    source.Stats
 }
 
 // A run is one goroutine's reading up to an end or an error.
@@ -66,15 +60,14 @@ func newReader(path string, f io.ReadCloser) *Reader {
 	return r
 }
 
-// Poll hands out lines that have arrived: without their end ("\n" or "\r\n"), cut
-// to 128 KiB, valid during the call. A last line without an end is handed out
-// when its writer has gone. more tells whether the next Poll has something to
+// Poll hands out lines that have arrived, without their end ("\n" or "\r\n"). A last line without an end is handed out
+// when its writer has gone. more reports whether the next Poll has something to
 // hand out at once. err is what is wrong since this Poll and was not before: the
 // end of what New was given, which is for good, or a named pipe that cannot be
 // read, which is tried again once a second.
-func (r *Reader) Poll(now time.Time, handle func(text []byte)) (more bool, err error) {
+func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
 	if err := r.start(now); err != nil {
-		return false, r.report(err)
+		return false, source.Changed(&r.err, err)
 	}
 	if r.run == nil {
 		return false, nil
@@ -83,7 +76,7 @@ func (r *Reader) Poll(now time.Time, handle func(text []byte)) (more bool, err e
 		select {
 		case b, ok := <-r.run.full:
 			if !ok {
-				return false, r.report(r.ended(handle))
+				return false, source.Changed(&r.err, r.ended(handle))
 			}
 			r.lines(b, handle)
 			r.free <- b
@@ -92,16 +85,6 @@ func (r *Reader) Poll(now time.Time, handle func(text []byte)) (more bool, err e
 		}
 	}
 	return true, nil
-}
-
-// report returns err unless it was reported last.
-func (r *Reader) report(err error) error {
-	last := r.err
-	r.err = err
-	if err != nil && last != nil && err.Error() == last.Error() {
-		return nil
-	}
-	return err
 }
 
 // start makes a goroutine read if none does and there is something to read.
@@ -154,12 +137,11 @@ func (r *Reader) open() error {
 }
 
 // ended takes note of the end of a run.
-func (r *Reader) ended(handle func(text []byte)) error {
+func (r *Reader) ended(handle func(source.Record)) error {
 	err := r.run.err
 	r.run = nil
 	if len(r.line) > 0 {
-		r.handOut(r.line, handle)
-		r.line = r.line[:0]
+		r.handOut(handle)
 	}
 	switch {
 	case r.path == "":
@@ -191,30 +173,43 @@ func (r *run) read(f io.Reader, free <-chan []byte) {
 }
 
 // lines hands out the lines that end in b, and keeps what is begun.
-func (r *Reader) lines(b []byte, handle func(text []byte)) {
-	r.stats.Bytes += int64(len(b))
+func (r *Reader) lines(b []byte, handle func(source.Record)) {
+	r.stats.ReadBytes += int64(len(b))
 	for len(b) > 0 {
 		text, rest, whole := bytes.Cut(b, []byte{'\n'})
 		b = rest
 		if whole && len(r.line) == 0 {
-			r.handOut(text, handle)
+			handOut(text, handle)
 			continue
 		}
-		r.line = append(r.line, text[:min(len(text), maxLine-len(r.line))]...)
+		n := min(len(text), source.MaxLine-len(r.line))
+		r.overlong = r.overlong || n < len(text)
+		r.line = append(r.line, text[:n]...)
 		if whole {
-			r.handOut(r.line, handle)
-			r.line = r.line[:0]
+			r.handOut(handle)
 		}
 	}
 }
 
-func (r *Reader) handOut(text []byte, handle func(text []byte)) {
-	r.stats.Lines++
-	handle(bytes.TrimSuffix(text, []byte{'\r'}))
+// handOut ends the line that was begun.
+func (r *Reader) handOut(handle func(source.Record)) {
+	if r.overlong {
+		r.stats.OverlongLines++
+	}
+	handOut(r.line, handle)
+	r.line, r.overlong = r.line[:0], false
 }
 
-// Stats returns what is known now.
-func (r *Reader) Stats() Stats { return r.stats }
+func handOut(text []byte, handle func(source.Record)) {
+	handle(source.Record{Line: bytes.TrimSuffix(text, []byte{'\r'}), Trusted: true})
+}
+
+// Stats returns what is known now: an open pipe is up, and has caught up.
+func (r *Reader) Stats() source.Stats {
+	s := r.stats
+	s.CaughtUp = s.Up
+	return s
+}
 
 // Close closes what is read. What the last Poll did not hand out is lost. It
 // does not wait for a read that closing cannot interrupt, as that of an idle

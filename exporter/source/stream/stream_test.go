@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"smtp_reply_exporter/exporter/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +38,7 @@ func read(t *testing.T, r *Reader) *reading {
 // poll polls once, a second after the last time.
 func (r *reading) poll() (more bool) {
 	r.now = r.now.Add(time.Second)
-	more, err := r.Poll(r.now, func(text []byte) { r.lines = append(r.lines, string(text)) })
+	more, err := r.Poll(r.now, func(record source.Record) { r.lines = append(r.lines, string(record.Line)) })
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}
@@ -68,21 +70,22 @@ func (r *reading) wantLines(want ...string) {
 }
 
 func TestLines(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", source.MaxLine)
 	tests := []struct {
 		name, input string
 		want        []string
+		overlong    int64
 	}{
-		{"empty", "", nil},
-		{"lines", "a\nb\n", []string{"a", "b"}},
-		{"no end", "a\nb", []string{"a", "b"}},
-		{"empty lines", "\n\na\n", []string{"", "", "a"}},
-		{"CRLF", "a\r\nb\rc\r\n", []string{"a", "b\rc"}},
-		{"NUL and not UTF-8", "\x00\xff\n", []string{"\x00\xff"}},
-		{"as long as may be", long + "\na\n", []string{long, "a"}},
-		{"too long", long + "yz\na\n", []string{long, "a"}},
-		{"much too long", strings.Repeat(long, 5) + "\na\n", []string{long, "a"}},
-		{"too long, no end", long + "yz", []string{long}},
+		{"empty", "", nil, 0},
+		{"lines", "a\nb\n", []string{"a", "b"}, 0},
+		{"no end", "a\nb", []string{"a", "b"}, 0},
+		{"empty lines", "\n\na\n", []string{"", "", "a"}, 0},
+		{"CRLF", "a\r\nb\rc\r\n", []string{"a", "b\rc"}, 0},
+		{"NUL and not UTF-8", "\x00\xff\n", []string{"\x00\xff"}, 0},
+		{"as long as may be", long + "\na\n", []string{long, "a"}, 0},
+		{"overlong", long + "yz\na\n", []string{long, "a"}, 1},
+		{"much too long", strings.Repeat(long, 5) + "\na\n", []string{long, "a"}, 1},
+		{"overlong, no end", long + "yz", []string{long}, 1},
 	}
 	for _, tt := range tests {
 		for name, reader := range map[string]io.Reader{
@@ -94,9 +97,9 @@ func TestLines(t *testing.T) {
 				r := read(t, New(io.NopCloser(reader)))
 				r.until("the end is reported", func() bool { return len(r.errs) > 0 })
 				r.wantLines(tt.want...)
-				want := Stats{Lines: int64(len(tt.want)), Bytes: int64(len(tt.input))}
-				if got := r.Stats(); got != want {
-					t.Errorf("stats: %+v, want %+v", got, want)
+				want := source.Stats{ReadBytes: int64(len(tt.input)), OverlongLines: tt.overlong}
+				if d := cmp.Diff(want, r.Stats()); d != "" {
+					t.Errorf("stats (-want +got):\n%s", d)
 				}
 				for range 3 {
 					r.poll()
@@ -183,7 +186,7 @@ func FuzzLines(f *testing.F) {
 		// Whatever the blocks are, the lines are the same.
 		r := New(nil)
 		var got []string
-		handle := func(text []byte) { got = append(got, string(text)) }
+		handle := func(record source.Record) { got = append(got, string(record.Line)) }
 		for b := input; len(b) > 0; {
 			n := min(int(size)+1, len(b))
 			r.lines(b[:n], handle)
@@ -192,12 +195,12 @@ func FuzzLines(f *testing.F) {
 		var want []string
 		whole := strings.Split(string(input), "\n")
 		for _, line := range whole[:len(whole)-1] {
-			want = append(want, strings.TrimSuffix(line[:min(len(line), maxLine)], "\r"))
+			want = append(want, strings.TrimSuffix(line[:min(len(line), source.MaxLine)], "\r"))
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
-		if last := whole[len(whole)-1]; string(r.line) != last[:min(len(last), maxLine)] {
+		if last := whole[len(whole)-1]; string(r.line) != last[:min(len(last), source.MaxLine)] {
 			t.Errorf("kept %q of %q", r.line, last)
 		}
 	})

@@ -23,11 +23,11 @@ var (
 	}
 )
 
-// TestCutSharesNoMemory counts on after a cut, and spoils another one.
-func TestCutSharesNoMemory(t *testing.T) {
+// TestSnapshotSharesNoMemory counts on after a snapshot, and spoils another one.
+func TestSnapshotSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
-	first, twin, spoiled := s.Cut(), s.Cut(), s.Cut()
+	first, twin, spoiled := s.Snapshot(), s.Snapshot(), s.Snapshot()
 	clear(spoiled.ReceivedDetail)
 	clear(spoiled.Received)
 	clear(spoiled.Lines)
@@ -36,9 +36,9 @@ func TestCutSharesNoMemory(t *testing.T) {
 	feed(s, w, "postfix/smtp", deferred, external)
 	feed(s, w, "postfix/relay/smtp", refused, external)
 	if diff := cmp.Diff(twin, first); diff != "" {
-		t.Errorf("a cut changed (-before +after):\n%s", diff)
+		t.Errorf("a snapshot changed (-before +after):\n%s", diff)
 	}
-	w.check(t, s.Cut())
+	w.check(t, s.Snapshot())
 }
 
 func TestCreated(t *testing.T) {
@@ -48,7 +48,7 @@ func TestCreated(t *testing.T) {
 	odd.Code = 499
 	feed(s, w, "postfix/smtp", odd, external)
 	for range 2 {
-		c := s.Cut()
+		c := s.Snapshot()
 		for _, tc := range []struct {
 			series string
 			got    Count
@@ -79,7 +79,7 @@ func zero[K comparable](t *testing.T, counts map[K]Count, keys ...K) {
 }
 
 func TestZeroFromTheStart(t *testing.T) {
-	c := NewSource([]string{"postfix"}, start).Cut()
+	c := NewSource([]string{"postfix"}, start).Snapshot()
 	for _, code := range []logparse.Code{220, 221, 250, 354, 421, 450, 451, 452, 550, 552, 554} {
 		for _, p := range sentPeers {
 			zero(t, c.Sent, Reply{"postfix", p, code})

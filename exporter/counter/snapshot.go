@@ -21,9 +21,9 @@ type (
 	}
 )
 
-// A Cut is the counts of a source at one instant. It shares no memory with the
+// A Snapshot is the counts of a source at one instant. It shares no memory with the
 // Source and is never changed. It is all that a Source needs to count on.
-type Cut struct {
+type Snapshot struct {
 	Created                        time.Time // the start of the source
 	Sent, Received                 map[Reply]Count
 	SentByReason, ReceivedByReason map[ByReason]Count
@@ -39,9 +39,9 @@ type Cut struct {
 	LastLine                       time.Time            // zero before the first one
 }
 
-// Cut returns the counts as they are now.
-func (s *Source) Cut() *Cut {
-	c := &Cut{
+// Snapshot returns the counts as they are now.
+func (s *Source) Snapshot() *Snapshot {
+	c := &Snapshot{
 		Created: s.created, SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
 		DialogueSent: clone(s.dialogueSent), DialogueReceived: clone(s.dialogueReceived), Refusals: clone(s.refusals),
 		Lines: clone(s.lines), NotUnderstood: clone(s.notUnderstood), Lost: clone(s.lost), Folded: clone(s.folded),
@@ -52,9 +52,9 @@ func (s *Source) Cut() *Cut {
 	return c
 }
 
-// Restore returns a Source that counts on from a cut. Series that the cut does
+// Restore returns a Source that counts on from a snapshot. Series that the snapshot does
 // not know yet are 0 from now on.
-func Restore(c *Cut, mtas []string, now time.Time) *Source {
+func Restore(c *Snapshot, mtas []string, now time.Time) *Source {
 	s := &Source{
 		created: c.Created, mtas: map[string]time.Time{}, programs: map[string]string{},
 		sent: counts(c.SentDetail), received: counts(c.ReceivedDetail), deliveries: counts(c.Deliveries),
@@ -77,16 +77,16 @@ func Restore(c *Cut, mtas []string, now time.Time) *Source {
 	return s
 }
 
-func counts[K comparable](cut map[K]Count) map[K]*Count {
-	c := make(map[K]*Count, len(cut))
-	for key, count := range cut {
+func counts[K comparable](saved map[K]Count) map[K]*Count {
+	c := make(map[K]*Count, len(saved))
+	for key, count := range saved {
 		c[key] = &count
 	}
 	return c
 }
 
 // sums returns the narrower families of detail: with them the sums agree in
-// every cut. Their known series are 0 since their MTA is known.
+// every snapshot. Their known series are 0 since their MTA is known.
 func (s *Source) sums(detail map[Detail]Count, peers []string, alerts []CodeReason) (map[Reply]Count, map[ByReason]Count) {
 	replies, byReason := map[Reply]Count{}, map[ByReason]Count{}
 	for mta, since := range s.mtas {

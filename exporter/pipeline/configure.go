@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/source/follow"
+)
+
+// configure makes the pipeline go on from a state with a configuration. After an
+// error all is as it was. The caller holds the lock.
+func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, from *saved, now time.Time) error {
+	former := map[string]*input{}
+	for _, in := range p.sources {
+		former[in.name] = in
+	}
+	var sources []*input
+	for i := range cfg.Sources {
+		sc := &cfg.Sources[i]
+		in, err := newInput(cfg, sc, former[sc.Name])
+		if err != nil {
+			return cfg.Errorf(fmt.Sprintf("sources[%d]", i), "%w", err)
+		}
+		sources = append(sources, in)
+	}
+	for _, in := range sources {
+		if s := from.source(in.name); s != nil {
+			in.goOn(s, former[in.name], now, p.logger)
+		} else {
+			in.begin(now)
+		}
+	}
+	p.closeFeeds(sources) // before another one wants the same socket
+	p.classifier, p.sources = classifier, sources
+	p.follow(from.Positions)
+	for _, in := range sources {
+		p.logger.Info("reading", "name", in.name, "from", in.config.String())
+	}
+	return nil
+}
+
+// closeFeeds closes the feeds that none of the next inputs has.
+func (p *Pipeline) closeFeeds(next []*input) {
+	kept := map[feed]bool{}
+	for _, in := range next {
+		kept[in.feed] = true
+	}
+	for _, in := range p.sources {
+		if in.feed != nil && !kept[in.feed] {
+			in.feed.Close()
+		}
+	}
+}
+
+// follow makes a Follower go on with the files of the sources.
+func (p *Pipeline) follow(positions []follow.Position) {
+	p.files, p.notices = nil, nil
+	var logs []follow.Source
+	for _, in := range p.sources {
+		if in.feed == nil {
+			in.file = len(logs)
+			logs = append(logs, follow.Source{Path: in.config.File, FromStart: in.config.Start == config.Beginning})
+			p.files = append(p.files, in)
+		}
+	}
+	// Last, since a file belongs to the first that has it.
+	for _, in := range p.sources {
+		for _, log := range in.config.LossNotices {
+			logs = append(logs, follow.Source{Path: log})
+			p.notices = append(p.notices, in)
+		}
+	}
+	if p.follower != nil {
+		p.follower.Close()
+	}
+	p.follower = follow.New(follow.Config{Sources: logs})
+	p.follower.Restore(positions)
+}

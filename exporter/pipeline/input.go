@@ -1,0 +1,157 @@
+package pipeline
+
+import (
+	"log/slog"
+	"maps"
+	"reflect"
+	"time"
+
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/counter"
+	"smtp_reply_exporter/exporter/discover"
+	"smtp_reply_exporter/exporter/source/follow"
+	"smtp_reply_exporter/exporter/source/journal"
+	"smtp_reply_exporter/logparse"
+)
+
+// An input is one source of the configuration. It is made anew with each
+// configuration and goes on from what the one before it saved.
+type input struct {
+	name      string
+	config    *config.Source
+	feed      feed            // nil for files
+	journal   *journal.Reader // the feed, of a journal
+	file      int             // index of the Follower's source, for files
+	counts    *counter.Source
+	newParser func() *logparse.Parser // for the configured MTA
+	parsers   map[string]*parser      // by path: each file has its own sessions
+	stats     follow.Stats            // of the present Follower or feed
+	before    follow.Stats            // sums of those before it
+	caughtUp  time.Time
+}
+
+type parser struct {
+	*logparse.Parser
+	used time.Time
+}
+
+// newInput returns the input of a source that counts nothing yet, with the feed of
+// the former input if that reads the same.
+func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
+	in := &input{
+		name: sc.Name, config: sc, parsers: map[string]*parser{},
+		newParser: func() *logparse.Parser { return cfg.NewParser(sc.MTA) },
+	}
+	if former != nil && former.feed != nil && reflect.DeepEqual(former.config, sc) {
+		in.feed, in.journal = former.feed, former.journal
+		return in, nil
+	}
+	return in, in.newFeed()
+}
+
+// begin makes the input count from 0.
+func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(), now) }
+
+// goOn makes the input count on from a state. The former input is the running one
+// that saved it, nil after a restart. What a parser cannot go on from is lost and
+// told: it only recognises repeats and sums up sessions.
+func (in *input) goOn(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
+	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
+	in.before, in.caughtUp = s.Stats, s.CaughtUp
+	for path, saved := range s.Parsers {
+		p := &parser{Parser: in.newParser(), used: saved.Used}
+		if err := p.UnmarshalBinary(saved.State); err != nil {
+			logger.Warn("what a parser remembered is lost", "source", in.name, "file", path, "err", err)
+		}
+		in.parsers[path] = p
+	}
+	if former != nil && in.feed != nil && in.feed == former.feed {
+		in.before, in.stats = former.before, former.stats
+		return
+	}
+	if former != nil { // until the next poll the source is as it was
+		was := &former.stats
+		in.stats.Up, in.stats.CaughtUp = was.Up, was.CaughtUp
+		in.stats.Files, in.stats.BehindBytes = was.Files, was.BehindBytes
+	}
+	if in.journal != nil {
+		in.journal.Restore(s.Journal)
+	}
+}
+
+// mtas are those whose series are 0 from the start.
+func (in *input) mtas() []string {
+	if in.config.MTA == config.Auto {
+		return discover.MTAs(in.config.File, in.newParser())
+	}
+	return []string{in.config.MTA}
+}
+
+// total adds what was counted before the present Follower or feed.
+func (in *input) total() follow.Stats {
+	t, before := in.stats, &in.before
+	t.ReadBytes += before.ReadBytes
+	t.OverlongLines += before.OverlongLines
+	t.LostLines += before.LostLines
+	t.Rotations += before.Rotations
+	t.Truncations += before.Truncations
+	t.LostBytes += before.LostBytes
+	t.Dropped = maps.Clone(t.Dropped)
+	for cause, n := range before.Dropped {
+		if t.Dropped == nil {
+			t.Dropped = map[string]int64{}
+		}
+		t.Dropped[cause] += n
+	}
+	return t
+}
+
+// update notes what the Follower or feed knows after a poll.
+func (in *input) update(stats follow.Stats, now time.Time) {
+	if lost := stats.LostLines - in.stats.LostLines; lost > 0 {
+		in.counts.Lost(logparse.Journald, int(lost), now)
+	}
+	if stats.CaughtUp && !in.stats.CaughtUp {
+		in.caughtUp = now
+	}
+	in.stats = stats
+}
+
+// rereads reports whether the source hands out again, after a crash, what it
+// handed out since the last commit.
+func (in *input) rereads() bool { return in.feed == nil || in.journal != nil }
+
+// parser returns the parser of a path.
+func (in *input) parser(path string, now time.Time) *logparse.Parser {
+	p := in.parsers[path]
+	if p == nil {
+		p = &parser{Parser: in.newParser()}
+		in.parsers[path] = p
+	}
+	p.used = now
+	return p.Parser
+}
+
+// prune lets go of the parsers that have been idle.
+func (in *input) prune(now time.Time) {
+	maps.DeleteFunc(in.parsers, func(_ string, p *parser) bool { return now.Sub(p.used) > parserIdle })
+}
+
+// save returns the state that belongs to the input's part of a snapshot.
+func (in *input) save(s *SourceSnapshot) savedSource {
+	counts := *s.Snapshot // the sums can be made again
+	counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
+	saved := savedSource{
+		Name: in.name, Snapshot: &counts, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
+	}
+	for path, p := range in.parsers {
+		// Of a Parser that could not be saved the next one remembers nothing.
+		if state, err := p.MarshalBinary(); err == nil {
+			saved.Parsers[path] = savedParser{state, p.used}
+		}
+	}
+	if in.journal != nil {
+		saved.Journal = in.journal.Position()
+	}
+	return saved
+}

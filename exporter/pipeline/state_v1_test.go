@@ -1,0 +1,173 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/metrics"
+	"smtp_reply_exporter/exporter/pipeline"
+	"smtp_reply_exporter/exporter/source/follow"
+	"smtp_reply_exporter/exporter/source/journal"
+	"smtp_reply_exporter/exporter/state"
+	"smtp_reply_exporter/exporter/web"
+)
+
+// unzip returns the content of a file of testdata.
+func unzip(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// restoreV1 returns a pipeline that goes on from the state file that commit
+// 3ef6ec2 wrote, with state-v1.yaml, when it was terminated. It had five sources
+// with logs of the corpus, a rotation, a truncation, lost lines, a family that
+// folded, and sessions and a line that had not ended.
+func restoreV1(t *testing.T, logged io.Writer) *pipeline.Pipeline {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(name, unzip(t, "state-v1.gz"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load("testdata/state-v1.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	classifier, err := classify.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, payload, err := state.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pipeline.New(cfg, classifier, slog.New(slog.NewTextHandler(logged, nil)), file, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// scrape returns the samples of an answer to Prometheus.
+func scrape(t *testing.T, p *pipeline.Pipeline) string {
+	t.Helper()
+	handler, err := web.NewHandler(web.Options{
+		Name: "smtp_reply_exporter", TelemetryPath: "/metrics", Registry: prometheus.NewRegistry(),
+		Ready:  func() bool { return true },
+		Counts: func(wait time.Duration) prometheus.Collector { return metrics.NewCollector(p.Commit(wait)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	handler.ServeHTTP(answer, request)
+	return answer.Body.String()
+}
+
+// TestStateV1Counts compares with what that exporter answered before it ended:
+// all counters and when they were created. Series that it did not have are 0.
+func TestStateV1Counts(t *testing.T) {
+	was := map[string]bool{}
+	for sample := range strings.Lines(string(unzip(t, "state-v1.metrics.gz"))) {
+		if saved(sample) {
+			was[sample] = true
+		}
+	}
+	if len(was) < 4000 {
+		t.Fatalf("only %d samples", len(was))
+	}
+	for sample := range strings.Lines(scrape(t, restoreV1(t, io.Discard))) {
+		switch {
+		case !saved(sample):
+		case was[sample]:
+			delete(was, sample)
+		case !strings.Contains(sample, "_created{") && !strings.HasSuffix(sample, " 0.0\n"):
+			t.Errorf("new: %s", sample)
+		}
+	}
+	for sample := range was {
+		t.Errorf("lost: %s", sample)
+	}
+}
+
+// saved reports whether a sample is of what a state holds: not of the process,
+// of the state file, or of what a source is doing now.
+func saved(sample string) bool {
+	const self = "smtp_reply_exporter_"
+	for _, prefix := range []string{"#", self + "build_info", self + "config_", self + "state_", self + "source_up", self + "source_behind"} {
+		if strings.HasPrefix(sample, prefix) {
+			return false
+		}
+	}
+	return strings.HasPrefix(sample, "smtp_")
+}
+
+// TestStateV1Positions wants reading to go on where that exporter left off.
+func TestStateV1Positions(t *testing.T) {
+	var positions struct {
+		Files    []follow.Position
+		Journals map[string]journal.Position
+	}
+	positions.Files, positions.Journals = restoreV1(t, io.Discard).Positions()
+	got, err := json.MarshalIndent(positions, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/state-v1.positions.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
+		t.Errorf("positions (-want +got):\n%s", diff)
+	}
+}
+
+// TestStateV1Parsers wants what a parser remembered to be there, or its loss to
+// be told, with the names of the source and the file.
+func TestStateV1Parsers(t *testing.T) {
+	var logged bytes.Buffer
+	p := restoreV1(t, &logged)
+	for path, source := range map[string]string{
+		"/srv/postfix/mail.log": "mail", "/srv/exim/mainlog": "exim",
+		"/srv/relays/haraka.log": "relays", "/srv/relays/opensmtpd.log": "relays", "/srv/relays/sendmail.log": "relays",
+	} {
+		lost := strings.Contains(logged.String(), `level=WARN msg="what a parser remembered is lost" source=`+source+" file="+path+" ")
+		if lost == p.Remembers(source, path) {
+			t.Errorf("%s: lost %v; logged:\n%s", path, lost, &logged)
+		}
+	}
+}

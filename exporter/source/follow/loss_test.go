@@ -1,0 +1,102 @@
+package follow
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A power cut takes a log's tail, and may leave NULs for it.
+func TestLostTail(t *testing.T) {
+	for _, nul := range []bool{false, true} {
+		for _, before := range []int{0, 3, 4000} { // lines before the follower's first look
+			for _, back := range []int64{2, 70, 1000, 4000} {
+				t.Run(fmt.Sprintf("NULs %t, %d lines, %d bytes lost", nul, before, back), func(t *testing.T) {
+					w := newWorld(t, running, Source{Path: "mail.log"})
+					log := w.open("mail.log")
+					log.add(before)
+					w.start()
+					w.want = nil
+					var ends []int64 // of the lines
+					for range 60 {
+						log.add(2)
+						w.poll()
+						fi, err := log.f.Stat()
+						w.must(err)
+						ends = append(ends, fi.Size())
+					}
+					w.save()
+					size := ends[len(ends)-1]
+					w.truncate("mail.log", size-back)
+					if nul {
+						w.truncate("mail.log", size+100)
+					} else {
+						log.raw("\n") // ends the broken line
+					}
+					read := len(w.got)
+					w.restart()
+					log.add(5)
+					w.poll()
+					again := w.got[read:]
+					// What is read again is of the size of what was lost.
+					if limit := 12 + int(back)/30; len(again) > limit {
+						t.Errorf("%d lines read, want at most %d", len(again), limit)
+					}
+					if n := len(again); n < 5 || !strings.HasSuffix(again[n-5], w.want[len(w.want)-5]) || cmp.Diff(again[n-4:], w.want[len(w.want)-4:]) != "" {
+						t.Errorf("the new lines are not read: %q", again)
+					}
+					if len(w.errs) != 1 || !strings.Contains(w.errs[0].Error(), "lost its tail") {
+						t.Errorf("reported %v", w.errs)
+					}
+				})
+			}
+		}
+	}
+}
+
+// After copytruncate the log grows to its old size, and ends as it did.
+func TestRefilledAlike(t *testing.T) {
+	for _, lines := range []int{3, 400} { // shorter and longer than the head
+		w := newWorld(t, running, Source{Path: "mail.log"})
+		log := w.open("mail.log")
+		w.start()
+		add := func(day, n int) {
+			for i := range n {
+				text := fmt.Sprintf("Nov %d 16:00:00 line %03d %s", day, i, strings.Repeat("x", 100))
+				w.want = append(w.want, text)
+				log.raw(text + "\n")
+			}
+		}
+		add(23, lines)
+		w.poll()
+		copytruncate(w)
+		add(24, lines)
+		w.poll()
+		copytruncate(w)
+		add(25, lines+1)
+		w.settle(false)
+		if st := w.stats(); st.Truncations != 2 {
+			t.Errorf("stats: %+v", st)
+		}
+	}
+}
+
+func TestLostBytes(t *testing.T) {
+	w := newWorld(t, running, Source{Path: "mail.log", FromStart: true})
+	log := w.open("mail.log")
+	log.raw(strings.Repeat(strings.Repeat("x", 99)+"\n", 100_000))
+	if more, err := w.f.Poll(w.now, func(Line) {}); !more || err != nil {
+		t.Fatal(more, err)
+	}
+	behind := w.stats().BehindBytes
+	if behind == 0 {
+		t.Fatal("one Poll has read all")
+	}
+	w.truncate("mail.log", 0)
+	w.poll()
+	if st := w.stats(); st.LostBytes != behind || st.Truncations != 1 || st.BehindBytes != 0 {
+		t.Errorf("stats: %+v, want %d bytes lost", st, behind)
+	}
+}
