@@ -18,11 +18,11 @@ import "bytes"
 const shapeDMAHost = "at_host"
 
 var dmaMTA = mtaSpec{
-	name:        "dma",
-	ownsProgram: func(program []byte) bool { return string(program) == "dma" },
-	isInTag:     func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' },
-	shapes:      []string{shapeDMAHost},
-	new:         newDMA,
+	name:     "dma",
+	programs: []string{"dma"},
+	isInTag:  func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' },
+	shapes:   []string{shapeDMAHost},
+	new:      newDMA,
 }
 
 // dma is a line of dma, and what is remembered between its lines.

@@ -172,10 +172,7 @@ func parseTag(b []byte, env *Envelope) bool {
 	}
 	rest, pid := b[end:], []byte(nil)
 	if rest[0] == '[' {
-		n := 1
-		for n < len(rest) && (isInTag(rest[n], b[:end])) {
-			n++
-		}
+		n := 1 + lenTagID(rest[1:], b[:end])
 		if n == 1 || n == len(rest) || rest[n] != ']' {
 			return false
 		}
@@ -186,6 +183,21 @@ func parseTag(b []byte, env *Envelope) bool {
 	}
 	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
 	return true
+}
+
+// lenTagID returns the length of what can stand in the brackets of a program's tag.
+func lenTagID(b, program []byte) (n int) {
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	if n == len(b) || b[n] == ']' {
+		return n
+	}
+	isInTag := tagIDs[string(program)]
+	for isInTag != nil && n < len(b) && isInTag(b[n]) {
+		n++
+	}
+	return n
 }
 
 // trimMessage drops the blank before a message, and the id that Solaris' syslog

@@ -52,12 +52,12 @@ const (
 )
 
 var eximMTA = mtaSpec{
-	name:        "exim",
-	program:     []byte("exim"),
-	ownsProgram: func(program []byte) bool { return string(program) == "exim" || string(program) == "exim4" },
-	ownsForm:    eximOwnsForm,
-	shapes:      []string{shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
-	new:         newExim,
+	name:     "exim",
+	program:  []byte("exim"),
+	programs: []string{"exim", "exim4"},
+	ownsForm: eximOwnsForm,
+	shapes:   []string{shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
+	new:      newExim,
 }
 
 // eximStarts are the beginnings of lines that name no message.

@@ -52,12 +52,12 @@ const (
 )
 
 var harakaMTA = mtaSpec{
-	name:        "haraka",
-	program:     []byte("haraka"),
-	ownsProgram: func(program []byte) bool { return string(program) == "haraka" },
-	ownsForm:    func(env *Envelope) bool { return hasHarakaHeader(env.Message) },
-	shapes:      []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
-	new:         newHaraka,
+	name:     "haraka",
+	program:  []byte("haraka"),
+	programs: []string{"haraka"},
+	ownsForm: func(env *Envelope) bool { return hasHarakaHeader(env.Message) },
+	shapes:   []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
+	new:      newHaraka,
 }
 
 // haraka is a line of Haraka, and what is remembered between its lines.

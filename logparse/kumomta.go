@@ -41,12 +41,12 @@ const (
 const shapeKumoRecord = "record"
 
 var kumoMTA = mtaSpec{
-	name:        "kumomta",
-	program:     []byte("kumod"),
-	ownsProgram: func(program []byte) bool { return string(program) == "kumod" },
-	ownsForm:    func(env *Envelope) bool { return isKumoRecord(env.Message) },
-	shapes:      []string{shapeKumoRecord},
-	new:         newKumo,
+	name:     "kumomta",
+	program:  []byte("kumod"),
+	programs: []string{"kumod"},
+	ownsForm: func(env *Envelope) bool { return isKumoRecord(env.Message) },
+	shapes:   []string{shapeKumoRecord},
+	new:      newKumo,
 }
 
 // kumo is a record of KumoMTA; nothing is remembered.

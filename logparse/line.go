@@ -12,32 +12,33 @@ type line struct {
 	shape   string // of a line that is not understood
 }
 
-func (l *line) reset(env Envelope) {
+// begin makes the line that of env. What looks like a tag in it may be the words of
+// an MTA's own log.
+func (l *line) begin() {
+	if l.env.untagged != nil {
+		tagged := l.env
+		l.env = Envelope{Time: tagged.Time, Message: tagged.untagged}
+		if ownerOfForm(&l.env) == noMTA {
+			l.env = tagged
+		}
+	}
+	l.program, l.message = l.env.Program, l.env.Message
 	l.count, l.events, l.shape = 1, l.events[:0], ""
-	l.setEnvelope(env)
-	if env.untagged == nil {
-		return
-	}
-	l.setEnvelope(Envelope{Time: env.Time, Message: env.untagged})
-	if ownerOfForm(&l.env) == noMTA {
-		l.setEnvelope(env)
-	}
-}
-
-func (l *line) setEnvelope(env Envelope) {
-	l.env, l.program, l.message = env, env.Program, env.Message
 }
 
 // emit adds an event of the line, which counts once for each time that the
 // message came. Deliveries are those of one message.
-func (l *line) emit(e Event) { l.emitTimes(1, e) }
+func (l *line) emit(e Event) {
+	e.Count = l.count
+	e.Deliveries *= l.count
+	l.events = append(l.events, e)
+}
 
 // emitTimes adds an event that happened n times, if n is not 0.
 func (l *line) emitTimes(n int, e Event) {
 	if n > 0 {
-		e.Count = n * l.count
-		e.Deliveries *= l.count
-		l.events = append(l.events, e)
+		l.emit(e)
+		l.events[len(l.events)-1].Count *= n
 	}
 }
 

@@ -39,13 +39,13 @@ import "bytes"
 const shapeMaddyFields = "event_fields" // an error's JSON is not whole
 
 var maddyMTA = mtaSpec{
-	name:        "maddy",
-	program:     maddyProgram,
-	ownsProgram: func(program []byte) bool { return string(program) == "maddy" },
-	formHasTag:  true, // MODULE: WORDS
-	ownsForm:    maddyOwnsForm,
-	shapes:      []string{shapeMaddyFields},
-	new:         newMaddy,
+	name:       "maddy",
+	program:    maddyProgram,
+	programs:   []string{"maddy"},
+	formHasTag: true, // MODULE: WORDS
+	ownsForm:   maddyOwnsForm,
+	shapes:     []string{shapeMaddyFields},
+	new:        newMaddy,
 }
 
 var maddyProgram = []byte("maddy")

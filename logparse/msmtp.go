@@ -16,12 +16,12 @@ import "bytes"
 const shapeMsmtp = "msmtp" // host=..., but not whole
 
 var msmtpMTA = mtaSpec{
-	name:        "msmtp",
-	program:     []byte("msmtp"),
-	ownsProgram: func(program []byte) bool { return string(program) == "msmtp" },
-	ownsForm:    msmtpOwnsForm,
-	shapes:      []string{shapeMsmtp},
-	new:         newMsmtp,
+	name:     "msmtp",
+	program:  []byte("msmtp"),
+	programs: []string{"msmtp"},
+	ownsForm: msmtpOwnsForm,
+	shapes:   []string{shapeMsmtp},
+	new:      newMsmtp,
 }
 
 // msmtpOwnsForm reports whether a line is one of msmtp's log file.

@@ -18,8 +18,10 @@ type mtaSpec struct {
 	name string // the label mta
 	// program is the label program of lines without a syslog identifier.
 	program []byte
-	// ownsProgram reports whether a syslog identifier is the MTA's; nil for an MTA
-	// that does not log by syslog.
+	// programs are its syslog identifiers.
+	programs []string
+	// ownsProgram reports whether a syslog identifier that is none of programs is the
+	// MTA's too; nil if none is.
 	ownsProgram func(program []byte) bool
 	// ownsForm reports whether a line without a syslog identifier is the MTA's by
 	// the form of its message; nil for an MTA that writes no log of its own.
@@ -28,8 +30,8 @@ type mtaSpec struct {
 	formIsCommon bool
 	// formHasTag is true of an MTA whose form begins with what looks like a tag.
 	formHasTag bool
-	// isInTag reports whether a byte can stand in the brackets of a tag, where most
-	// programs have their process id; nil for digits alone.
+	// isInTag reports whether a byte can stand in the brackets of the tag of one of
+	// programs, in place of a process id; nil for digits alone.
 	isInTag func(byte) bool
 	shapes  []string // that can be not understood
 	new     func(*line) grammar
@@ -41,6 +43,7 @@ const noMTA = len(mtas)
 // mtas are all MTAs. A line belongs to the first that owns it, so an MTA with a
 // narrow form stands before those whose form is wider.
 var mtas = [...]*mtaSpec{
+	&eximMTA, // first, since it looks at no line without its form of a time
 	&kumoMTA,
 	&esaMTA,
 	&qmailMTA, // before queue ids and modules, which "tcpserver: " and "rblsmtpd: " look like
@@ -48,7 +51,6 @@ var mtas = [...]*mtaSpec{
 	&harakaMTA,
 	&maddyMTA,
 	&msmtpMTA,
-	&eximMTA,
 	&exchangeMTA,
 	&hMailServerMTA,
 	&powerMTA,
@@ -101,12 +103,35 @@ func ownerOf(env *Envelope) int {
 
 // ownerOfProgram returns the index of the MTA with a syslog identifier.
 func ownerOfProgram(program []byte) int {
-	for m, spec := range mtas {
-		if spec.ownsProgram != nil && spec.ownsProgram(program) {
+	for _, m := range programPatterns {
+		if mtas[m].ownsProgram(program) {
 			return m
 		}
 	}
+	if m, ok := programNames[string(program)]; ok {
+		return m
+	}
 	return noMTA
+}
+
+// programPatterns are the indices of the MTAs with ownsProgram, programNames those
+// of programs, and tagIDs the isInTag of programs.
+var programPatterns, programNames, tagIDs = indexPrograms()
+
+func indexPrograms() (patterns []int, names map[string]int, ids map[string]func(byte) bool) {
+	names, ids = map[string]int{}, map[string]func(byte) bool{}
+	for m, spec := range mtas {
+		if spec.ownsProgram != nil {
+			patterns = append(patterns, m)
+		}
+		for _, name := range spec.programs {
+			names[name] = m
+			if spec.isInTag != nil {
+				ids[name] = spec.isInTag
+			}
+		}
+	}
+	return patterns, names, ids
 }
 
 // ownerOfForm returns the index of the MTA that writes lines of this form to a log
@@ -118,13 +143,4 @@ func ownerOfForm(env *Envelope) int {
 		}
 	}
 	return noMTA
-}
-
-// isInTag reports whether a byte can stand in the brackets of a program's tag.
-func isInTag(c byte, program []byte) bool {
-	if isDigit(c) {
-		return true
-	}
-	m := ownerOfProgram(program)
-	return m != noMTA && mtas[m].isInTag != nil && mtas[m].isInTag(c)
 }

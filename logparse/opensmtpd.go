@@ -27,12 +27,12 @@ const (
 )
 
 var openSMTPDMTA = mtaSpec{
-	name:        "opensmtpd",
-	program:     []byte("smtpd"),
-	ownsProgram: func(program []byte) bool { return string(program) == "smtpd" },
-	ownsForm:    openSMTPDOwnsForm,
-	shapes:      []string{shapeOpenSMTPDDelivery, shapeOpenSMTPDRejected, shapeOpenSMTPDFailed, shapeOpenSMTPDEvent},
-	new:         newOpenSMTPD,
+	name:     "opensmtpd",
+	program:  []byte("smtpd"),
+	programs: []string{"smtpd"},
+	ownsForm: openSMTPDOwnsForm,
+	shapes:   []string{shapeOpenSMTPDDelivery, shapeOpenSMTPDRejected, shapeOpenSMTPDFailed, shapeOpenSMTPDEvent},
+	new:      newOpenSMTPD,
 }
 
 // openSMTPD is a line of OpenSMTPD, and what is remembered between its lines.

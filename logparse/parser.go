@@ -62,12 +62,11 @@ type Parser struct {
 // NewParser returns a parser for lines of any known MTA, which may stand mixed
 // in one log.
 func NewParser() *Parser {
-	p := &Parser{
+	return &Parser{
 		unwrapper: unwrapper{json: newEnvelopeObject()},
 		only:      noMTA,
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 	}
-	return p
 }
 
 // NewParserFor returns a parser for the lines of one MTA, whatever the name of its
@@ -86,52 +85,61 @@ func NewParserFor(name string) (*Parser, error) {
 // Parse reads one line, without its line end. It does not keep line, but the Result
 // refers into it.
 func (p *Parser) Parse(line []byte) Result {
-	env, whole := p.unwrapper.unwrap(line)
+	var whole bool
+	p.line.env, whole = p.unwrapper.unwrap(line)
 	if !whole {
-		return Result{Outcome: Other, Envelope: env}
+		return Result{Outcome: Other, Envelope: p.line.env}
 	}
-	return p.parse(env)
+	return p.parse()
 }
 
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) Result {
 	p.unwrapper.logged = nil
-	return p.parse(env)
+	p.line.env = env
+	return p.parse()
 }
 
-func (p *Parser) parse(env Envelope) Result {
+// parse reads the line whose envelope was taken off.
+func (p *Parser) parse() (r Result) {
 	l := p.line
-	l.reset(env)
-	result := Result{Program: l.program, Envelope: l.env}
-	if result.LostLines, result.Logger = lostLines(&l.env); result.LostLines > 0 {
-		return result
+	l.begin()
+	r.LostLines, r.Logger = lostLines(&l.env)
+	if r.LostLines == 0 {
+		r.MTA = p.read()
 	}
-	if p.format != nil {
-		result.MTA = p.format.mta
-		p.format.parse(p.unwrapper.logged)
-	} else {
-		m := p.ownerOf(&l.env)
-		if m == noMTA {
-			return result
-		}
-		result.MTA = mtas[m].name
-		l.message, l.count = repeatedMessage(l.env.Message)
-		if l.program == nil {
-			l.program = mtas[m].program
-		}
-		p.grammar(m).parse()
-	}
-	result.Program, result.Envelope, result.Events = l.program, l.env, l.events
 	switch {
+	case r.MTA == "":
 	case len(l.events) > 0:
-		result.Outcome = Understood
+		r.Outcome = Understood
 	case l.shape != "":
-		result.Outcome, result.Shape = NotUnderstood, l.shape
+		r.Outcome, r.Shape = NotUnderstood, l.shape
 	default:
-		result.Outcome = Other
+		r.Outcome = Other
 	}
-	return result
+	r.Program, r.Envelope, r.Events = l.program, l.env, l.events
+	return r
+}
+
+// read adds the events of the line and returns the name of the MTA that logged it,
+// "" for a foreign one.
+func (p *Parser) read() (mta string) {
+	if p.format != nil {
+		p.format.parse(p.unwrapper.logged)
+		return p.format.mta
+	}
+	l := p.line
+	m := p.ownerOf(&l.env)
+	if m == noMTA {
+		return ""
+	}
+	l.message, l.count = repeatedMessage(l.message)
+	if l.program == nil {
+		l.program = mtas[m].program
+	}
+	p.grammar(m).parse()
+	return mtas[m].name
 }
 
 // grammar returns the grammar of the MTA with an index.

@@ -16,8 +16,6 @@ const (
 	shapePostfixContent    = "content_rejected" // QID: reject: header ...
 )
 
-const shapeDelivery = "delivery" // of ESA and qmail
-
 var postfixMTA = mtaSpec{
 	name:        "postfix",
 	ownsProgram: postfixOwnsProgram,

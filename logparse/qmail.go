@@ -28,15 +28,13 @@ const (
 )
 
 var qmailMTA = mtaSpec{
-	name:    "qmail",
-	program: []byte("qmail"),
-	ownsProgram: func(program []byte) bool {
-		return bytes.HasPrefix(program, []byte("qmail")) || string(program) == "rblsmtpd" ||
-			string(program) == "spamdyke"
-	},
-	ownsForm: qmailOwnsForm,
-	shapes:   []string{shapeQmailDelivery, shapeQmailRBL},
-	new:      newQmail,
+	name:        "qmail",
+	program:     []byte("qmail"),
+	programs:    []string{"rblsmtpd", "spamdyke"},
+	ownsProgram: func(program []byte) bool { return bytes.HasPrefix(program, []byte("qmail")) },
+	ownsForm:    qmailOwnsForm,
+	shapes:      []string{shapeQmailDelivery, shapeQmailRBL},
+	new:         newQmail,
 }
 
 // qmail is a line of qmail, and what is remembered between its lines.
