@@ -72,13 +72,10 @@ func (l *maddy) refusedMail() { l.refused(1, l.answer(Mail)) }
 
 func (l *maddy) refusedRcpt() { l.refused(1, l.answer(Rcpt)) }
 
-// maddyMaxRecipients bounds what is believed of one message.
-const maddyMaxRecipients = 100_000
-
 func (l *maddy) refusedData() {
 	replies := 1
 	if string(l.module) == "lmtp" { // one for each recipient
-		replies = max(1, int(min(l.mail().Recipients, maddyMaxRecipients)))
+		replies = max(1, int(min(l.mail().Recipients, maxRecipients)))
 	}
 	l.refused(replies, l.answer(EndOfData))
 }
