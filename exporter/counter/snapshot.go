@@ -91,10 +91,8 @@ func (s *Source) sums(detail map[Detail]Count, peers []string, alerts []CodeReas
 	replies, byReason := map[Reply]Count{}, map[ByReason]Count{}
 	for mta, since := range s.mtas {
 		for _, p := range peers {
-			for _, info := range logparse.Codes() {
-				if info.Status == "standard" {
-					replies[Reply{mta, p, info.Code}] = Count{Created: since}
-				}
+			for _, code := range standardCodes {
+				replies[Reply{mta, p, code}] = Count{Created: since}
 			}
 			for _, pair := range alerts {
 				byReason[ByReason{mta, p, pair}] = Count{Created: since}

@@ -103,3 +103,13 @@ func (s *Source) zeroMTA(mta string, now time.Time) {
 		add(s.notUnderstood, Shape{mta, shape}, 0, now)
 	}
 }
+
+// standardCodes are those of the catalogue, whose series are 0 from the start.
+var standardCodes = func() (codes []logparse.Code) {
+	for _, info := range logparse.Codes() {
+		if info.Status == "standard" {
+			codes = append(codes, info.Code)
+		}
+	}
+	return codes
+}()
