@@ -203,6 +203,7 @@ func TestReceiveBufferFull(t *testing.T) {
 		l.send(c, "last")
 		last++
 		st := l.Stats()
-		return st.Dropped[ReceiveBufferFull] > 0 && int64(len(l.messages))+st.Dropped[ReceiveBufferFull] == sent+last-1
+		dropped := st.Dropped[ReceiveBufferFull] + st.Dropped[QueueFull]
+		return st.Dropped[ReceiveBufferFull] > 0 && int64(len(l.messages))+dropped == sent+last-1
 	})
 }
