@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// badFiles has the exact error of every file in testdata/bad, each of which has
-// the one fault that it is named for. Package setup has those that others judge.
+// badFiles has the exact error of every file in testdata/bad. Each file has only the
+// fault in its name. Package setup tests the faults that other packages find.
 var badFiles = map[string]string{
 	"alias_to_itself":              `config.yaml:1: sources[0]: want a mapping ("field: value" lines), not a list`,
 	"duplicate_field":              `config.yaml:5: sources: already given on line 1; remove one of the two`,
