@@ -27,7 +27,7 @@ func (h *host) wantDurable(snapshot *Snapshot, durable bool, failures uint64) {
 func (h *host) wantLogged(what string, times int) {
 	h.Helper()
 	if n := strings.Count(h.logged.String(), what); n != times {
-		h.Errorf("told %d times: %q; logged:\n%s", n, what, &h.logged)
+		h.Errorf("logged %d times: %q; logged:\n%s", n, what, &h.logged)
 	}
 }
 

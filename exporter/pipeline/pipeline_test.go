@@ -61,7 +61,7 @@ func TestFile(t *testing.T) {
 				h.Error("the source is not up")
 			}
 			if n := strings.Count(h.logged.String(), "waiting for a log that does not exist yet"); n != 1 {
-				h.Errorf("told %d times that there is no log:\n%s", n, &h.logged)
+				h.Errorf("logged %d times that there is no log:\n%s", n, &h.logged)
 			}
 		}},
 		{name: "not a file", play: func(h *host) {
