@@ -14,7 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A board is what these tests look at in a Grafana dashboard.
+// A board holds the parts of a Grafana dashboard that these tests check.
 type board struct {
 	UID, Title, Description string
 	SchemaVersion           int
@@ -39,7 +39,7 @@ type panel struct {
 	Panels                   []panel
 }
 
-// boards reads the dashboards by file name.
+// boards returns the dashboards by file name.
 func boards(t *testing.T) map[string]board {
 	t.Helper()
 	files, err := filepath.Glob("grafana/*.json")
@@ -61,7 +61,7 @@ func boards(t *testing.T) map[string]board {
 	return out
 }
 
-// all returns the panels with those of closed rows.
+// all returns the panels, including those of closed rows.
 func (b board) all() []panel {
 	var out []panel
 	for _, p := range b.Panels {
@@ -70,8 +70,8 @@ func (b board) all() []panel {
 	return out
 }
 
-// expressions returns the PromQL of a dashboard by the place where it is used, with values in
-// place of Grafana's variables.
+// expressions returns the PromQL of a dashboard by its place, with values instead of
+// Grafana's variables.
 func (b board) expressions() map[string]string {
 	variables := strings.NewReplacer("$__rate_interval", "15m", "$__range", "1d",
 		"$job", ".+", "$instance", ".+", "$source", ".+", "$mta", ".+", "$provider", ".+")
@@ -103,7 +103,7 @@ type rule struct {
 	Labels, Annotations map[string]string
 }
 
-// rules reads the rules of a file.
+// rules returns the rules in a file.
 func rules(t *testing.T, file string) []rule {
 	t.Helper()
 	var content struct{ Groups []struct{ Rules []rule } }
@@ -175,8 +175,8 @@ func TestBoards(t *testing.T) {
 	}
 }
 
-// TestAlerts tests that every alert says what happens, how often and what to do, and that a
-// rule test sees it fire.
+// TestAlerts tests that every alert says what happens, how often and what to do, and that it
+// fires in a rule test.
 func TestAlerts(t *testing.T) {
 	runbook, err := os.ReadFile("RUNBOOK.md")
 	if err != nil {

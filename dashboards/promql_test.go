@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A selector is a metric that an expression names, with the labels it matches on.
+// A selector is a metric in an expression, with the labels that the expression matches.
 type selector struct {
 	metric string
 	labels []string
 }
 
-// An expression is what PromQL text refers to.
+// An expression holds the names to which PromQL text refers.
 type expression struct {
 	selectors []selector
 	grouping  []string // labels in by, without, on, ignoring, group_left, group_right
@@ -26,8 +26,8 @@ var (
 	operators = []string{"and", "or", "unless", "offset", "bool"}
 )
 
-// scan finds the metrics and labels in valid PromQL. It goes by their places
-// alone, so promtool must have accepted the text before.
+// scan finds the metrics and labels in valid PromQL. It judges only by their places, so
+// promtool must have accepted the text before.
 func scan(promql string) expression {
 	var e expression
 	tokens := tokenize(promql)
@@ -68,7 +68,7 @@ func scan(promql string) expression {
 	return e
 }
 
-// tokenize cuts PromQL into names and numbers, strings and single other characters.
+// tokenize splits PromQL into names, numbers, strings and single other characters.
 func tokenize(promql string) []string {
 	var tokens []string
 	for i := 0; i < len(promql); {

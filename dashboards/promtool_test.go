@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// need skips the test if a program of Prometheus' packages is not installed. In CI the
-// test fails.
+// need skips the test if a program of Prometheus' packages is not installed. In CI it fails
+// the test instead.
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -55,7 +55,7 @@ func TestRules(t *testing.T) {
 }
 
 // TestQueriesAreValid checks the dashboards' queries as recording rules, because promtool
-// checks those.
+// can check those.
 func TestQueriesAreValid(t *testing.T) {
 	type record struct {
 		Record string            `yaml:"record"`

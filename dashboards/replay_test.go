@@ -13,26 +13,26 @@ import (
 	"time"
 
 	"smtp_reply_exporter/cmd/replay"
-	// A change to the exporter's metrics must not leave a cached result of TestQueries,
-	// which builds the exporter.
+	// TestQueries builds the exporter. A change to the exporter's metrics must invalidate
+	// its cached result.
 	_ "smtp_reply_exporter/exporter/metrics"
 	_ "smtp_reply_exporter/exporter/pipeline"
 )
 
-// logs are the logs, by source, of a Postfix that talked to scripted peers.
+// logs are the logs of a Postfix with scripted peers, by source.
 var logs = map[string]string{
 	"mail":    "syslog-traditional",
 	"filters": "hard-cases",
 	"stores":  "lmtp-unix",
 }
 
-// The logs are played in parts, one every partLength.
+// The logs are played in parts, each of which covers partLength.
 const (
 	parts      = 14
 	partLength = 2 * time.Hour
 )
 
-// made are the series that Prometheus itself makes when rules fire.
+// made are the series that Prometheus itself creates when alerts fire.
 var made = map[string][]string{"ALERTS": {"alertname", "alertstate", "job", "instance", "source"}}
 
 // TestQueries evaluates every query of dashboards, recording rules and alerts in a Prometheus
@@ -99,7 +99,7 @@ func TestQueries(t *testing.T) {
 		for where, expr := range b.expressions() {
 			t.Run(file+" "+where, func(t *testing.T) {
 				values := evaluate(t, expr)
-				// Whether an alert fires is shown by the tests of the rules.
+				// The rule tests check whether an alert fires.
 				if !values && !strings.HasPrefix(where, "annotation") {
 					t.Errorf("empty: %s", expr)
 				}

@@ -7,8 +7,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestCorpusAttempts tests that each attempt is one delivery. It finds attempts by the words
-// that end one.
+// TestCorpusAttempts tests that each attempt counts as one delivery. It finds attempts by
+// the words that end one.
 func TestCorpusAttempts(t *testing.T) {
 	for name, ends := range map[string][]string{
 		"opensmtpd/coverage-traditional": {" mta delivery evpid=", " mda delivery evpid="},

@@ -8,8 +8,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// BenchmarkParser parses the logs of the corpus; BenchmarkScanner does no more
-// than find the line ends of the same bytes, for comparison.
+// BenchmarkParser parses the logs of the corpus. BenchmarkScanner only finds the
+// line ends in the same bytes, for comparison.
 func BenchmarkParser(b *testing.B) {
 	benchmarkLogs(b, func() func(line []byte) {
 		p := logparse.NewParser()
@@ -29,7 +29,7 @@ func benchmarkLogs(b *testing.B, reader func() func(line []byte)) {
 			buffer := make([]byte, 0, 64<<10)
 			n := 0
 			scan := func() {
-				s := bufio.NewScanner(bytes.NewReader(log)) // the one allocation of each run
+				s := bufio.NewScanner(bytes.NewReader(log)) // the only allocation of each run
 				s.Buffer(buffer, 1<<20)
 				for s.Scan() {
 					read(s.Bytes())

@@ -18,13 +18,13 @@ import (
 
 var update = flag.Bool("update", false, "write what the parser says into the cases of testdata; read the diff")
 
-// Cases are kept as text, so that a further form of a line needs no Go:
+// Cases are text, so that a further form of a line needs no Go code:
 //
 //	# A comment.
 //	=== name of the case
 //	> a line of a log
-//	>" a line\x00 in Go's quotes, for bytes that are no text"
-//	what it tells, one event a line; or its outcome
+//	>" a line\x00 in Go's quotes, for bytes that are not text"
+//	its events, one on each line; or its outcome
 //
 // A case begins with a new Parser.
 type logCase struct {
@@ -32,7 +32,7 @@ type logCase struct {
 	text string // as in the file, from its first line on
 }
 
-// readCases returns the cases of a file, and what stands before the first.
+// readCases returns the cases of a file, and the text before the first case.
 func readCases(t testing.TB, file string) (head string, cases []logCase) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -49,7 +49,7 @@ func readCases(t testing.TB, file string) (head string, cases []logCase) {
 	return head, cases
 }
 
-// logLine returns the line of a log that a line of a case holds, if any.
+// logLine returns the log line in a line of a case, if there is one.
 func logLine(t testing.TB, line string) (parsed []byte, ok bool) {
 	if text, ok := strings.CutPrefix(line, "> "); ok {
 		return []byte(text), true
@@ -74,20 +74,20 @@ func (c logCase) lines(t testing.TB) (log [][]byte) {
 	return log
 }
 
-// play parses the lines of a case and returns it with what show says of them.
+// play parses the lines of a case and returns the case with what show returns for them.
 func (c logCase) play(t *testing.T, show func(logparse.Result) string) string {
 	p := logparse.NewParser()
-	var told strings.Builder
+	var shown strings.Builder
 	for line := range strings.Lines(c.text) {
 		parsed, ok := logLine(t, strings.TrimSuffix(line, "\n"))
 		if ok || strings.HasPrefix(line, "#") {
-			told.WriteString(line)
+			shown.WriteString(line)
 		}
 		if ok {
-			told.WriteString(show(p.Parse(parsed)))
+			shown.WriteString(show(p.Parse(parsed)))
 		}
 	}
-	return told.String()
+	return shown.String()
 }
 
 func testCases(t *testing.T, pattern string, show func(logparse.Result) string) {
@@ -140,7 +140,7 @@ func allCases(t testing.TB) (all []logCase) {
 	return all
 }
 
-// TestLines tests the cases of each MTA, in the folder of its name.
+// TestLines tests the cases of each MTA, in the directory with its name.
 func TestLines(t *testing.T) {
 	for _, mta := range logparse.MTAs() {
 		t.Run(mta, func(t *testing.T) { testCases(t, "testdata/"+mta+"/*.txt", showResult) })
@@ -149,7 +149,7 @@ func TestLines(t *testing.T) {
 
 func TestEnvelope(t *testing.T) { testCases(t, "testdata/envelope/*.txt", showEnvelope) }
 
-// showResult writes the events of a line, or its outcome where it has none.
+// showResult writes the events of a line, or its outcome if it has none.
 func showResult(r logparse.Result) string {
 	var b strings.Builder
 	for i := range r.Events {
@@ -168,7 +168,7 @@ func showResult(r logparse.Result) string {
 	return b.String()
 }
 
-// showEvent writes all of an event but what is zero; a Count of 1 is not written.
+// showEvent writes the fields of an event. It omits zero fields and a Count of 1.
 func showEvent(e *logparse.Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v %v", e.Kind, e.Direction)
@@ -224,8 +224,8 @@ func codeOf(e *logparse.Event) string {
 	return e.Code.String()
 }
 
-// showEnvelope writes the envelope of a line; times without a year are in 2026,
-// those without a zone in UTC.
+// showEnvelope writes the envelope of a line. It takes 2026 as the year, and UTC as
+// the zone, of a time without them.
 func showEnvelope(r logparse.Result) string {
 	e := r.Envelope
 	at := "none"
@@ -235,8 +235,8 @@ func showEnvelope(r logparse.Result) string {
 	return fmt.Sprintf("%s time=%s host=%s program=%s pid=%s message=%q\n", r.Outcome, at, e.Host, r.Program, e.PID, e.Message)
 }
 
-// TestCasesReachAll tests that no outcome, shape, cause or logger has a name
-// only.
+// TestCasesReachAll tests that the cases reach every outcome, shape, cause and
+// logger.
 func TestCasesReachAll(t *testing.T) {
 	reached := map[string]bool{}
 	for _, c := range allCases(t) {

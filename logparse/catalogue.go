@@ -17,7 +17,7 @@ var enhancedTable string
 // A CodeInfo is the catalogue's entry of a reply code.
 type CodeInfo struct {
 	Code        Code
-	Meaning     string // in snake case, unique but for 432 and 510
+	Meaning     string // in snake case; unique except for 432 and 510
 	Status      string // standard, registered, observed, ...
 	Description string
 	Source      string // the RFC, or where the code was seen
@@ -36,10 +36,11 @@ var (
 	enhanced = readEnhanced()
 )
 
-// Codes returns the catalogue of reply codes, in ascending order.
+// Codes returns the catalogue of reply codes in ascending order. The caller may
+// change the slice.
 func Codes() []CodeInfo { return slices.Clone(codes) }
 
-// Info returns the code's entry; ok is false for one that no table knows.
+// Info returns the code's entry; ok is false if the catalogue has none.
 func (c Code) Info() (info CodeInfo, ok bool) {
 	if int(c) < len(codeInfo) && codeInfo[c] != nil {
 		return *codeInfo[c], true
@@ -47,8 +48,8 @@ func (c Code) Info() (info CodeInfo, ok bool) {
 	return CodeInfo{Code: c}, false
 }
 
-// Meaning returns the name of the code's meaning, "unknown" where no table
-// knows the code and "none" for no code.
+// Meaning returns the name of the code's meaning, "unknown" if the catalogue lacks
+// the code, or "none" for code 0.
 func (c Code) Meaning() string {
 	if c == 0 {
 		return "none"
@@ -59,7 +60,7 @@ func (c Code) Meaning() string {
 	return "unknown"
 }
 
-// String returns the code's digits, "none" for no code.
+// String returns the code's digits, or "none" for code 0.
 func (c Code) String() string {
 	if c == 0 {
 		return "none"
@@ -67,7 +68,7 @@ func (c Code) String() string {
 	return strconv.Itoa(int(c))
 }
 
-// ClassLabel returns "2xx" to "5xx", "none" for what is no reply code.
+// ClassLabel returns "2xx" to "5xx", or "none" for a value that is no reply code.
 func (c Code) ClassLabel() string {
 	switch c.Class() {
 	case 2:
@@ -82,8 +83,8 @@ func (c Code) ClassLabel() string {
 	return "none"
 }
 
-// ClassName returns what the first digit means (RFC 5321 §4.2.1), "none" for what
-// is no reply code.
+// ClassName returns the meaning of the first digit (RFC 5321 §4.2.1), or "none" for
+// a value that is no reply code.
 func (c Code) ClassName() string {
 	switch c.Class() {
 	case 2:
@@ -98,8 +99,8 @@ func (c Code) ClassName() string {
 	return "none"
 }
 
-// Category returns what the second digit means (RFC 5321 §4.2.1), "other" where
-// it means nothing.
+// Category returns the meaning of the second digit (RFC 5321 §4.2.1), or "other" if
+// it has none.
 func (c Code) Category() string {
 	switch c / 10 % 10 {
 	case 0:
@@ -116,8 +117,7 @@ func (c Code) Category() string {
 	return "other"
 }
 
-// Info returns the entry of an enhanced code; ok is false for one that no table
-// knows.
+// Info returns the entry of an enhanced code; ok is false if the catalogue has none.
 func (e EnhancedCode) Info() (info EnhancedInfo, ok bool) {
 	for _, class := range []uint8{e.Class, 0} {
 		if entry, ok := enhanced[EnhancedCode{class, e.Subject, e.Detail}]; ok {
@@ -127,7 +127,7 @@ func (e EnhancedCode) Info() (info EnhancedInfo, ok bool) {
 	return EnhancedInfo{}, false
 }
 
-// Known reports whether a table knows the enhanced code.
+// Known reports whether the catalogue has the enhanced code.
 func (e EnhancedCode) Known() bool {
 	if e.Class == 0 {
 		return false
@@ -172,7 +172,7 @@ func indexCodes() (index [600]*CodeInfo) {
 }
 
 // readEnhanced returns the entries by code; class 0 stands for any class. A
-// code may end with a range, 4.7.500-649.
+// code may end with a range: 4.7.500-649.
 func readEnhanced() map[EnhancedCode]*EnhancedInfo {
 	entries := map[EnhancedCode]*EnhancedInfo{}
 	for _, row := range tableRows(enhancedTable, 5) {

@@ -56,7 +56,7 @@ func TestEveryCodeIsReachable(t *testing.T) {
 	}
 }
 
-// Alerts need the codes of RFC 5321 §4.2.3 and its extensions from the start.
+// Alerts need the codes of RFC 5321 §4.2.3 and its extensions in the catalogue.
 func TestStandardCodes(t *testing.T) {
 	for _, code := range []logparse.Code{
 		211, 214, 220, 221, 235, 250, 251, 252, 334, 354, 421, 450, 451, 452, 454, 455,

@@ -27,8 +27,8 @@ var commandNames = [numCommands]string{
 	"end_of_data", "rset", "vrfy", "etrn", "quit", "other",
 }
 
-// String returns the command's name, as the label command has it; "" for NoCommand
-// and for a value that is no command.
+// String returns the command's name, the value of the label command; "" for
+// NoCommand and for a value that is no command.
 func (c Command) String() string { return nameOf(commandNames[:], c) }
 
 // commandOf returns the command that a client's line begins with. Verbs are

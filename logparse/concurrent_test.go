@@ -8,9 +8,9 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestConcurrent tests that parsers of different goroutines share nothing that
-// is written to. It shows that with the race detector, which `make test` runs on
-// no other test of this package: under it the corpus takes minutes.
+// TestConcurrent tests that parsers in different goroutines share no data that they
+// write. It needs the race detector. `make test` uses that for no other test of
+// this package, since the corpus would take minutes.
 func TestConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, mta := range logparse.MTAs() {

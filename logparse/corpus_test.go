@@ -19,7 +19,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A truthRow is a reply as the peers of the corpus' server wrote it down
+// A truthRow is a reply as the peers of the corpus' server recorded it
 // (testdata/corpus/README.md).
 type truthRow struct {
 	Line      int
@@ -31,20 +31,20 @@ type truthRow struct {
 	Repeat    bool
 }
 
-// shown is what identifies a reply within a log.
+// shown identifies a reply within a log.
 type shown struct {
 	line      int
 	direction string
 	code      logparse.Code
 }
 
-// wire is what a counter of replies counts.
+// wire is the key of a reply counter.
 type wire struct {
 	direction string
 	code      logparse.Code
 }
 
-// readCorpus returns an uncompressed file of the corpus; nil where there is none.
+// readCorpus returns a file of the corpus, uncompressed; nil if there is none.
 func readCorpus(t testing.TB, name string) []byte {
 	t.Helper()
 	f, err := os.Open("testdata/corpus/" + name + ".gz")
@@ -84,7 +84,7 @@ func lines(log []byte) [][]byte {
 	return bytes.Split(bytes.TrimSuffix(log, []byte("\n")), []byte("\n"))
 }
 
-// parseLog calls f with each event of a log; lines count from 1.
+// parseLog calls f with each event of a log and its line number, from 1.
 func parseLog(log []byte, f func(line int, e *logparse.Event)) {
 	p := logparse.NewParser()
 	for i, line := range lines(log) {
@@ -108,11 +108,11 @@ func commandName(stage string) string {
 	return stage
 }
 
-// eximAttempt is a line of a recipient, or of one whose delivery was tried while
-// the message came in. With -N (*>) nothing is delivered.
+// eximAttempt matches a line of a recipient, also of one whose delivery Exim tried
+// while it received the message. With -N (*>) Exim delivers nothing.
 var eximAttempt = regexp.MustCompile(` \w{6}-\w{6}-\w{2} ((=>|->|>>|==|\*\*) |.* (rejected|tmp-reject from cutthrough) after DATA: R=)`)
 
-// attempts counts the deliveries in a log of Postfix or Exim by its words alone.
+// attempts counts the deliveries in a log of Postfix or Exim by words alone.
 func attempts(log []byte) (n int) {
 	for _, line := range lines(log) {
 		if eximAttempt.Match(line) && !bytes.Contains(line, []byte(`: [1\`)) {
@@ -144,49 +144,49 @@ func TestCorpusDeliveries(t *testing.T) {
 
 // deviations are numbers of replies.
 type deviations struct {
-	Missed   int // that a line shows
+	Missed   int // although a line shows them
 	Invented int
-	Off      int // by which the counters are wrong, summed up over directions and codes
-	// Of the ones found, those with another enhanced code, command or remote.
+	Off      int // the counters' errors, summed over directions and codes
+	// Found, but with another enhanced code, command or remote.
 	Enhanced, Command, Remote int
 }
 
-// Where a log's truth and what is counted must differ. None may grow.
+// The known deviations of each log. None may grow.
 var deviating = map[string]deviations{
-	// Three 421 count by the line before that implies them, of which the truth
-	// does not know; the 521 that postscreen(8) throws at an HTTP client has the
-	// command of the client there.
+	// Three 421 count by an earlier line that implies them, which the truth does
+	// not record. The 521 that postscreen(8) sends to an HTTP client has the
+	// client's command in the truth.
 	"postfix/transcript-verbose": {Off: 3, Command: 1},
-	// Haraka names the remote servers of successful deliveries alone; of clients
-	// the truth has the address, the log the name.
+	// Haraka names only the remote servers of successful deliveries. The truth has
+	// clients' addresses, the log their names.
 	"haraka/coverage-info-default":  {Remote: 640},
 	"haraka/coverage-notice-logfmt": {Remote: 190},
-	// Haraka also talks to itself here, which the truth does not know apart: its
-	// first sight of constant words, such as "354 go ahead, make my day", may be
-	// there, and so are commands. TestHarakaDialogue counts them by their lines.
+	// Haraka also talks to itself here, and the truth does not separate the two
+	// sides. It may take constant words, such as "354 go ahead, make my day", or a
+	// command from the wrong side. TestHarakaDialogue counts them by their lines.
 	"haraka/coverage-protocol-default": {Off: 190, Command: 11, Remote: 3272},
 	// The log does not name the server that refused.
 	"courier/coverage-traditional": {Remote: 1212},
-	// Eight lines show six replies to no recipient and with no id, which the lab
-	// gave and could not find again; six replies 552 5.x.y are 452 4.x.y here.
+	// Eight lines show six replies without a recipient or id, which the lab sent but
+	// could not find in the log. Six replies 552 5.x.y are 452 4.x.y here.
 	"maddy/coverage-stderr": {Invented: 8, Off: 6, Enhanced: 6},
-	// Two lines show two replies each, of which the truth found one. Clients that
-	// milters refused are not named; of two hosts that said the same in one second
-	// the truth took either.
+	// Two lines show two replies each, and the truth found one of them. The log does
+	// not name clients that milters refused. If two hosts sent the same reply in one
+	// second, the truth took either.
 	"sendmail/coverage-loglevel9-traditional": {Off: 2, Remote: 97},
-	// The same, and two 554 count by the line before the greeting that implies
-	// them. Clients by IPv6 have another address in the truth.
+	// The same, and two 554 count by a line before the greeting that implies them.
+	// IPv6 clients have another address in the truth.
 	"sendmail/transcript-loglevel15-traditional": {Off: 4, Remote: 51},
-	// The truth takes the next attempt's 451 to a message that was deferred while it
-	// came in for that one again, and two 535 for the 504 to another mechanism.
+	// A message was deferred while it came in; the truth confuses its 451 with that
+	// of the next attempt. It also takes two 535 for the 504 to another mechanism.
 	"exim/default-selector":   {Off: 4},
 	"exim/all-selector":       {Off: 3},
 	"exim/syslog-traditional": {Off: 1},
 	"exim/journal-json":       {Off: 1},
-	// The truth takes equal replies of one second, without an id, for one another:
-	// one sent 501, six 503 and a command. Its clients of a socket have addresses.
+	// The truth confuses equal replies of one second that have no id: one sent 501,
+	// six 503 and a command. It has addresses for clients of a socket.
 	"opensmtpd/coverage-traditional": {Off: 7, Command: 1, Remote: 15},
-	// The same of two hosts, and a 421 4.4.2 whose 4.4.2 the truth does not know.
+	// The same for two hosts, and a 421 4.4.2 whose 4.4.2 the truth lacks.
 	"dma/coverage-traditional": {Enhanced: 1, Remote: 2},
 }
 
@@ -203,8 +203,8 @@ func corpora(t testing.TB) (names []string) {
 	return names
 }
 
-// logNames returns the names of the logs to read as a whole: the corpora, and for
-// MTAs without one the lines of their cases, such as "exchange/cases".
+// logNames returns the names of the logs to read as a whole: the corpora and, for
+// each MTA without one, the lines of its cases, such as "exchange/cases".
 func logNames(t testing.TB) []string {
 	names := corpora(t)
 	for _, mta := range logparse.MTAs() {
@@ -240,7 +240,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// readIgnored returns the numbers of the lines whose truth the corpus does not know.
+// readIgnored returns the numbers of the lines for which the corpus has no truth.
 func readIgnored(t *testing.T, name string) map[int]bool {
 	ignored := map[int]bool{}
 	b := readCorpus(t, name+".ignore.json")
@@ -269,8 +269,8 @@ func readIgnored(t *testing.T, name string) map[int]bool {
 func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[int]bool) (d deviations) {
 	want := map[shown][]truthRow{}
 	onWire := map[wire]int{}
-	told := map[int]bool{}
-	words := map[int]int{} // by line, the replies of which it shows the words only
+	shownLines := map[int]bool{}
+	words := map[int]int{} // by line, the replies that it shows by their words only
 	for _, row := range implied {
 		words[row.Line]++
 	}
@@ -280,7 +280,7 @@ func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[in
 		}
 		key := shown{row.Line, row.Direction, row.Code}
 		want[key] = append(want[key], row)
-		told[row.Line] = true
+		shownLines[row.Line] = true
 		if !row.Repeat {
 			onWire[wire{row.Direction, row.Code}]++
 		}
@@ -291,7 +291,7 @@ func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[in
 			return
 		}
 		key := shown{line, e.Direction.String(), e.Code}
-		if !e.Repeat && (!e.Implied || told[line]) {
+		if !e.Repeat && (!e.Implied || shownLines[line]) {
 			onWire[wire{key.direction, e.Code}] -= e.Count
 		}
 		rows := want[key]
@@ -316,7 +316,7 @@ func deviate(t *testing.T, log []byte, truth, implied []truthRow, ignored map[in
 			d.Command++
 			t.Logf("command %s: line %d: %s", row.Stage, line, showEvent(e))
 		}
-		// Some truths have clients' addresses in place of their names.
+		// Some truths have clients' addresses instead of their names.
 		if row.Remote != "" && row.Remote != string(e.Addr) &&
 			!strings.EqualFold(strings.TrimSuffix(row.Remote, "."), strings.TrimSuffix(string(e.Remote), ".")) {
 			d.Remote++

@@ -7,8 +7,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestCourierDeliveries tests that each attempt that Courier says it started has
-// ended once, but those that were under way when the log ended.
+// TestCourierDeliveries tests that each attempt that Courier logs as started ends
+// once, except those under way at the end of the log.
 func TestCourierDeliveries(t *testing.T) {
 	const underWay = 44
 	log, got, want := readCorpus(t, "courier/coverage-traditional.log"), 0, -underWay

@@ -2,20 +2,20 @@ package logparse
 
 import "bytes"
 
-// maxColumns is the limit on the columns that are read.
+// maxColumns is the limit on the columns that a csvRecord keeps.
 const maxColumns = 64
 
 // A csvRecord is one record of comma-separated values (RFC 4180). Reading it does
-// not allocate: its fields refer into the line or, where quotes were doubled, into
-// buffer, and are valid until the next record.
+// not allocate: its fields refer into the line or, if quotes were doubled, into
+// buffer. They are valid until the next record.
 type csvRecord struct {
 	fields [maxColumns][]byte
-	n      int // fields, also those that were not kept
+	n      int // number of fields, including those not kept
 	buffer []byte
 }
 
 // parse reads the fields of a line. It stops at a quoted field that is not followed
-// by a comma. A quoted field without a closing quote goes on to the end of the line.
+// by a comma. A quoted field without a closing quote extends to the end of the line.
 func (r *csvRecord) parse(line []byte) {
 	r.n, r.buffer = 0, r.buffer[:0]
 	for more := true; more; r.n++ {
@@ -40,8 +40,8 @@ func (r *csvRecord) parse(line []byte) {
 	}
 }
 
-// cutQuotes reads to the end of a quoted field, after its first quote. doubled
-// reports whether text has doubled quotes.
+// cutQuotes reads a quoted field, after its opening quote. doubled reports whether
+// text has doubled quotes.
 func cutQuotes(b []byte) (text []byte, doubled bool, rest []byte) {
 	for i := 0; i < len(b); i++ {
 		if b[i] != '"' {
@@ -56,7 +56,7 @@ func cutQuotes(b []byte) (text []byte, doubled bool, rest []byte) {
 	return b, doubled, nil
 }
 
-// undouble returns text with its doubled quotes as one.
+// undouble returns text with each doubled quote as a single one.
 func (r *csvRecord) undouble(text []byte) []byte {
 	start := len(r.buffer)
 	for {
@@ -70,7 +70,7 @@ func (r *csvRecord) undouble(text []byte) []byte {
 	}
 }
 
-// field returns the field of a column; nil where the record has none.
+// field returns the field of a column; nil if the record has none.
 func (r *csvRecord) field(column uint8) []byte {
 	if int(column) >= min(r.n, maxColumns) {
 		return nil
@@ -78,10 +78,10 @@ func (r *csvRecord) field(column uint8) []byte {
 	return r.fields[column]
 }
 
-// noColumn is the place of a column that the record does not have.
+// noColumn is the index of a column that the record does not have.
 const noColumn = maxColumns
 
-// column returns the place of the column that the record, a header, names so.
+// column returns the index of the column with that name in the record, a header.
 func (r *csvRecord) column(name string) uint8 {
 	for i, field := range r.fields[:min(r.n, maxColumns)] {
 		if string(field) == name {

@@ -2,11 +2,11 @@ package logparse
 
 import "bytes"
 
-// Some logs show the whole dialogue of a session. Each reply of it counts once,
+// Some logs show the whole dialogue of a session. Each reply in it counts once
 // and answers the oldest command without a reply.
 
-// A dialogue is what is remembered of a logged dialogue. Its fields are exported
-// for encoding/binary.
+// A dialogue is the state of a logged dialogue. Its fields are exported for
+// encoding/binary.
 type dialogue struct {
 	Logged        bool // the log shows replies
 	Joined        bool // the log does not show the beginning
@@ -14,16 +14,16 @@ type dialogue struct {
 	Authenticated bool   // the client has logged in
 	Recipients    uint16 // accepted for the message
 	Last          Code   // of the last reply
-	Open          Code   // of the reply whose last line is still to come
+	Open          Code   // of the reply whose last line has yet to come
 	Answered      Command
 	Waiting       commandRuns
 }
 
-// valid reports whether what was read from a state can be used.
+// valid reports whether a dialogue decoded from a state is usable.
 func (d *dialogue) valid() bool { return d.Answered < numCommands && d.Waiting.valid() }
 
-// command notes what the client asked. Neither the end of a message nor the
-// response to a challenge of AUTH need be logged.
+// command records a command of the client. The log may omit the end of a message
+// and the response to a challenge of AUTH.
 func (d *dialogue) command(line []byte) {
 	c := commandOf(line)
 	switch {
@@ -49,21 +49,21 @@ func chunkOf(line []byte) Command {
 	return Data
 }
 
-// challenged reports whether the client has to respond to a challenge of AUTH, or
-// of a command like it.
+// challenged reports whether the client must respond to a challenge of AUTH or of
+// a similar command.
 func (d *dialogue) challenged() bool {
 	return d.Last == 334 && (d.Answered == Auth || d.Answered == OtherCommand)
 }
 
-// inMessage reports whether the server has still to answer a message. In LMTP it
-// does so for each recipient (RFC 2033 §4.2).
+// inMessage reports whether the server has yet to answer a message. In LMTP it
+// answers once for each recipient (RFC 2033 §4.2).
 func (d *dialogue) inMessage() bool {
 	return d.Last == 354 && d.Answered == Data || d.LMTP && d.Answered == EndOfData && d.Recipients > 0
 }
 
-// greeted begins a new dialogue where a server's reply can only be a greeting.
-// It is for logs that do not tell one session from the next. Clients need not
-// read the reply to QUIT.
+// greeted begins a new dialogue if a server's reply can only be a greeting. It is
+// for logs that do not mark where a session ends. Clients may skip the reply to
+// QUIT.
 func (d *dialogue) greeted(reply []byte) {
 	c := d.Waiting.front()
 	if c == Quit && !bytes.HasPrefix(reply, []byte("221")) ||
@@ -72,9 +72,9 @@ func (d *dialogue) greeted(reply []byte) {
 	}
 }
 
-// reply reads a line of a reply, and returns its event but for who sent it to
-// whom. more is true of a line that is not the reply's last. The first line
-// counts and the further ones repeat it.
+// reply reads a line of a reply and returns its event without direction and peer.
+// more is true if further lines of the reply follow. The first line counts, and
+// the other lines repeat it.
 func (d *dialogue) reply(text []byte, more bool) (e Event, ok bool) {
 	e.Text = text
 	if e.Code, e.Enhanced, ok = ParseReply(text); !ok {
@@ -99,7 +99,7 @@ func (d *dialogue) reply(text []byte, more bool) (e Event, ok bool) {
 	return e, true
 }
 
-// answered returns the command that a reply of this code answers.
+// answered returns the command that a reply with this code answers.
 func (d *dialogue) answered(code Code) Command {
 	c := d.Waiting.front()
 	switch {
@@ -116,7 +116,7 @@ func (d *dialogue) answered(code Code) Command {
 	case d.Last == 0 && code.Class() > 3 && !d.Joined:
 		return Connect
 	}
-	// The command came before the first line that was read, or is not logged.
+	// The command came before the first line read, or the log omits it.
 	switch code {
 	case 220:
 		return Connect
@@ -130,8 +130,8 @@ func (d *dialogue) answered(code Code) Command {
 	return NoCommand
 }
 
-// settle takes the command that was answered from those that wait, and with it
-// those before it whose replies were not seen.
+// settle removes the answered command from the waiting ones, together with
+// earlier commands whose replies the log did not show.
 func (d *dialogue) settle(c Command, class int) {
 	switch c {
 	case Connect:
@@ -163,8 +163,8 @@ func (d *dialogue) settle(c Command, class int) {
 	d.Waiting.pop()
 }
 
-// ended returns of how many recipients a server's reply ended the delivery. 421
-// closes the session.
+// ended returns how many recipients' deliveries a server's reply ended. 421 closes
+// the session.
 func (d *dialogue) ended(e *Event) (recipients int) {
 	if e.Repeat {
 		return 0
@@ -205,8 +205,8 @@ func (q *commandRuns) valid() bool {
 	return int(q.N) <= len(q.Runs)
 }
 
-// push adds a command. Where there is no room, the commands are forgotten, but
-// not how many they are.
+// push adds a command. If there is no room, it merges the waiting commands into
+// one run of NoCommand, which keeps only their number.
 func (q *commandRuns) push(c Command) {
 	if q.N > 0 {
 		if last := &q.Runs[q.N-1]; last.Command == c && last.Count < 1<<16-1 {

@@ -8,8 +8,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A message to many recipients, all pipelined, has an answer for each of them
-// and one delivery each.
+// A message to many recipients, all pipelined, has one answer and one delivery for
+// each of them.
 func TestProtocolDeliveries(t *testing.T) {
 	const recipients, refused = 1000, 7
 	var log strings.Builder

@@ -1,27 +1,27 @@
 // Package logparse reads the logs of mail servers and returns the SMTP replies
-// that they tell: what the server answered its clients, and what other servers
-// answered it.
+// in them: the replies that the server sent to its clients, and those that it
+// received from other servers.
 //
-// A [Parser] takes the lines of one log in their order. Each line goes through
-// two steps: its [Envelope] (syslog in its many forms, journalctl's JSON,
-// Docker's and Kubernetes' container logs) is taken off, and the message is read
-// by the grammar of the MTA whose program logged it. What comes out are events:
-// replies, refusals whose code the log does not tell, deliveries that no reply
-// ended, and the logger's own word that it lost lines.
+// A [Parser] takes the lines of one log in order. It parses each line in two
+// steps: it takes off the [Envelope] (syslog in its many forms, journalctl's JSON,
+// Docker's and Kubernetes' container logs), and the grammar of the MTA whose
+// program logged the line reads the message. It returns a [Result] with events:
+// replies, refusals whose code the log does not show, and deliveries that ended
+// without a reply. The Result also counts the lines that the logger reports lost.
 //
-// The lines of all [MTAs] may stand mixed in one log: each says by its program or
-// its form whose it is. Logs that no grammar knows are read by a [Format]. What
-// each MTA's log tells, and what it never shows, is in README.md.
+// One log may mix the lines of all [MTAs]: the program or the form of a line
+// identifies its MTA. A [Format] reads logs that no grammar knows. README.md lists
+// what each MTA's log shows, and what it never shows.
 //
-// The counts are of replies on the wire. A line that shows again what another
-// one shows has events marked Repeat; a line that stands for several replies has
-// events with a Count; a reply whose code is not shown, while the MTA's source
-// leaves no other, is marked Implied.
+// Events count replies on the wire. A line that shows again what another line
+// shows has events marked Repeat. A line that stands for several replies has
+// events with a Count. A reply is marked Implied if the line does not show its
+// code, but the MTA's source leaves no other.
 //
-// Lines hold much that strangers chose: HELO names, addresses, subjects, user
-// names, reply texts. A line is therefore read by its structure from the left
-// and never searched for what looks like a reply. A hostile line yields what it
-// really tells or nothing; it never fails, and memory stays bounded.
+// Strangers choose much of a line: HELO names, addresses, subjects, user names,
+// reply texts. The grammars therefore read a line by its structure from the left,
+// and never search it for what looks like a reply. A hostile line yields what it
+// really shows or nothing. It never causes an error, and memory stays bounded.
 //
 // The catalogue ([Codes], [Code.Info], [EnhancedCode.Info]) says what the codes
 // mean.

@@ -2,19 +2,20 @@ package logparse
 
 import "bytes"
 
-// An Envelope is the MTA's message in a line and what the logger wrote around it.
+// An Envelope holds the MTA's message in a line and what the logger wrote around it.
 // Its slices refer into the line or, for lines in JSON or in parts, into the Parser.
+// They are valid until the next call of Parse.
 type Envelope struct {
 	Time    Timestamp
-	Host    []byte // as logged; nil where the format has none
+	Host    []byte // as logged; nil if the format has none
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
 
-	untagged []byte // Message with what looks like its tag; nil where that is certain
+	untagged []byte // Message with its apparent tag; nil if the tag is certain
 }
 
-// maxJoined is the limit in bytes on a message that a container runtime logged in
+// maxJoined is the limit, in bytes, on a message that a container runtime logged in
 // parts.
 const maxJoined = 256 << 10
 
@@ -23,11 +24,11 @@ const maxJoined = 256 << 10
 type unwrapper struct {
 	json    jsonObject
 	partial [2][]byte // stdout, stderr
-	logged  []byte    // the last line without what a container runtime adds; nil where that is the message
+	logged  []byte    // the last line without what a container runtime adds; nil if that is the message
 }
 
-// unwrap returns the envelope of a line. whole is false for a part of a message
-// whose rest comes in later lines.
+// unwrap returns the envelope of a line. whole is false if the line is a part of a
+// message whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 	u.logged = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
@@ -50,7 +51,7 @@ func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
 }
 
 // cutCRI reads what follows the time in a Kubernetes container log (CRI logging
-// format). P marks a part, F the last or only one:
+// format). P marks a part, F the last or only part:
 //
 //	2026-11-23T14:20:06.001575881Z stdout F Nov 23 14:20:06 mx1 postfix/smtp[699]: ...
 func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
@@ -86,7 +87,7 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 	return env, true
 }
 
-// parseSyslog reads the forms of syslog, and messages with only a tag or nothing
+// parseSyslog reads the forms of syslog, and messages with only a tag, or nothing,
 // before them:
 //
 //	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
@@ -124,14 +125,14 @@ func parseSyslog(b []byte) (env Envelope) {
 	switch {
 	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
 		env.Message = rest
-	case parseTag(rest, &env): // some formats leave out the host
+	case parseTag(rest, &env): // some formats omit the host
 	case parseTag(bytes.TrimLeft(tagged, " "), &env):
 		env.Host = host
 	default:
 		env.Message = rest
 	}
-	// A log of an MTA's own has no tags. Some of its words look like one, and
-	// strangers choose some of those:
+	// An MTA's own log has no tags. Some of its words look like a tag, and strangers
+	// choose some of those words:
 	//
 	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
 	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
@@ -158,8 +159,8 @@ func cutPRI(b []byte) ([]byte, bool) {
 	return rest[1:], true
 }
 
-// parseTag reads "TAG[PID]: MSG" and "TAG: MSG". A PID is a number, or what the
-// MTA with that tag writes in its place.
+// parseTag reads "TAG[PID]: MSG" or "TAG: MSG" into env and reports whether b has
+// this form. A PID is a number, or what the MTA with that tag writes in its place.
 func parseTag(b []byte, env *Envelope) bool {
 	end := 0
 	// A comma ends the first value of a line in CSV, where strangers' words may
@@ -185,7 +186,7 @@ func parseTag(b []byte, env *Envelope) bool {
 	return true
 }
 
-// lenTagID returns the length of what can stand in the brackets of a program's tag.
+// lenTagID returns how many bytes of b can stand in the brackets of program's tag.
 func lenTagID(b, program []byte) (n int) {
 	for n < len(b) && isDigit(b[n]) {
 		n++
@@ -212,7 +213,8 @@ func trimMessage(b []byte) []byte {
 	return b
 }
 
-// parseRFC5424 reads what follows "<PRI>1 " (RFC 5424 §6).
+// parseRFC5424 reads what follows "<PRI>1 " into env and reports whether b has this
+// form (RFC 5424 §6).
 func parseRFC5424(b []byte, env *Envelope) bool {
 	var field [5][]byte // time, host, app name, process id, message id
 	for i := range field {
@@ -242,8 +244,8 @@ func parseRFC5424(b []byte, env *Envelope) bool {
 	return true
 }
 
-// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3). In a value
-// a backslash escapes the closing bracket and the quote.
+// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3). A backslash
+// escapes the closing bracket and the quote in a value.
 func cutStructuredData(b []byte) ([]byte, bool) {
 	if len(b) == 0 {
 		return nil, false

@@ -2,7 +2,7 @@ package logparse
 
 import "bytes"
 
-// The members that are read, of Docker's objects and of the journal's.
+// The members read from Docker's objects and the journal's.
 const (
 	fieldLog = iota
 	fieldStream
@@ -25,7 +25,7 @@ func newEnvelopeObject() jsonObject {
 //	{"log":"Nov 23 14:20:06 mx1 postfix/smtp[699]: ...\n","stream":"stdout","time":"2026-11-23T14:20:06.001575881Z"}
 //	{"MESSAGE":"...","SYSLOG_IDENTIFIER":"postfix/smtp","SYSLOG_PID":"699","__REALTIME_TIMESTAMP":"1795443606001575"}
 //
-// Other objects are messages of an MTA that logs in JSON.
+// Any other object is a message of an MTA that logs in JSON.
 func (u *unwrapper) unwrapJSON(line []byte) (env Envelope, whole bool) {
 	v := u.json.values
 	if log := v[fieldLog]; log != nil {

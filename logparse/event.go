@@ -8,18 +8,18 @@ type Kind uint8
 const (
 	// Reply is a reply that went over the wire.
 	Reply Kind = iota
-	// Refusal is a negative reply to a client whose code the log does not show. It
-	// always has direction Sent.
+	// Refusal is a negative reply to a client, without a code in the log. Its
+	// direction is always Sent.
 	Refusal
-	// Delivery is the end of a delivery attempt to one recipient that no reply
-	// ended: nobody answered, or nobody was asked.
+	// Delivery is the end of a delivery attempt to one recipient without a reply: no
+	// server answered, or the MTA asked none.
 	Delivery
 	numKinds
 )
 
 var kindNames = [numKinds]string{"reply", "refusal", "delivery"}
 
-// String returns the kind's name; "" for a value that is none.
+// String returns the kind's name; "" for a value that is no kind.
 func (k Kind) String() string { return nameOf(kindNames[:], k) }
 
 // A Cause says why a delivery ended without a reply.
@@ -36,9 +36,9 @@ const (
 	CauseDNS
 	CauseTLS
 	CauseAuth      // this host could not log in
-	CauseSuspended // not tried, since earlier tries failed
+	CauseSuspended // not attempted, since earlier attempts failed
 	CauseLoop
-	CauseTooLarge // for the size that the server announced
+	CauseTooLarge // larger than the size that the server announced
 	CauseSystem   // a fault of this host
 	CauseLocal    // handed to a mailbox, a command or a list of this host
 	numCauses
@@ -50,16 +50,17 @@ var causeNames = [numCauses]string{
 }
 
 // String returns the name that counters use as the delivery's reason; "" for
-// NoCause and for a value that is none.
+// NoCause and for a value that is no cause.
 func (c Cause) String() string { return nameOf(causeNames[:], c) }
 
-// Causes returns the names of all causes.
+// Causes returns the names of all causes but NoCause. The caller may change the
+// slice.
 func Causes() []string { return slices.Clone(causeNames[CauseOther:]) }
 
-// maxRecipients bounds what is believed of one message.
+// maxRecipients bounds the recipients that one message may claim.
 const maxRecipients = 100_000
 
-// nameOf returns the name of an enumeration's value; "" for a value outside of it.
+// nameOf returns the name of an enumeration's value; "" for a value outside it.
 func nameOf[E ~uint8](names []string, value E) string {
 	if int(value) >= len(names) {
 		return ""
@@ -72,30 +73,30 @@ func nameOf[E ~uint8](names []string, value E) string {
 type Event struct {
 	Kind      Kind
 	Direction Direction
-	// Code and Enhanced are the outermost ones of the reply. The enhanced code is
+	// Code and Enhanced are the outermost codes of the reply. The enhanced code is
 	// always the speaker's own.
 	Code     Code
 	Enhanced EnhancedCode
 	Command  Command
-	// Count is how many replies (refusals, deliveries) of this kind the line
-	// stands for, at least 1.
+	// Count is the number of replies (refusals, deliveries) that the event stands
+	// for, at least 1.
 	Count int
-	// Repeat marks a reply that another line shows too and that is counted there.
+	// Repeat marks a reply that another line shows too and that counts there.
 	Repeat bool
-	// Implied marks a reply that the line does not show as such, while the MTA's
+	// Implied marks a reply that the line does not show as such, although the MTA's
 	// source leaves no other: the code is missing, or the line is a verdict that
-	// quotes a reply to another command than its own.
+	// quotes the reply to an earlier command.
 	Implied bool
 	// Dialogue marks a positive reply that accepts neither a message nor a
 	// recipient's delivery, such as 220 or the 250 to RCPT.
 	Dialogue bool
-	// Deliveries is how many delivery attempts the line ends. A Reply has those that
-	// it ended, even where it is a Repeat. An address probe is no attempt.
+	// Deliveries is the number of delivery attempts that the event ended. A Reply
+	// has it even if it is a Repeat. An address probe is no attempt.
 	Deliveries int
 	Cause      Cause // of a Delivery
-	// Authenticated is true where the client had logged in before (Sent only).
+	// Authenticated reports whether the client had logged in before (Sent only).
 	Authenticated bool
-	Remote        []byte // the peer's host name as logged, maybe "unknown"
+	Remote        []byte // the peer's host name as logged, possibly "unknown"
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
 	Text          []byte // the reply from its code on

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The groups that a Format's expressions may have.
+// The named groups that a Format's expressions may have.
 const (
 	groupCode      = "code" // required: three digits
 	groupEnhanced  = "enhanced_code"
@@ -23,13 +23,14 @@ var formatGroups = []string{
 	groupCode, groupEnhanced, groupText, groupDirection, groupRemote, groupCommand, groupQueueID,
 }
 
-// shapeFormat is the shape of lines that an expression of a Format matches, but with
-// a group whose text is not what it should be.
+// shapeFormat is the shape of a line that matches an expression of a Format, but has
+// an invalid code or direction.
 const shapeFormat = "format"
 
-// A Format describes the log of an MTA that this package does not know by regular
-// expressions. Each line that matches one is a reply. Unlike the built-in grammars,
-// a Format allocates and keeps nothing between lines.
+// A Format reads, with regular expressions, the log of an MTA that this package does
+// not know. Each line that matches an expression is one reply. Unlike the built-in
+// grammars, a Format allocates for each line and keeps no state between lines. Its
+// parsers may run concurrently once Add is no longer called.
 type Format struct {
 	mta         string
 	expressions []formatExpression
@@ -37,18 +38,20 @@ type Format struct {
 
 type formatExpression struct {
 	*regexp.Regexp
-	direction string      // "" where it has a group for it
+	direction string      // "" if the expression has the group direction
 	group     map[int]int // index of formatGroups to the expression's own
 }
 
-// NewFormat returns the format of an MTA, without expressions yet.
+// NewFormat returns a Format without expressions. mta is the label of its results.
 func NewFormat(mta string) *Format { return &Format{mta: mta} }
 
-// Add adds an expression for one form of lines. It is matched against the whole
-// line, or against what a container runtime or the journal says was logged. The
-// first of a Format's expressions that matches reads the reply. direction is
-// "sent" or "received", or "" where the group direction has one of these words.
-// The error says what is wrong with the expression.
+// Add adds an expression for one form of lines. The parser matches it against the
+// whole line, or against the message inside the record of a container runtime or of
+// the journal. The first expression that matches reads the reply. direction is
+// "sent" or "received", or "" if the expression's group direction matches one of
+// these words. Add returns an error if the expression does not compile, has an
+// unknown group, lacks the group code, or does not have exactly one of direction
+// and the group direction.
 func (f *Format) Add(expression, direction string) error {
 	re, err := regexp.Compile(expression)
 	if err != nil {
@@ -75,21 +78,21 @@ func (f *Format) Add(expression, direction string) error {
 	return nil
 }
 
-// NewParser returns a parser that reads every line of a log by the Format.
+// NewParser returns a Parser that reads every line of a log with the Format.
 func (f *Format) NewParser() *Parser {
 	p := NewParser()
 	p.format = &formatLine{line: p.line, Format: f}
 	return p
 }
 
-// A formatLine is a line of a Format.
+// A formatLine reads the Parser's line with a Format.
 type formatLine struct {
 	*line
 	*Format
-	reply []byte // the text of the event, which the line may not show in one piece
+	reply []byte // the event's text, which the line may hold in several pieces
 }
 
-// parse reads text, the line as it was logged; where it is nil, the message.
+// parse reads text, the line as logged, or the message if text is nil.
 func (l *formatLine) parse(text []byte) {
 	if text == nil {
 		text = l.message
@@ -102,15 +105,15 @@ func (l *formatLine) parse(text []byte) {
 					groups[known] = text[match[2*i]:match[2*i+1]]
 				}
 			}
-			l.tell(e.direction, groups)
+			l.emitReply(e.direction, groups)
 			return
 		}
 	}
 }
 
-// tell adds the event of a line. groups are the texts of its groups in the order
-// of formatGroups.
-func (l *formatLine) tell(direction string, groups [7][]byte) {
+// emitReply adds the reply of a line. groups are the texts of the expression's
+// groups, in the order of formatGroups.
+func (l *formatLine) emitReply(direction string, groups [7][]byte) {
 	code, enhanced, text, remote, command := groups[0], groups[1], groups[2], groups[4], groups[5]
 	l.reply = append(l.reply[:0], code...)
 	for _, part := range [][]byte{enhanced, text} {
@@ -152,8 +155,8 @@ func (l *formatLine) tell(direction string, groups [7][]byte) {
 	l.emit(e)
 }
 
-// commandNamed returns the command of that name, in any case, or else the one
-// that a client's line begins with.
+// commandNamed returns the command with that name, in upper or lower case, or else
+// the command that text, a client's line, begins with.
 func commandNamed(text []byte) Command {
 	if len(text) == 0 {
 		return NoCommand

@@ -17,10 +17,10 @@ func caseLines(t testing.TB) (log [][]byte) {
 	return log
 }
 
-// check tests what must be true of the events of any line.
+// check tests what must hold for the events of any line.
 func check(t *testing.T, line []byte, r *logparse.Result) {
 	t.Helper()
-	if told := len(r.Events) > 0; told != (r.Outcome == logparse.Understood) {
+	if understood := len(r.Events) > 0; understood != (r.Outcome == logparse.Understood) {
 		t.Errorf("%q: outcome %v with %d events", line, r.Outcome, len(r.Events))
 	}
 	if (r.Shape != "") != (r.Outcome == logparse.NotUnderstood) {
@@ -98,8 +98,8 @@ func parserFor(t testing.TB, mta string) *logparse.Parser {
 	return p
 }
 
-// FuzzMTA parses the lines of a session with one parser, because what it remembers
-// of a line changes how it reads the next ones. The number is an index of MTAs.
+// FuzzMTA parses the lines of a session with one parser, since the parser's state
+// after a line changes how it reads the next ones. The number is an index of MTAs.
 func FuzzMTA(f *testing.F) {
 	mtas := logparse.MTAs()
 	for i, mta := range mtas {
@@ -135,7 +135,7 @@ func checkLine(t *testing.T, p *logparse.Parser, mta string, line []byte) {
 	m := r.Envelope.Message
 	if bytes.HasPrefix(m, []byte("message repeated ")) || bytes.HasPrefix(m, []byte("disconnect from ")) ||
 		mta == "haraka" && bytes.Contains(m, []byte("rcpts")) ||
-		mta == "maddy" && bytes.Contains(m, []byte("DATA error")) { // over LMTP, one a recipient
+		mta == "maddy" && bytes.Contains(m, []byte("DATA error")) { // over LMTP, one for each recipient
 		return
 	}
 	for i := range r.Events {

@@ -2,8 +2,8 @@ package logparse
 
 import "bytes"
 
-// protocol reads the dialogue with clients, with the servers of outbound mail,
-// and with those that a message or login is handed on to (smtp_client.js):
+// protocol reads the dialogues with clients, with the servers of outbound mail, and
+// with the servers to which Haraka forwards a message or login (smtp_client.js):
 //
 //	[PROTOCOL] [UUID.1] [core] C: RCPT TO:<a@dest.example> state=1
 //	[PROTOCOL] [UUID.1] [core] S: 550 no such user
@@ -44,7 +44,7 @@ func (l *haraka) protocol() {
 			l.notUnderstood(shapeHarakaProtocol)
 			return
 		}
-		return // the server's, "Unrecognized response" follows
+		return // from the server: "Unrecognized response" follows
 	}
 	e.Direction, e.QueueID = direction, l.uuid
 	if s != nil {
@@ -57,7 +57,7 @@ func (l *haraka) protocol() {
 	l.emit(e)
 }
 
-// trimLineEnd drops a server's line end, as the forms and versions show it.
+// trimLineEnd drops a server's line end, which some forms and versions escape.
 func trimLineEnd(text []byte) []byte {
 	text = bytes.TrimSuffix(text, []byte(`\r\n`))
 	return bytes.TrimRight(text, " \r\n")

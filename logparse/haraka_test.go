@@ -12,8 +12,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestHarakaDialogue tests that each reply of a logged dialogue is counted once,
-// whatever other lines tell of it: as often as its last line stands there.
+// TestHarakaDialogue tests that each reply in a logged dialogue counts once,
+// whatever other lines show it. It expects as many replies as last lines of one.
 func TestHarakaDialogue(t *testing.T) {
 	log := readCorpus(t, "haraka/coverage-protocol-default.log")
 	want, got := map[wire]int{}, map[wire]int{}
@@ -39,13 +39,13 @@ func TestHarakaDialogue(t *testing.T) {
 	}
 }
 
-// TestHarakaForms tests that a log tells the same in each form of config/log.ini.
+// TestHarakaForms tests that a log yields the same events in each form of config/log.ini.
 func TestHarakaForms(t *testing.T) {
 	attribute := regexp.MustCompile(`([^=]+)=("(?:[^"\\]|\\.)*"|[^ ]*) ?`)
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\r`, "\r", `\n`, "\n")
 	log := readCorpus(t, "haraka/coverage-notice-logfmt.log")
 	parsers := []*logparse.Parser{logparse.NewParser(), logparse.NewParser(), logparse.NewParser()}
-	told := 0
+	withReply := 0
 	for _, line := range lines(log) {
 		stamp, rest, ok := strings.Cut(string(line), " ")
 		if !ok || !strings.HasPrefix(rest, "level=") {
@@ -78,24 +78,24 @@ func TestHarakaForms(t *testing.T) {
 			stamp + " [" + header[0] + "] [" + header[1] + "] [" + header[2] + "] " + message,
 			stamp + " {" + object.String()[1:] + "}",
 		}
-		var tells [3]string
+		var results [3]string
 		for i, p := range parsers {
-			tells[i] = showResult(p.Parse([]byte(forms[i])))
+			results[i] = showResult(p.Parse([]byte(forms[i])))
 		}
-		if tells[0] != tells[1] || tells[0] != tells[2] {
-			t.Fatalf("%s\n%s%s\n%s%s\n%s", forms[0], tells[0], forms[1], tells[1], forms[2], tells[2])
+		if results[0] != results[1] || results[0] != results[2] {
+			t.Fatalf("%s\n%s%s\n%s%s\n%s", forms[0], results[0], forms[1], results[1], forms[2], results[2])
 		}
-		if strings.HasPrefix(tells[0], "reply") {
-			told++
+		if strings.HasPrefix(results[0], "reply") {
+			withReply++
 		}
 	}
-	if told < 300 {
-		t.Errorf("%d lines told replies", told)
+	if withReply < 300 {
+		t.Errorf("%d lines have replies", withReply)
 	}
 }
 
-// TestHarakaDeliveries tests that each recipient whom a server was told of ends
-// one delivery, if the connection was not lost.
+// TestHarakaDeliveries tests that each recipient sent to a server ends one delivery,
+// unless the connection was lost.
 func TestHarakaDeliveries(t *testing.T) {
 	p := logparse.NewParser()
 	open, ended := map[string]int{}, 0

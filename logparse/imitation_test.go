@@ -15,19 +15,19 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// imitable returns the lines of testdata/imitation, in which a stranger's words
-// stand as an MTA writes them:
+// imitable returns the lines of testdata/imitation. They hold a stranger's words as
+// an MTA writes them:
 //
 //	%s  with question marks for control characters
-//	%q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
-//	%h  so, as a HELO name: also with question marks for blanks and <>()\";@
-//	%w  so, as one word: also with question marks for blanks
+//	%q  as %s, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
+//	%h  as %s, as a HELO name: also with question marks for blanks and <>()\";@
+//	%w  as %s, as one word: also with question marks for blanks
 //	%j  within a string of JSON
 //	%c  within a quoted field of CSV (RFC 4180)
-//	%l  so, as a value of logfmt, in quotes where it must be
-//	%e  so, within a value in quotes
+//	%l  as %s, as a value of logfmt, in quotes if logfmt requires them
+//	%e  as %s, within a value in quotes
 //
-// Lines that belong together stand together, with an empty line after them.
+// An empty line separates groups of lines that belong together.
 func imitable(t testing.TB) (groups []string) {
 	files, err := filepath.Glob("testdata/imitation/*.txt")
 	if err != nil {
@@ -47,7 +47,7 @@ func imitable(t testing.TB) (groups []string) {
 	return groups
 }
 
-// imitate returns the lines with a stranger's words in them.
+// imitate returns the lines with a stranger's words inserted.
 func imitate(t testing.TB, lines, words string) string {
 	without := func(words, some string) string {
 		return strings.Map(func(r rune) rune {
@@ -74,8 +74,8 @@ func imitate(t testing.TB, lines, words string) string {
 	).Replace(lines)
 }
 
-// tellWithoutText returns what lines tell but for the texts of replies.
-func tellWithoutText(lines string) string {
+// eventsWithoutText returns the events of lines without the texts of replies.
+func eventsWithoutText(lines string) string {
 	p := logparse.NewParser()
 	var b strings.Builder
 	for line := range strings.Lines(lines) {
@@ -89,9 +89,9 @@ func tellWithoutText(lines string) string {
 	return b.String()
 }
 
-// FuzzImitation tests that no stranger's words change what a line counts. It
-// begins with those of testdata/imitation/words, a line each, or in Go's quotes
-// after ">".
+// FuzzImitation tests that a stranger's words never change what a line counts. Its
+// seeds are the lines of testdata/imitation/words, as they are or, after ">", in
+// Go's quotes.
 func FuzzImitation(f *testing.F) {
 	words, err := os.ReadFile("testdata/imitation/words")
 	if err != nil {
@@ -109,7 +109,7 @@ func FuzzImitation(f *testing.F) {
 	groups := imitable(f)
 	f.Fuzz(func(t *testing.T, words string) {
 		for _, lines := range groups {
-			want, got := tellWithoutText(imitate(t, lines, "words")), tellWithoutText(imitate(t, lines, words))
+			want, got := eventsWithoutText(imitate(t, lines, "words")), eventsWithoutText(imitate(t, lines, words))
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s\n(-harmless +imitation):\n%s", imitate(t, lines, words), diff)
 			}
@@ -117,14 +117,14 @@ func FuzzImitation(f *testing.F) {
 	})
 }
 
-// TestCutLines cuts every line of the cases short, as a logger does. What is left
-// must not give a code that the whole line does not give.
+// TestCutLines truncates every line of the cases, as a logger does. The rest must
+// not yield a code that the whole line does not yield.
 func TestCutLines(t *testing.T) {
 	try := sweep(t, 8)
 	for _, c := range allCases(t) {
 		for _, line := range c.lines(t) {
 			if bytes.Contains(line, []byte(": --- ")) {
-				continue // Sendmail says behind a reply that it was not sent
+				continue // Sendmail logs after a reply that it did not send it
 			}
 			whole := map[wire]bool{}
 			for _, e := range logparse.NewParser().Parse(line).Events {
@@ -136,14 +136,14 @@ func TestCutLines(t *testing.T) {
 				}
 				r := logparse.NewParser().Parse(line[:end])
 				if r.MTA == "exim" && bytes.Contains(line, []byte("192.0.2.66")) {
-					break // cut within an imitation, it is what it imitates
+					break // truncated within an imitation, it is what it imitates
 				}
 				for i := range r.Events {
 					e := &r.Events[i]
 					if n := len(e.Text); n > 0 && n <= len("550") { // of a word such as "5500", or less
 						continue
 					}
-					// That Exim's ACLs gave no text is what a line without one tells.
+					// A line without a text shows that Exim's ACLs gave none.
 					if r.MTA == "exim" && e.Implied && e.Direction == logparse.Sent && len(e.Text) == 0 {
 						continue
 					}

@@ -8,16 +8,16 @@ import (
 // maxJSONDepth is the limit on how deep objects may nest.
 const maxJSONDepth = 8
 
-// A jsonObject reads those members of JSON objects that have one of its names. A
-// member of a nested object is named "outer.inner". encoding/json would allocate
+// A jsonObject reads the members of JSON objects that have one of its names. The
+// name of a nested object's member is "outer.inner". encoding/json would allocate
 // for each value.
 type jsonObject struct {
 	names   []string
 	values  [][]byte // by name; nil where missing or null
-	texts   []int    // by name: the number of strings, 1 or that of a list
+	texts   []int    // by name: the number of strings; 1 unless the value is a list
 	scratch []byte   // values with escapes, decoded
-	path    []byte   // the names of the objects around, with their dots
-	b       []byte   // what is still to be read
+	path    []byte   // the names of the enclosing objects, with their dots
+	b       []byte   // the unread rest
 }
 
 func newJSONObject(names ...string) jsonObject {
@@ -33,7 +33,7 @@ func (o *jsonObject) parse(b []byte) bool {
 	clear(o.texts)
 	o.scratch, o.path = o.scratch[:0], o.path[:0]
 	// The buffer must not move, since values refer into it. A decoded value is never
-	// longer than it was.
+	// longer than its encoding.
 	if cap(o.scratch) < len(b) {
 		o.scratch = make([]byte, 0, 2*len(b))
 	}
@@ -41,7 +41,7 @@ func (o *jsonObject) parse(b []byte) bool {
 	return o.object(0) && o.peek() == 0
 }
 
-// object reads an object from its brace on.
+// object reads an object, from its opening brace on.
 func (o *jsonObject) object(depth int) bool {
 	if depth == maxJSONDepth || !o.token('{') {
 		return false
@@ -75,7 +75,7 @@ func (o *jsonObject) object(depth int) bool {
 	}
 }
 
-// member reads a value that is no object; path is its name.
+// member reads a value that is not an object. path is its name.
 func (o *jsonObject) member() bool {
 	i := 0
 	for i < len(o.names) && o.names[i] != string(o.path) {
@@ -91,7 +91,7 @@ func (o *jsonObject) member() bool {
 	return ok
 }
 
-// value reads a value that is no object and counts the strings in it.
+// value reads a value that is not an object and counts the strings in it.
 func (o *jsonObject) value() (value []byte, texts int, ok bool) {
 	switch o.peek() {
 	case '"':
@@ -209,8 +209,8 @@ func hex4(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// list reads a list. A list of numbers is bytes, as journalctl writes a message that
-// is not UTF-8; of any other list the value is the first string.
+// list reads a list. A list of numbers stands for bytes, since journalctl writes a
+// message that is not UTF-8 so. The value of any other list is its first string.
 func (o *jsonObject) list() (value []byte, texts int, ok bool) {
 	b := o.b
 	start := len(o.scratch)
@@ -233,7 +233,7 @@ func (o *jsonObject) list() (value []byte, texts int, ok bool) {
 	return o.scratch[start:len(o.scratch):len(o.scratch)], 1, true
 }
 
-// listOfTexts reads the strings that a list begins with, and returns the first.
+// listOfTexts reads the strings at the start of a list and returns the first.
 func (o *jsonObject) listOfTexts() (value []byte, texts int, ok bool) {
 	rest := *o
 	for rest.token('['); rest.peek() == '"'; texts++ {
@@ -252,7 +252,7 @@ func (o *jsonObject) listOfTexts() (value []byte, texts int, ok bool) {
 	return value, texts, o.skip()
 }
 
-// skip passes over a number, literal, list or object.
+// skip skips a number, literal, list or object.
 func (o *jsonObject) skip() bool {
 	depth := 0
 	for {

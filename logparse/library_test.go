@@ -38,7 +38,7 @@ func TestNoPanicOnValues(t *testing.T) {
 	}
 }
 
-// TestNamesOfNothing tests the functions that take a name.
+// TestNamesOfNothing tests the functions that take a name with unknown names.
 func TestNamesOfNothing(t *testing.T) {
 	if p, err := logparse.NewParserFor("exmi"); p != nil || err == nil {
 		t.Errorf("%v, %v for a name that is no MTA's", p, err)
@@ -48,8 +48,8 @@ func TestNamesOfNothing(t *testing.T) {
 	}
 }
 
-// TestSlicesAreOwn tests that what the package returns can be changed without
-// changing the package.
+// TestSlicesAreOwn tests that a caller may change the slices that the package
+// returns.
 func TestSlicesAreOwn(t *testing.T) {
 	for name, get := range map[string]func() []string{
 		"Causes": logparse.Causes, "Loggers": logparse.Loggers, "MTAs": logparse.MTAs,

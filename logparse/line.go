@@ -1,19 +1,19 @@
 package logparse
 
-// A line is one message while it is parsed. It lies in the Parser and is shared
-// with all grammars, since a line of its own would be allocated.
+// A line is one message while the Parser parses it. The Parser holds one line and
+// shares it with all grammars, which saves an allocation per message.
 type line struct {
-	seed    hash // of all hashes of the Parser
+	seed    hash // start of all hashes of the Parser
 	env     Envelope
 	program []byte // Result.Program
-	message []byte // of env, or what the logger says was repeated
-	count   int    // how often the logger says the message came
+	message []byte // of env, or the message that the logger reports as repeated
+	count   int    // how often the message came, by the logger's report
 	events  []Event
 	shape   string // of a line that is not understood
 }
 
-// begin makes the line that of env. What looks like a tag in it may be the words of
-// an MTA's own log.
+// begin resets the line to env. An apparent tag may be part of the message in an
+// MTA's own log; begin then takes it back into the message.
 func (l *line) begin() {
 	if l.env.untagged != nil {
 		tagged := l.env
@@ -26,8 +26,8 @@ func (l *line) begin() {
 	l.count, l.events, l.shape = 1, l.events[:0], ""
 }
 
-// emit adds an event of the line, which counts once for each time that the
-// message came. Deliveries are those of one message.
+// emit adds an event of the line. It sets the event's Count to the number of times
+// that the message came, and multiplies Deliveries, those of one message, by it.
 func (l *line) emit(e Event) {
 	e.Count = l.count
 	e.Deliveries *= l.count
@@ -42,9 +42,10 @@ func (l *line) emitTimes(n int, e Event) {
 	}
 }
 
-// notUnderstood says that the line looks as if it showed a reply, in a form that
-// has the shape's name. It counts only where the line has no event.
+// notUnderstood records that the line seems to show a reply in a form that no
+// grammar understands. shape names the form. It counts only if the line has no
+// event.
 func (l *line) notUnderstood(shape string) { l.shape = shape }
 
-// process names the process that logged the line.
+// process returns a hash that identifies the process that logged the line.
 func (l *line) process() hash { return l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID) }

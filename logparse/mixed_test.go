@@ -11,10 +11,10 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestMixedLog tests that the lines of all MTAs in one log give the same events as each
-// MTA's lines alone.
+// TestMixedLog tests that the lines of all MTAs in one log yield the same events as
+// each MTA's lines alone.
 func TestMixedLog(t *testing.T) {
-	logs := map[string][][]byte{} // the first one of each MTA
+	logs := map[string][][]byte{} // the first log of each MTA
 	for _, name := range logNames(t) {
 		if mta, _, _ := strings.Cut(name, "/"); logs[mta] == nil {
 			logs[mta] = lines(readLog(t, name))
@@ -29,14 +29,14 @@ func TestMixedLog(t *testing.T) {
 			alone[mta].WriteString(showResult(r))
 		}
 		if !strings.Contains(alone[mta].String(), "reply ") {
-			t.Errorf("%s tells no reply", mta)
+			t.Errorf("%s has no reply", mta)
 		}
 	}
 	p := logparse.NewParser()
 	for i := 0; len(logs) > 0; i++ {
 		for _, mta := range logparse.MTAs() {
 			log := logs[mta]
-			// As uneven as the lines of a central log come.
+			// Mix the lines as unevenly as in a central log.
 			n := min(len(log), 1+(i+len(mta))%7)
 			for _, line := range log[:n] {
 				mixed[mta].WriteString(showResult(p.Parse(line)))
@@ -53,7 +53,7 @@ func TestMixedLog(t *testing.T) {
 	}
 }
 
-// TestSixCodes counts, in real logs, the codes that an admin asks about first.
+// TestSixCodes counts, in real logs, the codes that administrators ask about first.
 func TestSixCodes(t *testing.T) {
 	for _, test := range []struct {
 		code               logparse.Code
@@ -96,7 +96,7 @@ func TestSixCodes(t *testing.T) {
 	}
 }
 
-// TestLineOfNobody tests that lines of other programs are not taken for those of an MTA.
+// TestLineOfNobody tests that no MTA owns the lines of other programs.
 func TestLineOfNobody(t *testing.T) {
 	for _, line := range []string{
 		"", " ", "{}", "[]", "hello world", "Nov 23 14:16:23 mx1 dovecot: imap-login: Login: user=<ann>",

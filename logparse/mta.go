@@ -2,48 +2,48 @@ package logparse
 
 import "slices"
 
-// A grammar reads the messages of one MTA. It is the place of what is known of
-// that MTA's logs, and its only state is in its tables.
+// A grammar reads the messages of one MTA. It holds all knowledge about that MTA's
+// logs. Its only state is in its tables.
 type grammar interface {
-	// parse adds the events of the line that it shares with the Parser, or says
-	// that it is not understood.
+	// parse adds events to the line that it shares with the Parser, or marks the
+	// line as not understood.
 	parse()
-	// tables returns what is remembered between lines, in a constant order.
+	// tables returns the state that is kept between lines, in a constant order.
 	tables() []remembered
 }
 
-// An mtaSpec is what the file of an MTA declares of it. The predicates look at
-// nothing but what the writer of the log chooses.
+// An mtaSpec is an MTA's declaration, in the MTA's own file. The predicates look
+// only at what the writer of the log chooses.
 type mtaSpec struct {
 	name string // the label mta
 	// program is the label program of lines without a syslog identifier.
 	program []byte
 	// programs are its syslog identifiers.
 	programs []string
-	// ownsProgram reports whether a syslog identifier that is none of programs is the
-	// MTA's too; nil if none is.
+	// ownsProgram reports whether a syslog identifier that is not in programs also
+	// belongs to the MTA; nil if none does.
 	ownsProgram func(program []byte) bool
-	// ownsForm reports whether a line without a syslog identifier is the MTA's by
-	// the form of its message; nil for an MTA that writes no log of its own.
+	// ownsForm reports whether a line without a syslog identifier is the MTA's,
+	// judged by the form of its message; nil for an MTA that writes no log of its own.
 	ownsForm func(*Envelope) bool
-	// formIsCommon is true of an MTA whose form is that of other programs' lines too.
+	// formIsCommon is true if other programs write lines of the same form.
 	formIsCommon bool
-	// formHasTag is true of an MTA whose form begins with what looks like a tag.
+	// formHasTag is true if the form begins with what looks like a tag.
 	formHasTag bool
-	// isInTag reports whether a byte can stand in the brackets of the tag of one of
-	// programs, in place of a process id; nil for digits alone.
+	// isInTag reports whether a byte may occur between the brackets in the tag of
+	// one of programs, where other programs write a process id; nil for digits alone.
 	isInTag func(byte) bool
-	shapes  []string // that can be not understood
+	shapes  []string // the forms that a line not understood may have
 	new     func(*line) grammar
 }
 
 // noMTA is the index of no MTA.
 const noMTA = len(mtas)
 
-// mtas are all MTAs. A line belongs to the first that owns it, so an MTA with a
-// narrow form stands before those whose form is wider.
+// mtas are all MTAs. A line belongs to the first MTA that owns it, so a narrow
+// form stands before wider ones.
 var mtas = [...]*mtaSpec{
-	&eximMTA, // first, since it looks at no line without its form of a time
+	&eximMTA, // first, since it ignores lines without its form of a time
 	&kumoMTA,
 	&esaMTA,
 	&qmailMTA, // before queue ids and modules, which "tcpserver: " and "rblsmtpd: " look like
@@ -60,7 +60,8 @@ var mtas = [...]*mtaSpec{
 	&dmaMTA,
 }
 
-// MTAs returns the names of the MTAs whose logs are understood, sorted.
+// MTAs returns the names of the MTAs whose logs the package reads, sorted. The
+// caller may change the slice.
 func MTAs() []string {
 	names := make([]string, 0, len(mtas))
 	for _, spec := range mtas {
@@ -70,13 +71,13 @@ func MTAs() []string {
 	return names
 }
 
-// mtaNamed returns the index of the MTA of that name.
+// mtaNamed returns the index of the MTA with that name; -1 if there is none.
 func mtaNamed(name string) int {
 	return slices.IndexFunc(mtas[:], func(spec *mtaSpec) bool { return spec.name == name })
 }
 
-// Shapes returns the forms of an MTA's lines that can be not understood; nil for
-// a name that is not one of MTAs.
+// Shapes returns the names of the forms in which a line of the MTA may be not
+// understood; nil for a name that MTAs does not return.
 func Shapes(name string) []string {
 	if m := mtaNamed(name); m >= 0 {
 		return slices.Clone(mtas[m].shapes)
@@ -84,8 +85,8 @@ func Shapes(name string) []string {
 	return nil
 }
 
-// ownerOf returns the index of the MTA that logged a line, by its syslog identifier
-// or, where it has none, by its form.
+// ownerOf returns the index of the MTA that logged a line; noMTA if there is none.
+// It judges by the syslog identifier or, without one, by the form.
 func ownerOf(env *Envelope) int {
 	if env.Program == nil {
 		return ownerOfForm(env)
@@ -101,7 +102,8 @@ func ownerOf(env *Envelope) int {
 	return noMTA
 }
 
-// ownerOfProgram returns the index of the MTA with a syslog identifier.
+// ownerOfProgram returns the index of the MTA that owns a syslog identifier; noMTA
+// if none does.
 func ownerOfProgram(program []byte) int {
 	for _, m := range programPatterns {
 		if mtas[m].ownsProgram(program) {
@@ -114,8 +116,8 @@ func ownerOfProgram(program []byte) int {
 	return noMTA
 }
 
-// programPatterns are the indices of the MTAs with ownsProgram, programNames those
-// of programs, and tagIDs the isInTag of programs.
+// programPatterns are the indices of the MTAs that have ownsProgram. programNames
+// maps each of programs to the index of its MTA, and tagIDs to its isInTag.
 var programPatterns, programNames, tagIDs = indexPrograms()
 
 func indexPrograms() (patterns []int, names map[string]int, ids map[string]func(byte) bool) {
@@ -134,8 +136,8 @@ func indexPrograms() (patterns []int, names map[string]int, ids map[string]func(
 	return patterns, names, ids
 }
 
-// ownerOfForm returns the index of the MTA that writes lines of this form to a log
-// of its own.
+// ownerOfForm returns the index of the MTA that writes lines of this form to its
+// own log; noMTA if none does.
 func ownerOfForm(env *Envelope) int {
 	for m, spec := range mtas {
 		if spec.ownsForm != nil && spec.ownsForm(env) {

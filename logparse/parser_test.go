@@ -13,8 +13,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// tell returns the events of a log, one a line.
-func tell(log []byte) string {
+// eventsOf returns the events of a log, one on each line.
+func eventsOf(log []byte) string {
 	var b strings.Builder
 	parseLog(log, func(line int, e *logparse.Event) { fmt.Fprintf(&b, "%d %s\n", line, showEvent(e)) })
 	return b.String()
@@ -24,14 +24,14 @@ func TestParseIsDeterministic(t *testing.T) {
 	for _, log := range []string{"postfix/hard-cases", "postfix/journal-json"} {
 		t.Run(log, func(t *testing.T) {
 			b := readCorpus(t, log+".log")
-			if diff := cmp.Diff(tell(b), tell(b)); diff != "" {
-				t.Errorf("the same log told otherwise (-first +second):\n%s", diff)
+			if diff := cmp.Diff(eventsOf(b), eventsOf(b)); diff != "" {
+				t.Errorf("the same log has other events (-first +second):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestParseKeepsNothing tests that the caller may reuse a line's memory.
+// TestParseKeepsNothing tests that the caller may reuse a line's memory after Parse.
 func TestParseKeepsNothing(t *testing.T) {
 	b := readCorpus(t, "postfix/hard-cases.log")
 	p := logparse.NewParser()
@@ -44,14 +44,14 @@ func TestParseKeepsNothing(t *testing.T) {
 		}
 		clear(buffer)
 	}
-	if diff := cmp.Diff(tell(b), got.String()); diff != "" {
+	if diff := cmp.Diff(eventsOf(b), got.String()); diff != "" {
 		t.Errorf("(-own memory +shared memory):\n%s", diff)
 	}
 }
 
 func TestEnvelopesTellTheSame(t *testing.T) {
 	log := readCorpus(t, "postfix/syslog-traditional.log")
-	want := tell(log)
+	want := eventsOf(log)
 	for _, wrapper := range []struct {
 		name string
 		wrap func(line []byte, e *logparse.Envelope) []byte
@@ -90,14 +90,14 @@ func TestEnvelopesTellTheSame(t *testing.T) {
 				}
 				wrapped.WriteByte('\n')
 			}
-			if diff := cmp.Diff(want, tell(wrapped.Bytes())); diff != "" {
+			if diff := cmp.Diff(want, eventsOf(wrapped.Bytes())); diff != "" {
 				t.Errorf("(-syslog +%s):\n%s", wrapper.name, diff)
 			}
 		})
 	}
 	t.Run("journalctl", func(t *testing.T) {
-		want := tell(readCorpus(t, "postfix/journal-json.log"))
-		if diff := cmp.Diff(want, tell(readCorpus(t, "postfix/journal-short-iso.log"))); diff != "" {
+		want := eventsOf(readCorpus(t, "postfix/journal-json.log"))
+		if diff := cmp.Diff(want, eventsOf(readCorpus(t, "postfix/journal-short-iso.log"))); diff != "" {
 			t.Errorf("(-json +short-iso):\n%s", diff)
 		}
 	})
@@ -193,8 +193,8 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// TestPartsWithoutEnd tests that a container's message without an end takes bounded memory,
-// and that the message after it is read.
+// TestPartsWithoutEnd tests that a container's message without an end takes bounded
+// memory, and that the parser reads the next message.
 func TestPartsWithoutEnd(t *testing.T) {
 	p := logparse.NewParser()
 	part := []byte("2026-11-23T14:20:06Z stdout P " + strings.Repeat("x", 16<<10))
@@ -216,8 +216,8 @@ func TestParseAllocatesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines := lines(readLog(t, name))
 			p := logparse.NewParser()
-			// It warms up with a run of its own; the average leaves out what the
-			// runtime allocates now and then.
+			// AllocsPerRun warms up with one run. The average hides the runtime's
+			// occasional allocations.
 			if n := testing.AllocsPerRun(2, func() {
 				for _, line := range lines {
 					p.Parse(line)
@@ -229,8 +229,8 @@ func TestParseAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestStateIsBounded tests that ever new processes, clients and messages take
-// no more memory once the tables are full.
+// TestStateIsBounded tests that new processes, clients and messages take no more
+// memory once the tables are full.
 func TestStateIsBounded(t *testing.T) {
 	p := logparse.NewParser()
 	n := int64(0)
@@ -256,7 +256,7 @@ func TestStateIsBounded(t *testing.T) {
 	}
 }
 
-// outcomes counts what moves the families of outcomes.
+// outcomes counts the events that the outcome metrics count.
 func outcomes(log []byte) map[string]int {
 	n := map[string]int{}
 	parseLog(log, func(_ int, e *logparse.Event) {
@@ -268,17 +268,17 @@ func outcomes(log []byte) map[string]int {
 		case e.Kind == logparse.Reply && e.Code.Class() < 4:
 			n["sent "+e.Code.String()] += e.Count
 		case e.Kind == logparse.Reply, e.Kind == logparse.Refusal:
-			// The dialogue tells the code where else only its lack is told.
+			// The dialogue shows the code; other lines show only a refusal without one.
 			n["refused"] += e.Count
 		}
 	})
 	return n
 }
 
-// TestVerboseMovesNoOutcome compares a verbose log with itself without the
-// lines that -v adds. They may tell of refusals that nothing else tells of, such
-// as 554 to a DATA that was pipelined behind refused recipients, but never of
-// one less, nor of another delivery or accepted message.
+// TestVerboseMovesNoOutcome compares a verbose log with the same log without the
+// lines that -v adds. Those lines may add refusals that no other line shows, such
+// as the 554 to a DATA pipelined after refused recipients. They must not remove a
+// refusal, and must not change the deliveries and accepted messages.
 func TestVerboseMovesNoOutcome(t *testing.T) {
 	verbose := readCorpus(t, "postfix/transcript-verbose.log")
 	p := logparse.NewParser()
@@ -316,7 +316,7 @@ func TestProbesMoveNoOutcome(t *testing.T) {
 	}
 	parseLog(log, func(_ int, e *logparse.Event) {
 		if !e.Dialogue || e.Deliveries != 0 {
-			t.Errorf("a probe told: %s", showEvent(e))
+			t.Errorf("a probe has an event: %s", showEvent(e))
 		}
 	})
 }

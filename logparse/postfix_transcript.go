@@ -3,8 +3,8 @@ package logparse
 import "bytes"
 
 // With -v in master.cf or a match in debug_peer_list, Postfix logs the whole
-// dialogue (smtp_chat.c, smtpd_chat.c, smtpd_proxy.c, postscreen_send.c). Each
-// reply of it is counted from there, and what other lines tell of it repeats it.
+// dialogue (smtp_chat.c, smtpd_chat.c, smtpd_proxy.c, postscreen_send.c). The reply
+// counts there, and other lines that show it repeat it.
 //
 //	smtp[1]: > mx.example[192.0.2.1]:25: RCPT TO:<a@example.org>
 //	smtp[1]: < mx.example[192.0.2.1]:25: 250 2.1.5 Ok
@@ -13,18 +13,20 @@ import "bytes"
 //	smtpd[2]: < 127.0.0.1:10026: 250 ok                    a before-queue filter's
 //	postscreen[3]: > [192.0.2.9]:4711: 220-mx.example ESMTP
 
-// reply reads a line of a reply in a dialogue. A process goes on to other peers.
+// reply reads a line of a reply in a dialogue. One process serves several peers in
+// turn.
 func (l *postfix) reply(d *dialogue, text []byte, more bool) (e Event, ok bool) {
 	d.greeted(text)
 	last, answered := d.Last, d.Answered
 	e, ok = d.reply(text, more)
 	if e.Code == 421 && e.Command == NoCommand && last.Class() > 3 {
-		e.Command = answered // "too many errors", behind the reply to the last one
+		e.Command = answered // "too many errors", after the reply to the last command
 	}
 	return e, ok
 }
 
-// cutPeer reads "< NAME[ADDR]:PORT: " and "> ..." and returns what was said.
+// cutPeer reads "< NAME[ADDR]:PORT: TEXT" or "> ..." and returns its parts. port
+// includes the colon.
 func cutPeer(message []byte) (name, addr, port, text []byte, ok bool) {
 	name, addr, rest, ok := cutHost(message[2:])
 	if !ok {
@@ -56,9 +58,10 @@ func (l *postfix) clientTranscript(message []byte) {
 	}
 }
 
-// clientVerbose reads what smtp(8) logs under -v of a whole session that a
-// server refused: the reply again, where it reports the end of the delivery to
-// the queue manager (deliver_request.c). Attempts to connect begin a dialogue.
+// clientVerbose reads other lines that smtp(8) logs under -v. If a server refused
+// the whole session, smtp(8) logs the reply again when it reports the end of the
+// delivery to the queue manager (deliver_request.c). An attempt to connect begins a
+// dialogue.
 func (l *postfix) clientVerbose(message []byte) {
 	if bytes.HasPrefix(message, []byte("smtp_connect_addr: trying: ")) {
 		l.session().dialogue = dialogue{}
@@ -77,24 +80,25 @@ func (l *postfix) clientVerbose(message []byte) {
 	}
 }
 
-// shownByTranscript tells whether the dialogue with a server is logged.
+// shownByTranscript reports whether the log shows the dialogue with a server.
 func (l *postfix) shownByTranscript(name, addr []byte) bool {
 	s := l.session()
 	return s.Logged && s.Peer == l.seed.add(name).add(addr)
 }
 
-// shown tells whether the dialogue with the client is logged.
+// shown reports whether the log shows the dialogue with the client.
 func (s *postfixSession) shown() bool { return s.Logged }
 
-// announce tells, of a line that implies a reply, whether the dialogue will
-// show that reply. Where the greeting would be the first of it one cannot know:
-// then the line counts, and the transcript repeats it.
+// announce is called for a line that implies a reply. It reports whether the
+// dialogue will show that reply. It cannot know this if the reply would be the
+// first of the dialogue, a greeting: then the line counts, and the transcript
+// repeats it.
 func (s *postfixSession) announce() bool {
 	s.Announced = !s.Logged
 	return s.Logged
 }
 
-// serverTranscript reads the dialogue of smtpd(8) with its client, and with a
+// serverTranscript reads the dialogue of smtpd(8) with its client, and that with a
 // before-queue filter, in which smtpd is the client.
 func (l *postfix) serverTranscript(message []byte) {
 	s := l.session()
@@ -133,9 +137,9 @@ func (l *postfix) serverTranscript(message []byte) {
 	l.emit(e)
 }
 
-// postscreenTranscript reads the dialogue of postscreen(8). It logs a reply of
-// several lines as one, with "??" for the line ends, but for the first line of
-// the greeting ("220-"), after which it waits.
+// postscreenTranscript reads the dialogue of postscreen(8). postscreen logs a reply
+// of several lines as one line, with "??" for the line ends. It logs the first line
+// of the greeting ("220-") alone, since it waits after that line.
 func (l *postfix) postscreenTranscript(message []byte) {
 	_, addr, port, text, ok := cutPeer(message)
 	if !ok {

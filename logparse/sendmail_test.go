@@ -7,7 +7,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// sendmailAttempts counts the deliveries of a log of Sendmail by its words alone.
+// sendmailAttempts counts the deliveries in a log of Sendmail by words alone.
 func sendmailAttempts(log []byte) (n int) {
 	for _, line := range lines(log) {
 		_, to, ok := bytes.Cut(line, []byte(": to="))

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A state begins with stateMagic and stateFormat. What is remembered follows:
+// A state begins with stateMagic and stateFormat, followed by:
 //
 //	unwrapper.partial  each a length and its bytes
 //	seed
@@ -26,10 +26,10 @@ const (
 	stateFormat uint16 = 2 // format 1 had neither magic nor number
 )
 
-// errDamagedState says that a state is not what MarshalBinary returned.
-var errDamagedState = errors.New("logparse: the parser's state is damaged, all of it is dropped")
+// errDamagedState is the error for a state that MarshalBinary did not return.
+var errDamagedState = errors.New("logparse: the parser's state is damaged; dropped all of it")
 
-// A section is what a state holds of one table.
+// A section holds one table in a state.
 type section struct {
 	mta     string
 	table   uint8  // index in the tables of the MTA's grammar
@@ -37,10 +37,11 @@ type section struct {
 	entries []byte
 }
 
-// MarshalBinary returns what the Parser remembers of the lines so far, so that
-// another process can go on after them. It holds hashes instead of names and ids.
-// The one exception is the beginning of a message that a container runtime has
-// logged in part. Its size is bounded.
+// MarshalBinary returns the Parser's state, from which another process can resume
+// after the last line. The state holds hashes instead of names and ids, except for
+// the beginning of a message that a container runtime has logged in part. Its size
+// is bounded. MarshalBinary must not run at the same time as another method of the
+// Parser.
 func (p *Parser) MarshalBinary() ([]byte, error) {
 	b := binary.LittleEndian.AppendUint16([]byte(stateMagic), stateFormat)
 	for _, part := range p.unwrapper.partial {
@@ -82,20 +83,20 @@ func appendSection(b []byte, mta string, table int, t remembered) ([]byte, error
 	return b, nil
 }
 
-// UnmarshalBinary makes the Parser, which must be new, go on where the one that
-// made the state stood. Another version's state may hold tables that this version
-// does not have, or has with values of another layout. UnmarshalBinary restores
-// the other tables then, and returns an error with the names of the MTAs of which
-// a table was dropped; the Parser can be used and has forgotten only what was in
-// those tables. A state that is damaged, or of another format, is dropped whole:
-// after such an error the Parser is as new.
+// UnmarshalBinary restores a state that MarshalBinary returned. The Parser must be
+// new; it resumes where the other one stopped. The state of another version may
+// hold tables that this version lacks, or has with another layout. UnmarshalBinary
+// drops these, restores the others, and returns an error that names the MTAs whose
+// tables it dropped; the Parser is usable and lacks only those tables. It drops a
+// damaged state, or one of another format, as a whole: after such an error the
+// Parser is as new.
 func (p *Parser) UnmarshalBinary(b []byte) error {
 	r := stateReader{rest: b}
 	if !bytes.Equal(r.bytes(uint32(len(stateMagic))), []byte(stateMagic)) {
-		return errors.New("logparse: the parser's state is that of an earlier version or damaged, all of it is dropped")
+		return errors.New("logparse: the parser's state is that of an earlier version or damaged; dropped all of it")
 	}
 	if format := r.uint16(); !r.failed && format != stateFormat {
-		return fmt.Errorf("logparse: the parser's state has format %d, not %d, all of it is dropped", format, stateFormat)
+		return fmt.Errorf("logparse: the parser's state has format %d, not %d; dropped all of it", format, stateFormat)
 	}
 	fresh := NewParser()
 	for i := range fresh.unwrapper.partial {
@@ -116,13 +117,13 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 		p.format.line = p.line
 	}
 	if len(dropped) > 0 {
-		return fmt.Errorf("logparse: what the parser remembered of %s is another version's or damaged, it is dropped", strings.Join(dropped, ", "))
+		return fmt.Errorf("logparse: the parser's state for %s is that of another version or damaged; dropped it", strings.Join(dropped, ", "))
 	}
 	return nil
 }
 
-// restore fills the tables of a new Parser and returns the names of the MTAs of
-// which a section does not fit. Nothing is lost with a section without entries.
+// restore fills the tables of a new Parser. It returns the names of the MTAs that
+// have a section that does not fit. An empty section always fits.
 func (p *Parser) restore(sections []section) (dropped []string) {
 	for _, s := range sections {
 		if t := p.table(s.mta, s.table); len(s.entries) > 0 && (t == nil || t.layout() != s.layout || !t.read(s.entries)) {
@@ -146,7 +147,7 @@ func (p *Parser) table(mta string, index uint8) remembered {
 	return tables[index]
 }
 
-// nameInError quotes what can be no MTA's name.
+// nameInError quotes a name that is no MTA's.
 func nameInError(mta string) string {
 	if mtaNamed(mta) >= 0 {
 		return mta
@@ -154,8 +155,8 @@ func nameInError(mta string) string {
 	return strconv.Quote(mta)
 }
 
-// A stateReader reads the parts of a state. After the state has ended too early
-// it has failed, and reads zeros.
+// A stateReader reads the parts of a state. If the state ends too early, it sets
+// failed and reads zeros.
 type stateReader struct {
 	rest   []byte
 	failed bool
@@ -171,7 +172,7 @@ func (r *stateReader) bytes(n uint32) []byte {
 	return b
 }
 
-// number reads a number of some bytes.
+// number reads a number of size bytes, at most 8.
 func (r *stateReader) number(size uint32) uint64 {
 	var b [8]byte
 	copy(b[:], r.bytes(size))
@@ -193,22 +194,22 @@ func (r *stateReader) sections() (all []section) {
 	return all
 }
 
-// remembered is a table or a cell of any values.
+// remembered is a table or a cell with values of any type.
 type remembered interface {
-	// layout returns what tells an entry's form from every other form.
+	// layout returns a hash of the form of an entry.
 	layout() uint64
 	// append appends the entries.
 	append([]byte) ([]byte, error)
-	// read replaces the entries by those that append made; if one of them is not
+	// read replaces the entries with those that append wrote. If one of them is not
 	// valid, it changes nothing and returns false.
 	read([]byte) bool
 }
 
-// A validator is a value that can be read from bytes and still be unusable.
+// A validator is a value that may decode from bytes and still be unusable.
 type validator interface{ valid() bool }
 
-// layoutOf returns a hash of what decides which bytes a value of a type has: the
-// names and the kinds of its fields, and the lengths of arrays.
+// layoutOf returns a hash of a type's encoding: the names and kinds of its fields,
+// and the lengths of its arrays.
 func layoutOf(t reflect.Type) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write(appendLayout(nil, t)) // never fails
@@ -236,7 +237,7 @@ func appendLayout(b []byte, t reflect.Type) []byte {
 	}
 }
 
-// decodeValue reads a value; false if it is not valid.
+// decodeValue reads a value and reports whether it is valid.
 func decodeValue[V any](b []byte, value *V) bool {
 	if _, err := binary.Decode(b, binary.LittleEndian, value); err != nil {
 		return false
@@ -247,7 +248,7 @@ func decodeValue[V any](b []byte, value *V) bool {
 
 func (t *table[V]) layout() uint64 { return layoutOf(reflect.TypeFor[entry[V]]()) }
 
-// append appends the table's entries, the ones unused for longest first.
+// append appends the table's entries, the least recently used first.
 func (t *table[V]) append(b []byte) ([]byte, error) {
 	for _, e := range t.entries() {
 		b = binary.LittleEndian.AppendUint64(b, uint64(e.key))

@@ -14,9 +14,9 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestStateGoesOn reads a log with a chain of parsers, each of which goes on from
-// the state of the one before it. The events must be those of a single parser.
-// The lines of cases are few: there every line begins with a new parser.
+// TestStateGoesOn reads a log with a chain of parsers, each of which resumes from
+// the state of the previous one. The events must be those of a single parser.
+// Cases have few lines, so each of their lines gets a new parser.
 func TestStateGoesOn(t *testing.T) {
 	for _, name := range logNames(t) {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestStateGoesOn(t *testing.T) {
 					}
 				}
 				want, got := whole.Parse(line).Events, parts.Parse(line).Events
-				if !reflect.DeepEqual(want, got) { // a diff of equals is slow
+				if !reflect.DeepEqual(want, got) { // a diff of equal values is slow
 					t.Fatalf("line %d: %s\n%s", i+1, cmp.Diff(want, got), line)
 				}
 			}
@@ -44,8 +44,8 @@ func TestStateGoesOn(t *testing.T) {
 	}
 }
 
-// stateOfCases returns the state of a parser that has read all cases, and their
-// lines.
+// stateOfCases returns the state of a parser that has read all cases, and the lines
+// of the cases.
 func stateOfCases(t testing.TB) (state []byte, log [][]byte) {
 	t.Helper()
 	p := logparse.NewParser()
@@ -60,7 +60,7 @@ func stateOfCases(t testing.TB) (state []byte, log [][]byte) {
 	return state, log
 }
 
-// TestStateThatIsDropped has states of which nothing can be used.
+// TestStateThatIsDropped restores states that UnmarshalBinary drops as a whole.
 func TestStateThatIsDropped(t *testing.T) {
 	good, _ := stateOfCases(t)
 	fresh, err := logparse.NewParser().MarshalBinary()
@@ -68,8 +68,8 @@ func TestStateThatIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	const (
-		damaged = "logparse: the parser's state is damaged, all of it is dropped"
-		earlier = "logparse: the parser's state is that of an earlier version or damaged, all of it is dropped"
+		damaged = "logparse: the parser's state is damaged; dropped all of it"
+		earlier = "logparse: the parser's state is that of an earlier version or damaged; dropped all of it"
 	)
 	format := bytes.Clone(good)
 	format[len("logparse")] = 9
@@ -82,7 +82,7 @@ func TestStateThatIsDropped(t *testing.T) {
 	}{
 		{"empty", nil, earlier},
 		{"format 1", make([]byte, 16+8*len(logparse.MTAs())), earlier},
-		{"format 9", format, "logparse: the parser's state has format 9, not 2, all of it is dropped"},
+		{"format 9", format, "logparse: the parser's state has format 9, not 2; dropped all of it"},
 		{"magic", good[:len("logparse")], damaged},
 		{"cut", good[:len(good)-1], damaged},
 		{"cut before a section", cutBeforeLast(good), damaged},
@@ -112,7 +112,7 @@ func cutBeforeLast(state []byte) []byte {
 	return state[:bytes.LastIndex(state, append([]byte{byte(len(name))}, name...))]
 }
 
-// layoutAt returns where the layout of an MTA's table stands in a state.
+// layoutAt returns the offset, in a state, of the layout of an MTA's table.
 func layoutAt(t *testing.T, state []byte, mta string, table byte) int {
 	t.Helper()
 	name := append(append([]byte{byte(len(mta))}, mta...), table)
@@ -123,8 +123,8 @@ func layoutAt(t *testing.T, state []byte, mta string, table byte) int {
 	return i + len(name)
 }
 
-// TestStateOfAnotherVersion has states of which some tables do not fit: all others
-// are restored.
+// TestStateOfAnotherVersion restores states with some tables that do not fit. The
+// parser must restore all others.
 func TestStateOfAnotherVersion(t *testing.T) {
 	good, _ := stateOfCases(t)
 	size := func(state []byte, mta string, table byte) int {
@@ -133,14 +133,14 @@ func TestStateOfAnotherVersion(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(state []byte)
-		tables map[string]byte // that are dropped
+		tables map[string]byte // dropped
 		want   string
 	}{
 		{
 			"another layout",
 			func(state []byte) { state[layoutAt(t, state, "haraka", 1)]++ },
 			map[string]byte{"haraka": 1},
-			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+			"logparse: the parser's state for haraka is that of another version or damaged; dropped it",
 		},
 		{
 			"two other layouts",
@@ -149,25 +149,25 @@ func TestStateOfAnotherVersion(t *testing.T) {
 				state[layoutAt(t, state, "exchange", 0)]++
 			},
 			map[string]byte{"qmail": 1, "exchange": 0},
-			"logparse: what the parser remembered of exchange, qmail is another version's or damaged, it is dropped",
+			"logparse: the parser's state for exchange, qmail is that of another version or damaged; dropped it",
 		},
 		{
 			"an MTA that is unknown",
 			func(state []byte) { copy(state[layoutAt(t, state, "maddy", 0)-2:], "\n") },
 			map[string]byte{"maddy": 0},
-			`logparse: what the parser remembered of "madd\n" is another version's or damaged, it is dropped`,
+			`logparse: the parser's state for "madd\n" is that of another version or damaged; dropped it`,
 		},
 		{
 			"a table that is unknown",
 			func(state []byte) { state[layoutAt(t, state, "haraka", 1)-1] = 9 },
 			map[string]byte{"haraka": 1},
-			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+			"logparse: the parser's state for haraka is that of another version or damaged; dropped it",
 		},
 		{
 			"a table twice",
 			func(state []byte) { state[layoutAt(t, state, "haraka", 1)-1] = 0 },
 			map[string]byte{"haraka": 1},
-			"logparse: what the parser remembered of haraka is another version's or damaged, it is dropped",
+			"logparse: the parser's state for haraka is that of another version or damaged; dropped it",
 		},
 		{
 			"an invalid value", // an IP address of 255 bytes
@@ -176,7 +176,7 @@ func TestStateOfAnotherVersion(t *testing.T) {
 				entries[8+46] = 0xff
 			},
 			map[string]byte{"cisco_esa": 0},
-			"logparse: what the parser remembered of cisco_esa is another version's or damaged, it is dropped",
+			"logparse: the parser's state for cisco_esa is that of another version or damaged; dropped it",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestStateOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// An empty table has nothing to lose.
+// An empty table of another layout is no error, since dropping it loses nothing.
 func TestEmptyTableOfAnotherVersion(t *testing.T) {
 	p := logparse.NewParser()
 	p.Parse([]byte("2026-11-23T14:34:05.291Z [NOTICE] [-] [server] Listening on 192.0.2.1:25"))
@@ -237,7 +237,7 @@ func FuzzState(f *testing.F) {
 		flipped[int(at%uint32(len(flipped)))] ^= flip
 		for _, state := range [][]byte{state, flipped} {
 			p := logparse.NewParser()
-			_ = p.UnmarshalBinary(state) // whatever it says, the parser can be used
+			_ = p.UnmarshalBinary(state) // even after an error, the parser is usable
 			for _, line := range log {
 				r := p.Parse(line)
 				for i := range r.Events {

@@ -8,8 +8,8 @@ import (
 )
 
 // sweep returns a function that reports whether a test tries the next of many
-// places: one in n, by chance, but the same ones in every run. SEED=7 chooses
-// others. FULL=1, with which `make sweeps` runs these tests, tries all.
+// places. It chooses one in n at random, the same ones in every run. SEED=7 chooses
+// others. FULL=1 chooses all; `make sweeps` sets it.
 func sweep(t *testing.T, n int) (try func() bool) {
 	t.Helper()
 	full, seed := os.Getenv("FULL") != "", uint64(1)

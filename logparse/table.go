@@ -8,10 +8,10 @@ import (
 )
 
 // A table maps keys to values in bounded memory. A key that finds no room replaces
-// the entry that has been unused for longest.
+// the least recently used entry of its set.
 type table[V any] struct {
 	size  int
-	sets  []*[ways]entry[V] // nil until used, and so is each of them
+	sets  []*[ways]entry[V] // nil until used, as is each set
 	clock uint64
 }
 
@@ -19,17 +19,17 @@ const ways = 8
 
 type entry[V any] struct {
 	key   hash
-	used  uint64 // the clock when it was last asked for; 0 is empty
+	used  uint64 // the clock at the last get or put; 0 is empty
 	value V
 }
 
-// newTable returns a table of size entries, a power of two.
+// newTable returns a table with room for size entries, a power of two.
 func newTable[V any](size int) table[V] {
 	return table[V]{size: size}
 }
 
-// set returns the entries among which key has its place; nil if none was ever put
-// there.
+// set returns the set of entries that may hold key; nil if nothing was put there
+// yet.
 func (t *table[V]) set(key hash) *[ways]entry[V] {
 	if t.sets == nil {
 		return nil
@@ -37,7 +37,7 @@ func (t *table[V]) set(key hash) *[ways]entry[V] {
 	return t.sets[uint64(key)%uint64(len(t.sets))]
 }
 
-// get returns the value of key, or nil.
+// get returns a pointer to key's value, or nil.
 func (t *table[V]) get(key hash) *V {
 	set := t.set(key)
 	if set == nil {
@@ -53,7 +53,7 @@ func (t *table[V]) get(key hash) *V {
 	return nil
 }
 
-// put returns the value of key, a new zero one if there is none.
+// put returns a pointer to key's value. It adds a zero value if there is none.
 func (t *table[V]) put(key hash) *V {
 	if v := t.get(key); v != nil {
 		return v
@@ -77,7 +77,7 @@ func (t *table[V]) put(key hash) *V {
 	return &oldest.value
 }
 
-// remove forgets a key.
+// remove drops key's entry, if there is one.
 func (t *table[V]) remove(key hash) {
 	set := t.set(key)
 	if set == nil {
@@ -90,7 +90,7 @@ func (t *table[V]) remove(key hash) {
 	}
 }
 
-// entries returns the entries in use, the ones unused for longest first.
+// entries returns the entries in use, the least recently used first.
 func (t *table[V]) entries() []*entry[V] {
 	var all []*entry[V]
 	for _, set := range t.sets {
@@ -104,17 +104,18 @@ func (t *table[V]) entries() []*entry[V] {
 	return all
 }
 
-// A cell holds one value, such as what the last header of a log says.
+// A cell holds one value, such as the last header of a log.
 type cell[V comparable] struct{ value V }
 
-// A hash names what lines have in common, such as a process or a reply's text,
-// in 64 bits. It multiplies and folds eight bytes at a time, as wyhash does, and
-// begins with a random seed, so that a state does not show whom a line was about.
+// A hash identifies in 64 bits what lines have in common, such as a process or a
+// reply's text. It multiplies and folds eight bytes at a time, as wyhash does. It
+// begins with a random seed, so that a state does not reveal whom a line was about.
 type hash uint64
 
 const hashPrime uint64 = 0xe7037ed1a0b428db
 
-// add returns the hash of what h hashed with b as a further part.
+// add returns the hash of h's input followed by b. Each b is one part: its length
+// is hashed too.
 func (h hash) add(b []byte) hash {
 	h = h.fold(uint64(len(b)))
 	for ; len(b) >= 8; b = b[8:] {

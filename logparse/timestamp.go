@@ -13,18 +13,19 @@ const (
 	timeZoned            // RFC 3339 and its kin
 	timeSyslog           // RFC 3164: no year, no zone
 	timeEpoch            // microseconds since 1970
-	timeSeconds          // since 1970
-	timeTAI64N           // of multilog
+	timeSeconds          // seconds since 1970
+	timeTAI64N           // multilog's
 )
 
-// A Timestamp is a line's time as logged. It refers into the line.
+// A Timestamp is a line's time as logged. It refers into the line, and is valid
+// until the next call of Parse.
 type Timestamp struct {
 	kind timeKind
 	text []byte
 }
 
-// zonedLayouts are the forms of RFC 3339 found in logs. The time package accepts a
-// fraction after the seconds in each of them.
+// zonedLayouts are the variants of RFC 3339 found in logs. The time package accepts
+// a fraction after the seconds in each of them.
 var zonedLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
@@ -33,9 +34,8 @@ var zonedLayouts = []string{
 
 var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006"}
 
-// In returns the time. It takes year and zone where the log leaves them out. ok is
-// false where the line has no time, or names the month in a language other than
-// English.
+// In returns the time. It uses year and zone if the log omits them. ok is false if
+// the line has no time, or names the month in a language other than English.
 func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	text := string(t.text)
 	switch t.kind {
@@ -47,8 +47,8 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 		}
 	case timeSyslog:
 		for _, layout := range syslogLayouts {
-			// The year is parsed with the rest, since 29 February is no date without
-			// it. A year in the line comes later in the text and wins.
+			// Parse the year with the rest, since 29 February is no date without it.
+			// A year in the line comes later in the text and wins.
 			if at, err := time.ParseInLocation("2006 "+layout, strconv.Itoa(year)+" "+text, zone); err == nil {
 				return at, true
 			}
@@ -71,12 +71,12 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// tai64Epoch is the label of 1970-01-01 for multilog and tai64nlocal, which know no
+// tai64Epoch is the label of 1970-01-01 for multilog and tai64nlocal, which ignore
 // leap seconds (libtai; daemontools tai64nlocal.c).
 const tai64Epoch = 1<<62 + 10
 
-// separated reports whether the time has a form of programs that write a file of
-// their own: multilog's, or one with a blank between date and time of day.
+// separated reports whether the time has a form that only programs with their own
+// log file write: multilog's, or one with a blank between date and time of day.
 func (t Timestamp) separated() bool {
 	return t.kind == timeTAI64N || t.kind == timeZoned && t.text[10] == ' '
 }
@@ -106,8 +106,8 @@ func cutTAI64N(b []byte) (Timestamp, []byte, bool) {
 	return Timestamp{timeTAI64N, b[:end]}, b[end:], true
 }
 
-// cutRFC3339 reads RFC 3339 times, also with a blank for the T, a comma before
-// the fraction, a zone without colon, or no zone.
+// cutRFC3339 reads RFC 3339 times. It also accepts a blank for the T, a comma before
+// the fraction, a zone without a colon, and no zone.
 func cutRFC3339(b []byte) (Timestamp, []byte, bool) {
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' || !isClock(b[11:]) || !isDigit(b[0]) {
 		return Timestamp{}, b, false
@@ -144,7 +144,7 @@ func isZone(b []byte) bool {
 	return len(b) > 6 && (b[1] == '+' || b[1] == '-') && isDigit(b[2]) && isDigit(b[3]) && isDigit(b[4]) && isDigit(b[5]) && b[6] == ' '
 }
 
-// cutRFC3164 reads "Nov  3 14:16:23", also with a month in another language, a
+// cutRFC3164 reads "Nov  3 14:16:23". It also accepts a month in another language, a
 // fraction, and a year before or after the clock.
 func cutRFC3164(b []byte) (Timestamp, []byte, bool) {
 	space := bytes.IndexByte(b[:min(len(b), 12)], ' ')

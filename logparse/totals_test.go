@@ -7,8 +7,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// totals counts the replies that went over the wire during a log, whether a line shows them
-// or not.
+// totals counts the replies that went over the wire while a log was written, whether
+// or not a line shows them.
 func totals(t *testing.T, log string) map[wire]int {
 	t.Helper()
 	n := map[wire]int{}
@@ -27,8 +27,8 @@ func totals(t *testing.T, log string) map[wire]int {
 	}
 	for _, h := range hidden.NotShown {
 		n[wire{h.direction, h.code}] += h.n
-		// Postfix refuses the recipients after smtpd_recipient_limit unlogged,
-		// and its summaries count them as accepted.
+		// Postfix does not log that it refuses recipients after
+		// smtpd_recipient_limit, and its summaries count them as accepted.
 		if h.direction == "sent" && h.stage == "rcpt" && h.code == 452 {
 			n[wire{h.direction, 250}] += h.n
 		}
@@ -47,8 +47,8 @@ func (h *notShown) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &[]any{&h.direction, &h.stage, &h.code, &h.n})
 }
 
-// TestCorpusTotals tests that no counter exceeds what went over the wire, and that the
-// counters which can be exact are.
+// TestCorpusTotals tests that no counter exceeds the replies that went over the wire,
+// and that the counters that can be exact are exact.
 func TestCorpusTotals(t *testing.T) {
 	for _, log := range []string{
 		"postfix/hard-cases", "postfix/syslog-traditional", "postfix/journal-json", "postfix/lmtp-unix", "postfix/transcript-verbose",
@@ -78,7 +78,7 @@ func TestCorpusTotals(t *testing.T) {
 					wantRefused += n
 				}
 			}
-			// Summaries, or the dialogue itself, tell these exactly.
+			// Summaries, or the dialogue itself, show these exactly.
 			for _, code := range []logparse.Code{235, 354} {
 				if sent := (wire{"sent", code}); got[sent] != want[sent] {
 					t.Errorf("sent %v: %d of %d", code, got[sent], want[sent])

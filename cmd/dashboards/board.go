@@ -10,15 +10,15 @@ type prometheusQuery = variants.Dataquery
 
 const tag = "smtp_reply_exporter"
 
-// A row is a titled group of panels; a closed one shows its title only.
+// A row is a titled group of panels. A closed row shows only its title.
 type row struct {
 	title  string
 	closed bool
 	panels []cog.Builder[dashboard.Panel]
 }
 
-// board assembles a dashboard: variables, links to the other dashboards, firing
-// alerts as annotations, and the rows.
+// board returns a dashboard with variables, links to the other dashboards, firing alerts
+// as annotations, and the rows.
 func board(uid, title, description string, extra []cog.Builder[dashboard.VariableModel], rows ...row) *dashboard.DashboardBuilder {
 	b := dashboard.NewDashboardBuilder(title).
 		Uid(uid).
@@ -73,7 +73,8 @@ func board(uid, title, description string, extra []cog.Builder[dashboard.Variabl
 	return b
 }
 
-// variable offers the values of a label, several at once, all of them at first.
+// variable returns a selection of label values. It allows several values; the default is
+// all.
 func variable(name, label, query string) *dashboard.QueryVariableBuilder {
 	return dashboard.NewQueryVariableBuilder(name).
 		Label(label).

@@ -10,8 +10,8 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// The files in the repository are what this program writes, and Grafana's schema
-// knows every field of them.
+// The files in the repository must be the output of this program, and Grafana's schema
+// must have all of their fields.
 func TestDashboards(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	for name, build := range dashboards {
@@ -28,7 +28,7 @@ func TestDashboards(t *testing.T) {
 				t.Errorf("%s is not what the program writes; run: go run . ../../dashboards/grafana", name)
 			}
 			var d dashboard.Dashboard
-			// The package returns an error without content where there is none.
+			// The package returns an empty error if there is no fault.
 			if err := d.UnmarshalJSONStrict(got); err != nil && err.Error() != "" {
 				t.Fatalf("not of Grafana's schema: %v", err)
 			}

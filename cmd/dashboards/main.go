@@ -2,8 +2,8 @@
 //
 //	go run . DIRECTORY
 //
-// It is a module of its own, so that Grafana's schema package is no dependency of
-// the exporter.
+// It is a separate module, so that the exporter does not depend on Grafana's schema
+// package.
 package main
 
 import (

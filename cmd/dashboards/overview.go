@@ -62,8 +62,9 @@ func overview() *dashboard.DashboardBuilder {
 	)
 }
 
-// spikeSent draws a code that we send, by reason. For each pair of a reason and its
-// floor it adds the past and the alert's threshold, summed over the chosen hosts.
+// spikeSent returns a graph of a code that we send, by reason. floors are pairs of a
+// reason and its floor. For each pair the graph adds the past and the alert's
+// threshold, summed over the chosen hosts.
 func spikeSent(code string, floors ...string) cog.Builder[dashboard.Panel] {
 	const name = "source_peer_code_reason:smtp_replies_sent:"
 	queries := []query{q("{{reason}}", `sum by (reason) (%s)`, sourced(name+"increase1h", `code="`+code+`"`))}
@@ -79,7 +80,7 @@ func spikeSent(code string, floors ...string) cog.Builder[dashboard.Panel] {
 		queries...)
 }
 
-// spikeReceived draws a code that providers answer, by provider and reason.
+// spikeReceived returns a graph of a code that providers send, by provider and reason.
 func spikeReceived(code string) cog.Builder[dashboard.Panel] {
 	const name = "source_provider_code_reason:smtp_deliveries:"
 	matchers := `code="` + code + `"`

@@ -22,7 +22,7 @@ const (
 	bytesIEC  = "bytes"
 )
 
-// The widths of panels, of 24.
+// The widths of panels; a row has 24.
 const (
 	full    = 24
 	half    = 12
@@ -35,22 +35,22 @@ var datasource = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datas
 // A query is a PromQL expression and the legend of its series.
 type query struct{ expr, legend string }
 
-// q formats a query; every %s takes one of the arguments.
+// q formats a query. Each %s takes one of the arguments.
 func q(legend, expr string, args ...any) query {
 	return query{fmt.Sprintf(expr, args...), legend}
 }
 
-// raw selects the chosen hosts' series of an exported family; extra matchers may follow.
+// raw selects the chosen hosts' series of an exported family. matchers may be "".
 func raw(metric, matchers string) string {
 	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source", mta=~"$mta"%s}`, metric, comma(matchers))
 }
 
-// sourced is raw for families and recorded series without the label mta.
+// sourced is like raw, for families and recorded series without the label mta.
 func sourced(metric, matchers string) string {
 	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source"%s}`, metric, comma(matchers))
 }
 
-// process is raw for families of the whole process.
+// process is like raw, for families of the whole process.
 func process(metric, matchers string) string {
 	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance"%s}`, metric, comma(matchers))
 }
@@ -62,8 +62,8 @@ func comma(matchers string) string {
 	return ", " + matchers
 }
 
-// withMeaning adds the label meaning to an expression that has the label code; the
-// code "none" has no meaning and falls out.
+// withMeaning adds the label meaning to an expression with the label code. It drops the
+// code "none", which has no meaning.
 func withMeaning(expr string) string {
 	return expr + ` * on (code) group_left (meaning) max by (code, meaning) (` + process("smtp_reply_code_info", "") + `)`
 }
@@ -86,7 +86,7 @@ func instant(expr string) *prometheus.DataqueryBuilder {
 		Expr(expr).Format(prometheus.PromQueryFormatTable).Instant()
 }
 
-// graph is a time series of lines.
+// graph returns a panel of lines over time.
 func graph(title, description, unit string, width uint32, queries ...query) *timeseries.PanelBuilder {
 	return byClass(timeseries.NewPanelBuilder().
 		Title(title).
@@ -110,15 +110,15 @@ func graph(title, description, unit string, width uint32, queries ...query) *tim
 			Sort(common.SortOrderDescending)))
 }
 
-// stacked is a graph whose series add up.
+// stacked returns a graph with stacked series.
 func stacked(title, description, unit string, width uint32, queries ...query) *timeseries.PanelBuilder {
 	return graph(title, description, unit, width, queries...).
 		FillOpacity(60).
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal))
 }
 
-// The colours of the classes of replies. A series belongs to a class by the first
-// character of its name, which is the code's or the class's.
+// The colours of the classes of replies. The first character of a series' name, a code
+// or a class, determines its class.
 var classColours = []struct{ pattern, colour string }{
 	{"/^2/", "green"},
 	{"/^3/", "blue"},
@@ -136,7 +136,8 @@ func byClass(p *timeseries.PanelBuilder) *timeseries.PanelBuilder {
 	return p
 }
 
-// againstPast draws a graph of counts with their past dotted and the alert's threshold dashed.
+// againstPast returns a graph of counts, with the past dotted and the alert's threshold
+// dashed.
 func againstPast(title, description string, queries ...query) *timeseries.PanelBuilder {
 	line := func(style, colour string, dash ...float64) []dashboard.DynamicConfigValue {
 		return []dashboard.DynamicConfigValue{
@@ -150,7 +151,8 @@ func againstPast(title, description string, queries ...query) *timeseries.PanelB
 		OverrideByRegexp("/^alert /", line("dash", "red", 10, 10))
 }
 
-// number is one value over the dashboard's range; steps colour it from the second on.
+// number returns a panel with one value over the dashboard's range. steps are its
+// colours.
 func number(title, description, unit string, width uint32, steps []dashboard.Threshold, expr string) *stat.PanelBuilder {
 	return stat.NewPanelBuilder().
 		Title(title).
@@ -168,7 +170,7 @@ func number(title, description, unit string, width uint32, steps []dashboard.Thr
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
 }
 
-// steps are thresholds: green, then the colour from each value on.
+// steps returns thresholds: green, and then each given colour from its value on.
 func steps(more ...dashboard.Threshold) []dashboard.Threshold {
 	return append([]dashboard.Threshold{{Color: "green"}}, more...)
 }
@@ -177,7 +179,7 @@ func from(value float64, colour string) dashboard.Threshold {
 	return dashboard.Threshold{Value: new(value), Color: colour}
 }
 
-// heat is a map of rows by time, coloured by a ratio.
+// heat returns a panel with a row for each series over time, coloured by a ratio.
 func heat(title, description string, width, height uint32, queries ...query) *statushistory.PanelBuilder {
 	return statushistory.NewPanelBuilder().
 		Title(title).
@@ -197,8 +199,8 @@ func heat(title, description string, width, height uint32, queries ...query) *st
 			Placement(common.LegendPlacementBottom))
 }
 
-// counts is a table of what an expression counted over the dashboard's range, the
-// most first; columns are its labels in order.
+// counts returns a table of an expression's values over the dashboard's range, the
+// largest first. columns are the expression's labels in order.
 func counts(title, description string, width uint32, expr string, columns ...string) *table.PanelBuilder {
 	order := map[string]int{"Value": len(columns)}
 	for i, c := range columns {

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scrapeText is what the exporter of these tests shows.
+// scrapeText is the answer of the exporter in these tests.
 const scrapeText = `# TYPE smtp_replies_sent_total counter
 smtp_replies_sent_total{source="demo",mta="postfix",peer="external",code="451",class="4xx",meaning="local_error"} 3
 smtp_replies_sent_total{source="demo",mta="postfix",peer="internal",code="451",class="4xx",meaning="local_error"} 1
@@ -32,7 +32,7 @@ smtp_dialogue_replies_sent_total{source="demo",mta="postfix",command="connect",c
 go_goroutines 9
 `
 
-// TestMain lets the test binary be the exporter that run starts.
+// TestMain makes the test binary act as the exporter that run starts.
 func TestMain(m *testing.M) {
 	switch os.Getenv("DEMO_TEST_EXPORTER") {
 	case "serve":
@@ -80,7 +80,7 @@ func TestPlay(t *testing.T) {
 	for _, tc := range []struct {
 		name             string
 		after            time.Duration
-		current, rotated int // lines in the log and in the one before it
+		current, rotated int // lines in the log and in the rotated one
 	}{
 		{name: "first batch at once", after: 50 * time.Millisecond, current: 10},
 		{name: "a batch an interval", after: 150 * time.Millisecond, current: 20},
@@ -147,10 +147,10 @@ func TestReadRepliesFails(t *testing.T) {
 func TestRun(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		exporter string // what TestMain plays
-		taken    bool   // the address
-		shown    string // the demo is interrupted as soon as this is printed
-		want     string // in the error; none if empty
+		exporter string // the exporter that TestMain acts as
+		taken    bool   // the address is in use
+		shown    string // the test interrupts the demo as soon as it has printed this
+		want     string // a part of the error; "" for no error
 	}{
 		{name: "interrupted", exporter: "serve", shown: "451   local_error                  4         5\n"},
 		{name: "exporter fails", exporter: "fail", want: "exit status 1; the exporter logged:\ncannot read the configuration"},

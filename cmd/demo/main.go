@@ -1,6 +1,6 @@
-// Command demo shows smtp_reply_exporter at work: it plays the log of a real
-// Postfix into a temporary file, runs the exporter on it and prints some of the
-// counters, until it is interrupted.
+// Command demo demonstrates smtp_reply_exporter. Until it is interrupted, it writes the
+// log of a real Postfix to a temporary file, runs the exporter on it, and prints some of
+// the counters.
 package main
 
 import (
@@ -23,15 +23,15 @@ import (
 )
 
 const (
-	readyWithin    = 30 * time.Second // the exporter's start, on a busy machine
+	readyWithin    = 30 * time.Second // for the exporter's start, on a busy machine
 	readyInterval  = 100 * time.Millisecond
-	stopWithin     = 5 * time.Second // its end, before it is killed
+	stopWithin     = 5 * time.Second // for the exporter's end, before the demo kills it
 	scrapeInterval = 2 * time.Second
 )
 
 func main() {
 	exporter := kingpin.Flag("exporter", "Path of smtp_reply_exporter.").Default("./smtp_reply_exporter").String()
-	addr := kingpin.Flag("web.listen-address", "Where the exporter listens.").Default("localhost:10451").String()
+	addr := kingpin.Flag("web.listen-address", "Address on which the exporter listens.").Default("localhost:10451").String()
 	kingpin.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -41,9 +41,9 @@ func main() {
 	}
 }
 
-// run shows the program exporter at work on a played log, serving at addr, until
-// interrupted ends: then it returns nil. An error after the exporter's start has all
-// that it logged. Nothing is left running or on disk.
+// run runs the program exporter, which serves at addr, on a played log, until the context
+// interrupted ends. Then it returns nil. An error after the exporter's start includes
+// the exporter's log. run leaves no process and no file behind.
 func run(interrupted context.Context, exporter, addr string, out *os.File) error {
 	if err := checkFree(addr); err != nil {
 		return err
@@ -68,15 +68,15 @@ func run(interrupted context.Context, exporter, addr string, out *os.File) error
 	daemon := exec.CommandContext(ctx, exporter, "--config.file="+configPath, "--web.listen-address="+addr)
 	daemon.Cancel = func() error { return daemon.Process.Signal(syscall.SIGTERM) }
 	daemon.WaitDelay = stopWithin
-	var daemonLog bytes.Buffer // until the exporter has ended it is the exporter's
+	var daemonLog bytes.Buffer // only the exporter uses it until it has ended
 	daemon.Stdout, daemon.Stderr = &daemonLog, &daemonLog
 	if err := daemon.Start(); err != nil {
 		return fmt.Errorf("start the exporter: %w", err)
 	}
 
 	var running sync.WaitGroup
-	// A Ctrl-C reaches the exporter too, which may end, without an error, before the
-	// demo hears of it.
+	// A Ctrl-C also reaches the exporter, which may end, without an error, before the
+	// demo's own context does.
 	running.Go(func() { cancel(daemon.Wait()) })
 	running.Go(func() { cancel(play(ctx, logPath, lines)) })
 	cancel(watch(ctx, addr, out))
@@ -97,8 +97,9 @@ func checkFree(addr string) error {
 	return listener.Close()
 }
 
-// watch waits for the exporter at addr, says where to look and prints the table of
-// its counters, over the last one where out is a terminal, until ctx ends.
+// watch waits for the exporter at addr, prints instructions, and prints the table of
+// counters again and again until ctx ends. On a terminal, each table overwrites the last
+// one.
 func watch(ctx context.Context, addr string, out *os.File) error {
 	base := "http://" + addr
 	if err := awaitReady(ctx, base+"/-/ready"); err != nil {
@@ -138,8 +139,7 @@ A real Postfix log is playing, %d lines a second, and the exporter counts its re
 	}
 }
 
-// awaitReady returns as soon as url answers 200, or with an error after
-// readyWithin.
+// awaitReady returns nil as soon as url answers 200, or an error after readyWithin.
 func awaitReady(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -158,7 +158,7 @@ func awaitReady(ctx context.Context, url string) error {
 	}
 }
 
-// scrape returns the replies that the exporter shows at url.
+// scrape returns the replies that the exporter exposes at url.
 func scrape(ctx context.Context, url string) (map[string]replies, error) {
 	body, err := get(ctx, url)
 	if err != nil {
@@ -168,8 +168,8 @@ func scrape(ctx context.Context, url string) (map[string]replies, error) {
 	return readReplies(body)
 }
 
-// get returns the body at url, which the caller closes. An answer other than 200 is
-// an error.
+// get returns the body at url, which the caller must close. A status other than 200 is an
+// error.
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -12,16 +12,15 @@ import (
 	"time"
 )
 
-// The pace of the player: lively, and no more than a mail host with some traffic.
+// The pace of the player: that of a mail host with some traffic.
 const (
-	batchSize     = 10 // lines that are written at once
+	batchSize     = 10 // lines written at once
 	batchInterval = 100 * time.Millisecond
 )
 
-// postfixLog is what a real Postfix 3.7 logged in a laboratory, and among it the
-// dialogues of a few verbose clients (smtp -v). Its addresses are documentation and
-// private ones, its people are made up. Every line begins with a time like
-// time.Stamp.
+// postfixLog is the log of a real Postfix 3.7 in a laboratory. It includes the dialogues
+// of a few verbose clients (smtp -v). Its addresses are private or for documentation,
+// and its people are fictional. Every line begins with a time like time.Stamp.
 //
 //go:embed postfix.log.gz
 var postfixLog []byte
@@ -39,9 +38,9 @@ func unpack() ([][]byte, error) {
 	return slices.Collect(bytes.Lines(log)), nil
 }
 
-// play writes lines to the file path, again and again until ctx ends. Before each
-// further round the file is renamed to path.1, as logrotate does it, so that a
-// demo that nobody stops fills no disk.
+// play writes lines to the file path again and again, until ctx ends. Before each further
+// round it renames the file to path.1, as logrotate does, so that a demo that nobody
+// stops does not fill the disk.
 func play(ctx context.Context, path string, lines [][]byte) error {
 	for {
 		if err := playOnce(ctx, path, lines); err != nil {
@@ -53,8 +52,8 @@ func play(ctx context.Context, path string, lines [][]byte) error {
 	}
 }
 
-// playOnce creates the file path and writes lines to it, a batch an interval, with
-// the time of writing in the place of their own.
+// playOnce creates the file path and writes lines to it, one batch per batchInterval. It
+// replaces the time in each line with the current time.
 func playOnce(ctx context.Context, path string, lines [][]byte) error {
 	file, err := os.Create(path)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// shownCodes are the reply codes of the table, in its order.
+// shownCodes are the reply codes in the table, in order.
 var shownCodes = []string{"220", "221", "250", "354", "451", "452"}
 
-// tableLines is the height of the table.
+// tableLines is the height of the table in lines.
 var tableLines = len(shownCodes) + 1
 
 // replies counts the replies of one code.
@@ -21,8 +21,8 @@ type replies struct {
 	sent, received float64
 }
 
-// readReplies adds up the replies in a scrape in the Prometheus text format, by
-// code.
+// readReplies returns the sums of the replies by code in a scrape, which has the
+// Prometheus text format.
 func readReplies(scrape io.Reader) (map[string]replies, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(scrape)

@@ -26,12 +26,14 @@ const (
 	width, height = 14 * vg.Inch, 12 * vg.Inch
 	dpi           = 84
 	caption       = "Drawn by “make picture”, not by Grafana: the queries of the Overview dashboard, from logs of real Postfixes with scripted peers, played over a day. Dashed: where an alert begins."
-	// How far a panel goes beyond its highest curve: for the legend, and for thresholds.
+	// The height of a panel, as a multiple of its highest curve, leaves room for the
+	// legend, and for thresholds.
 	headroom, withThresholds = 1.4, 2.1
 )
 
 var (
-	// In the order of the highest curves; easily told apart with any kind of sight.
+	// For curves from the highest down. The colours are distinguishable with any kind of
+	// colour vision.
 	palette = []color.RGBA{
 		{0x00, 0x72, 0xb2, 0xff},
 		{0xd5, 0x5e, 0x00, 0xff},
@@ -40,13 +42,13 @@ var (
 		{0xe6, 0x9f, 0x00, 0xff},
 		{0x56, 0xb4, 0xe9, 0xff},
 	}
-	// As in the dashboards, by the first letter of a code or class.
+	// By the first character of a code or class, as in the dashboards.
 	classes = map[byte]color.RGBA{'2': {0x37, 0x87, 0x2d, 0xff}, '4': {0xff, 0x98, 0x30, 0xff}, '5': {0xc4, 0x16, 0x2a, 0xff}, 'n': {0x70, 0x70, 0x70, 0xff}}
 	grid    = color.Gray{0xe4}
 	units   = map[string]string{"cpm": "a minute", "percentunit": "share"}
 )
 
-// draw writes the panels as a PNG, two in a row.
+// draw writes the panels to a PNG file, two in a row.
 func draw(file string, panels []panel, from, to time.Time) error {
 	img := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
 	canvas := vgdraw.New(img)
@@ -76,7 +78,7 @@ func draw(file string, panels []panel, from, to time.Time) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// reduce keeps the 256 most frequent colors, a third of the bytes.
+// reduce keeps the 256 most frequent colors, which takes a third of the bytes.
 func reduce(img image.Image) image.Image {
 	frequency := map[color.Color]int{}
 	for y := range img.Bounds().Dy() {
@@ -90,7 +92,7 @@ func reduce(img image.Image) image.Image {
 	return out
 }
 
-// plot returns the panel as it is drawn.
+// plot returns the plot of the panel.
 func (p panel) plot(from, to time.Time) (*plot.Plot, error) {
 	out := plot.New()
 	out.Title.Text = p.title
@@ -110,7 +112,7 @@ func (p panel) plot(from, to time.Time) (*plot.Plot, error) {
 	out.Add(lines)
 
 	colors := map[string]color.Color{}
-	// A threshold far above the curves would press them flat.
+	// A threshold far above the curves would flatten them.
 	top := p.curves[0].highest() * headroom
 	if p.curves[len(p.curves)-1].threshold {
 		top = p.curves[0].highest() * withThresholds
@@ -148,7 +150,7 @@ func (p panel) plot(from, to time.Time) (*plot.Plot, error) {
 	return out, nil
 }
 
-// hours are ticks every four hours.
+// hours returns ticks every four hours.
 func hours(low, high float64) []plot.Tick {
 	const step = 4 * 3600
 	var ticks []plot.Tick

@@ -1,8 +1,8 @@
-// Command picture draws the main panels of the Overview dashboard from real data: logs
-// of the corpus, played through the exporter into a Prometheus. It runs in its own
-// directory; the first argument is the PNG to write.
+// Command picture draws the main panels of the Overview dashboard from real data: it
+// plays logs of the corpus through the exporter into a Prometheus. It must run in its
+// own directory. Its argument is the PNG file to write.
 //
-// The queries are those of the dashboard. Grafana's looks are not imitated.
+// It uses the queries of the dashboard. It does not imitate Grafana's appearance.
 package main
 
 import (
@@ -19,18 +19,18 @@ import (
 	"smtp_reply_exporter/cmd/replay"
 )
 
-// The logs are spread over a bit more than the day that is shown, as the rules hold off
-// after the exporter's start.
+// The logs cover a little more than the day in the picture, since the recording rules
+// have no values soon after the exporter's start.
 const (
 	parts      = 60
 	partLength = 30 * time.Minute
 	shown      = 24 * time.Hour
 )
 
-// logs are those of the corpus, by source.
+// logs are logs of the corpus, by source.
 var logs = map[string]string{"mx1": "syslog-traditional", "mx2": "hard-cases"}
 
-// titles are the panels that are drawn.
+// titles are the titles of the panels to draw.
 var titles = []string{
 	"Deliveries by class and code",
 	"Shares of the deliveries",

@@ -15,14 +15,14 @@ import (
 	"smtp_reply_exporter/cmd/replay"
 )
 
-// A panel shows at most that many curves, the highest ones, and none below that part of
-// the highest.
+// A panel shows the highest curves, at most most of them, and none below the fraction
+// least of the highest.
 const (
 	most  = 6
 	least = 0.1
 )
 
-// A panel is one of a dashboard, with its data.
+// A panel is a dashboard's panel with its data.
 type panel struct {
 	title, unit string
 	targets     []target
@@ -31,14 +31,14 @@ type panel struct {
 
 type target struct{ Expr, LegendFormat string }
 
-// A curve is a series; a threshold has the name of the curve that it belongs to.
+// A curve is a series. A threshold has the name of its curve.
 type curve struct {
 	name      string
 	threshold bool
 	points    []replay.Point
 }
 
-// readPanels reads panels of a Grafana dashboard, in the order of their titles.
+// readPanels returns the panels of a Grafana dashboard with these titles, in order.
 func readPanels(file string, titles []string) ([]panel, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -73,7 +73,8 @@ var (
 	legend    = regexp.MustCompile(`{{(\w+)}}`)
 )
 
-// query fills the panel. The past, which a day of data hardly has, is left out.
+// query fills the panel's curves. It omits the past, since a day of data has almost
+// none.
 func (p *panel) query(ctx context.Context, prometheus *replay.Prometheus, from time.Time) error {
 	var thresholds []curve
 	for _, t := range p.targets {

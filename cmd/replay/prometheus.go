@@ -16,33 +16,35 @@ import (
 	"time"
 )
 
-// The target that the scrapes are said to be of.
+// The labels of the target from which the scrapes seem to come.
 const target = `job="smtp_reply_exporter",instance="mx1.example:10451"`
 
 const (
 	interval = 2 * time.Minute // between samples: a rate over 5m needs two
 	ruleStep = 5 * time.Minute
-	// Blocks of 2h, promtool's own choice, are a score of them, and as slow as the disk.
+	// promtool's default of 2h would make about twenty blocks, which is as slow as the
+	// disk.
 	blocks = "--max-block-duration=54h"
-	depth  = 4 // recording rules that build on one another in a row
+	depth  = 4 // the longest chain of recording rules that use each other
 )
 
-// A Past is when the scrapes are said to have been: part i began at Start + i Part, and
-// the last one lasts until End.
+// A Past is the time that the scrapes seem to cover: part i begins at Start + i Part, and
+// the last part lasts until End.
 type Past struct {
 	Start, End time.Time
 	Part       time.Duration
 }
 
-// Prometheus is a running one that holds a past.
+// A Prometheus is a running Prometheus server that holds a past.
 type Prometheus struct {
 	past    Past
 	address string
 	stop    func() error
 }
 
-// Backfill starts a Prometheus of the host with the scrapes and what the recording rules
-// make of them. Files are made in dir. Close stops it.
+// Backfill starts the host's Prometheus with the scrapes, spread over past, and the
+// results of the recording rules in the file rules. It creates files in dir, which the
+// caller removes after Close.
 func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rules string) (*Prometheus, error) {
 	samples, tsdb := filepath.Join(dir, "samples"), filepath.Join(dir, "tsdb")
 	if err := write(samples, scrapes, past); err != nil {
@@ -60,7 +62,7 @@ func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rule
 	if err := os.WriteFile(rules, text, 0o600); err != nil {
 		return nil, err
 	}
-	// A rule sees what others recorded only after the next start.
+	// A rule sees the results of other rules only after the next start.
 	for range depth {
 		p, err := serve(ctx, dir, past)
 		if err != nil {
@@ -102,8 +104,8 @@ func promtool(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// write writes the past as OpenMetrics, with every part's scrape once an interval. Points
-// in time that metrics tell move with their scrape.
+// write writes the past as OpenMetrics, with each part's scrape once per interval. It
+// shifts the values of timestamp metrics together with their scrape.
 func write(file string, scrapes []Scrape, past Past) error {
 	f, err := os.Create(file)
 	if err != nil {
@@ -141,7 +143,7 @@ func write(file string, scrapes []Scrape, past Past) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// A Series is one of a query's result.
+// A Series is one series in the result of a query.
 type Series struct {
 	Labels map[string]string
 	Points []Point
@@ -153,7 +155,7 @@ type Point struct {
 	Value float64
 }
 
-// Query evaluates PromQL every 5 minutes of the past from a time on.
+// Query evaluates PromQL at every 5 minutes of the past, from the time from on.
 func (p *Prometheus) Query(ctx context.Context, promql string, from time.Time) ([]Series, error) {
 	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d", p.address,
 		url.QueryEscape(promql), from.Unix(), p.past.End.Unix(), int(ruleStep.Seconds())))
@@ -187,7 +189,8 @@ func (p *Prometheus) Query(ctx context.Context, promql string, from time.Time) (
 	return out, nil
 }
 
-// Labels returns the label names of every metric.
+// Labels returns the label names of every metric, by metric name. Names may occur more
+// than once.
 func (p *Prometheus) Labels(ctx context.Context) (map[string][]string, error) {
 	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/series?match[]=%s&start=%d&end=%d", p.address,
 		url.QueryEscape(`{__name__!=""}`), p.past.Start.Unix(), p.past.End.Unix()))

@@ -1,6 +1,7 @@
-// Package replay gives a Prometheus a day of real data in less than a minute: logs are
-// played through the exporter, what it answers to scrapes is spread over the past and
-// backfilled, and the recording rules with it.
+// Package replay gives a Prometheus a day of real data in less than a minute. Record
+// plays logs through the exporter and returns its scrapes. Backfill spreads the scrapes
+// over the past, and starts a Prometheus with them and with the results of recording
+// rules.
 package replay
 
 import (
@@ -20,15 +21,16 @@ import (
 	"time"
 )
 
-// A Scrape is what the exporter answered.
+// A Scrape is an answer of the exporter.
 type Scrape struct {
 	At   time.Time
 	Text []byte // Prometheus' text format
 }
 
-// Record plays logs, which are whole lines, by the name of their source in equal parts
-// through the exporter at the path exporter. It returns the scrape before the first part and the one after
-// each. Files are made in dir. A source of syslog messages, relay, gets none: only such ones have all families.
+// Record plays logs through the exporter at the path exporter, in equal parts. logs maps
+// the name of a source to whole lines. Record returns the scrape before the first part
+// and the one after each part. It creates files in dir. It adds a source of syslog
+// messages, relay, which receives none: only such a source has all families.
 func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, parts int) (scrapes []Scrape, err error) {
 	config := fmt.Sprintf("state: %q\nsources:\n  - {name: relay, syslog: %q}\n", filepath.Join(dir, "state"), "unix://"+filepath.Join(dir, "relay"))
 	files := map[string]*os.File{}
@@ -73,7 +75,7 @@ func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, p
 	return scrapes, nil
 }
 
-// until returns where a part of a log ends, which has whole lines only.
+// until returns the offset at which a part of a log ends. Parts have whole lines.
 func until(log []byte, part, parts int) int {
 	n := len(log) * part / parts
 	if n == 0 {
@@ -82,7 +84,8 @@ func until(log []byte, part, parts int) int {
 	return n + bytes.IndexByte(log[n-1:], '\n')
 }
 
-// scrape waits until the exporter has read what is written and returns that scrape.
+// scrape waits until the exporter has read all that is written, by source in bytes, and
+// returns that scrape.
 func scrape(ctx context.Context, address string, written map[string]int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -110,10 +113,10 @@ func scrape(ctx context.Context, address string, written map[string]int) ([]byte
 	}
 }
 
-// start starts a server and waits until the URL of its readiness, without http://,
-// answers 200. stop ends it; it fails if the server fails.
+// start starts a server and waits until readiness, a URL without http://, answers 200.
+// stop ends the server, and returns an error if the server fails.
 func start(ctx context.Context, readiness, program string, args ...string) (stop func() error, err error) {
-	var out bytes.Buffer // the process' until it has ended
+	var out bytes.Buffer // only the process uses it until it has ended
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -122,7 +125,7 @@ func start(ctx context.Context, readiness, program string, args ...string) (stop
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	stop = func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended says so below
+		_ = cmd.Process.Signal(syscall.SIGTERM) // if the process has ended, Wait returns its error
 		if err := <-ended; err != nil {
 			return fmt.Errorf("%s: %w\n%s", program, err, &out)
 		}
@@ -165,7 +168,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return body, nil
 }
 
-// freeAddress returns an address on the loopback that nobody listens on.
+// freeAddress returns a loopback address on which no process listens.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,7 +177,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// index returns the first scrape that was not before t, else the last one.
+// index returns the index of the first scrape at or after t, or else of the last one.
 func index(scrapes []Scrape, t time.Time) int {
 	i, _ := slices.BinarySearchFunc(scrapes, t, func(s Scrape, t time.Time) int { return s.At.Compare(t) })
 	return min(i, len(scrapes)-1)

@@ -33,7 +33,7 @@ func newDisk(t *testing.T) *disk {
 	return &disk{t, dir}
 }
 
-// fill leaves no room but in the last pages of files.
+// fill leaves room only in the last pages of files.
 func (d *disk) fill() {
 	d.Helper()
 	filler, err := os.Create(filepath.Join(d.dir, "filler"))
@@ -56,15 +56,15 @@ func (d *disk) free() {
 	}
 }
 
-// lineOf256 is a refusal of which 16 fill a page, so that a full disk has no
-// half line.
+// lineOf256 is a refusal of 256 bytes. 16 of them fill a page, so that a full disk has
+// no partial line.
 var lineOf256 = func() string {
 	const begin, end = "Nov 23 14:16:23 mx1 postfix/smtpd[25062]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: " +
 		"452 4.3.1 Insufficient system storage; from=<b@example.org> to=<a@example.net> proto=ESMTP helo=<", ".example>\n"
 	return begin + strings.Repeat("h", 256-len(begin)-len(end)) + end
 }()
 
-// log appends lines until the disk is full, n at most, and returns how many.
+// log appends at most n lines, until the disk is full, and returns how many.
 func (d *disk) log(n int) (written int) {
 	d.Helper()
 	f, err := os.OpenFile(filepath.Join(d.dir, "mail.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -83,8 +83,8 @@ func (d *disk) log(n int) (written int) {
 	return written
 }
 
-// TestFullDisk fills the disk of the log and the state, which is when a mail
-// host says 452: that is counted, kept over a crash, and all goes on after it.
+// TestFullDisk fills the disk of the log and the state. A mail host then replies 452.
+// The exporter must count that, keep the count over a crash, and continue afterwards.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// sessionTruth is what one session of testdata/crash tells: the sums of each
+// sessionTruth holds the counts of one session of testdata/crash: the sums of each
 // family by code.
 var sessionTruth = map[string]float64{
 	"smtp_replies_sent_total 554":          1,
@@ -31,7 +31,7 @@ var sessionTruth = map[string]float64{
 	"smtp_dialogue_replies_sent_total 221": 1,
 }
 
-// truth is what all families must show after so many sessions.
+// truth returns the counts of all families after a number of sessions.
 func truth(sessions int) map[string]float64 {
 	want := map[string]float64{}
 	for series, n := range sessionTruth {
@@ -47,7 +47,7 @@ func truth(sessions int) map[string]float64 {
 }
 
 // A logWriter writes sessions to mail.log and rotates it as logrotate does with
-// delaycompress: by rename, while it goes on in the renamed file for a few lines.
+// delaycompress: it renames the file, and writes a few more lines to the renamed file.
 type logWriter struct {
 	dir       string
 	template  []string // lines of a session
@@ -60,7 +60,7 @@ type logWriter struct {
 	late int // lines until it reopens the log
 }
 
-// run writes until stop is closed, and ends with a whole session.
+// run writes until stop is closed, and then completes the session.
 func (w *logWriter) run(stop <-chan struct{}) error {
 	var err error
 	if w.file, err = w.open(); err != nil {
@@ -131,7 +131,7 @@ func (w *logWriter) rotate() error {
 	return os.Rename(log, log+".1")
 }
 
-// compress does what gzip(1) does, which keeps the time of the last change.
+// compress compresses a file as gzip(1) does, which keeps the modification time.
 func compress(name string) error {
 	plain, err := os.Open(name)
 	if err != nil {

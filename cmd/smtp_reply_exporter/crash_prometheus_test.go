@@ -47,7 +47,7 @@ func startPrometheus(t *testing.T, v *victim) *promServer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Wait() // the context has ended before
+		_ = cmd.Wait() // the context has ended already
 		if t.Failed() {
 			t.Logf("Prometheus' log:\n%s", &stderr)
 		}
@@ -59,11 +59,11 @@ func startPrometheus(t *testing.T, v *victim) *promServer {
 	return p
 }
 
-// A sampled is a series of a query's answer.
+// A sampled is a series in the answer to a query.
 type sampled struct {
 	Metric map[string]string
-	Value  [2]any   // of an instant: seconds, and the value as a string
-	Values [][2]any // of a range
+	Value  [2]any   // of an instant query: seconds, and the value as a string
+	Values [][2]any // of a range query
 }
 
 func number(t *testing.T, sample [2]any) float64 {
@@ -95,8 +95,8 @@ func (p *promServer) query(expression string) ([]sampled, error) {
 	return answer.Data.Result, nil
 }
 
-// checkTruth wants that the raw samples, which began at 0, have grown by what
-// was logged, and that no counter was reset.
+// checkTruth checks that the raw samples, which started at 0, have grown by the logged
+// counts, and that no counter was reset.
 func (p *promServer) checkTruth(sessions int) {
 	p.Helper()
 	for _, family := range []string{"smtp_replies_sent_total", "smtp_replies_received_total"} {

@@ -22,10 +22,10 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// TestCrash kills the exporter at random instants while a log is written and
-// rotated: what a Prometheus has seen must be what was logged, every counter
-// must only have gone up, and no created timestamp may have changed. The number
-// of kills is CRASH_KILLS; with 100 or more a real Prometheus scrapes, too.
+// TestCrash kills the exporter at random instants while a log is written and rotated.
+// The scraped counts must equal the logged ones, no counter may decrease, and no
+// created timestamp may change. CRASH_KILLS is the number of kills; from 100 on, a real
+// Prometheus scrapes too.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	kills := 15
@@ -56,7 +56,7 @@ func TestCrash(t *testing.T) {
 	stopScraping := v.scrapeRepeatedly(rand.New(rand.NewPCG(seed, 2)))
 
 	for i := range kills {
-		if random.IntN(5) > 0 { // else maybe before it is ready
+		if random.IntN(5) > 0 { // otherwise it may not be ready yet
 			seen := v.scraped()
 			v.wait("a scrape", func() bool { return v.scraped() > seen })
 		}
@@ -68,7 +68,7 @@ func TestCrash(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("kill %d", i+1)
 		}
-		if i%5 == 0 { // it has to read on in a compressed log
+		if i%5 == 0 { // it must resume in a compressed log
 			rotated := log.rotations.Load()
 			v.wait("three rotations while it is down", func() bool { return log.rotations.Load() >= rotated+3 })
 		}
@@ -93,8 +93,7 @@ func TestCrash(t *testing.T) {
 		kills, log.rotations.Load(), log.sessions, log.lines, v.scraped(), v.missed)
 }
 
-// A victim is an exporter that is killed and started again, and what a scraper
-// has seen of it.
+// A victim is an exporter that is killed and restarted, with the scrapes of it.
 type victim struct {
 	*testing.T
 	dir, address string
@@ -109,8 +108,8 @@ type victim struct {
 	missed  int
 }
 
-// newVictim makes a directory for its configuration and log, the log's
-// directory if one is given.
+// newVictim makes a directory for the victim's configuration and log. The log may have
+// another directory.
 func newVictim(t *testing.T, dir string) *victim {
 	t.Helper()
 	if dir == "" {
@@ -132,8 +131,8 @@ func newVictim(t *testing.T, dir string) *victim {
 	return v
 }
 
-// freeAddress returns an address that is still free after the exporter that
-// used it was killed: beyond the ports that the kernel gives to connections.
+// freeAddress returns an address that stays free after its exporter is killed: its port
+// is outside the range from which the kernel assigns ports to connections.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -158,7 +157,7 @@ func (v *victim) start() {
 
 func (v *victim) kill() {
 	_ = v.cmd.Process.Kill()
-	_ = v.cmd.Wait() // it says "killed"
+	_ = v.cmd.Wait() // always fails with "killed"
 	v.cmd = nil
 }
 
@@ -173,7 +172,7 @@ func (v *victim) terminate() {
 	v.cmd = nil
 }
 
-// withoutState lets the victim show counts that it cannot make durable.
+// withoutState makes the victim expose counts that it cannot make durable.
 func (v *victim) withoutState() {
 	v.Helper()
 	rename := func(from, to string) {
@@ -249,8 +248,8 @@ func (v *victim) scrapeOnce() (sums map[string]float64) {
 	return sums
 }
 
-// scrape scrapes as Prometheus does, compares each series with what it was, and
-// returns sums. An answer that is not whole is none.
+// scrape scrapes as Prometheus does, compares each series with its last value, and
+// returns the sums. It ignores an incomplete answer.
 func (v *victim) scrape() (sums map[string]float64, err error) {
 	request, err := http.NewRequestWithContext(v.Context(), http.MethodGet, "http://"+v.address+"/metrics", http.NoBody)
 	if err != nil {
@@ -282,8 +281,8 @@ func (v *victim) scrape() (sums map[string]float64, err error) {
 	return v.take(families), nil
 }
 
-// take compares a scrape with those before it and returns the sums of its
-// families, by code where they have one.
+// take compares a scrape with the earlier ones and returns the sums of its families, by
+// code if they have that label.
 func (v *victim) take(families []*dto.MetricFamily) map[string]float64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -321,8 +320,8 @@ func (v *victim) take(families []*dto.MetricFamily) map[string]float64 {
 	return sums
 }
 
-// compare wants a counter that has not gone back and is as old as before. Of a
-// scrape that is not durable, new series may be younger after a crash.
+// compare checks that a counter has neither decreased nor changed its created
+// timestamp. After a crash, new series of a scrape that was not durable may be younger.
 func (v *victim) compare(series string, counter *dto.Counter) {
 	value, created := counter.GetValue(), counter.GetCreatedTimestamp().AsTime()
 	if before := v.values[series]; value < before {
@@ -338,7 +337,7 @@ func (v *victim) compare(series string, counter *dto.Counter) {
 	}
 }
 
-// checkTruth wants that all that was seen of the counters is what was logged.
+// checkTruth checks that the scraped counts equal the logged ones.
 func (v *victim) checkTruth(sessions, lines int) {
 	v.Helper()
 	sums := v.scrapeOnce()

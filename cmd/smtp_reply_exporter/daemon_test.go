@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// oneLog is a configuration that follows mail.log beside it.
+// oneLog is a configuration that follows mail.log in its own directory.
 const oneLog = "state: ''\ninternal_networks: [192.0.2.0/24]\nsources:\n  - {name: mail, file: DIR/mail.log}\n"
 
-// A daemon is the exporter as a process of its own.
+// A daemon is the exporter as a separate process.
 type daemon struct {
 	*testing.T
 	dir     string // has config.yaml and mail.log
@@ -30,7 +30,7 @@ type daemon struct {
 	process *os.Process
 }
 
-// syncBuffer is a buffer that another goroutine writes to.
+// syncBuffer is a buffer to which another goroutine writes.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -59,8 +59,8 @@ func newDaemon(t *testing.T) *daemon {
 	return d
 }
 
-// start starts the daemon, and at the test's end stops it and wants a good exit
-// status. With -race it exits with another one after a race.
+// start starts the daemon. At the end of the test it stops the daemon and checks that
+// the exit status is 0. With -race, a race leads to another status.
 func (d *daemon) start(args ...string) {
 	d.Helper()
 	cmd := command(d.T, append([]string{"--config.file=" + filepath.Join(d.dir, "config.yaml"), "--web.listen-address=127.0.0.1:0"}, args...)...)
@@ -72,7 +72,7 @@ func (d *daemon) start(args ...string) {
 	d.process = cmd.Process
 	go func() {
 		defer close(d.exited)
-		_ = cmd.Wait() // the state tells
+		_ = cmd.Wait() // the process state has its error
 	}()
 	d.Cleanup(func() {
 		<-d.exited
@@ -161,7 +161,7 @@ func (d *daemon) answer(response *http.Response, err error) (status int, body st
 	return response.StatusCode, string(text)
 }
 
-// A scrape is the values of series in text.
+// A scrape maps series to their values as text.
 type scrape map[string]string
 
 func (d *daemon) scrape() scrape {
@@ -179,7 +179,7 @@ func (d *daemon) scrape() scrape {
 	return s
 }
 
-// scrapeAll scrapes when all that was written has been read.
+// scrapeAll scrapes after the daemon has read everything written.
 func (d *daemon) scrapeAll() (s scrape) {
 	d.Helper()
 	d.wait("the log is read", func() bool {
@@ -189,13 +189,13 @@ func (d *daemon) scrapeAll() (s scrape) {
 	return s
 }
 
-// number returns the value of a series, 0 where there is none.
+// number returns the value of a series, or 0 if there is none.
 func (s scrape) number(series string) float64 {
-	n, _ := strconv.ParseFloat(s[series], 64) // 0 for none
+	n, _ := strconv.ParseFloat(s[series], 64) // 0 for a missing series
 	return n
 }
 
-// outcomes are the families of outcomes, without the series that are 0.
+// outcomes returns the families of outcomes without series that are 0.
 func (s scrape) outcomes() scrape {
 	o := scrape{}
 	for series, value := range s {
@@ -208,7 +208,7 @@ func (s scrape) outcomes() scrape {
 	return o
 }
 
-// total is the series of what was replied to, or by, strangers.
+// total returns the series of replies to, or from, strangers.
 func total(direction, code, class, meaning string) string {
 	return fmt.Sprintf(`smtp_replies_%s_total{class=%q,code=%q,meaning=%q,mta="postfix",peer="external",source="mail"}`,
 		direction, class, code, meaning)

@@ -12,10 +12,10 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// explainWidth is the longest line of a description, in bytes.
+// explainWidth is the length in bytes of the longest line of a description.
 const explainWidth = 80
 
-// outcomes are what a code's first digit tells the client (RFC 5321 §4.2.1).
+// outcomes are what a code's first digit means for the client (RFC 5321 §4.2.1).
 var outcomes = [...]string{
 	2: "done as asked",
 	3: "the client has to send more",
@@ -26,7 +26,7 @@ var outcomes = [...]string{
 func addExplain(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	cmd := app.Command("explain", "Explain a reply code or an enhanced code.")
 	code := cmd.Arg("code", "Reply code such as 451, or an enhanced code alone, such as 4.7.1.").Required().String()
-	enhanced := cmd.Arg("enhanced", "Enhanced code behind the reply code.").String()
+	enhanced := cmd.Arg("enhanced", "Enhanced code after the reply code.").String()
 	commands[cmd.FullCommand()] = func() error {
 		text, err := explain(*code, *enhanced)
 		if err != nil {
@@ -37,8 +37,8 @@ func addExplain(app *kingpin.Application, commands map[string]func() error, stdo
 	}
 }
 
-// explain returns the meaning of a reply code and of the enhanced code behind it,
-// "" for none. The first argument may be an enhanced code if the second is "".
+// explain returns the meaning of a reply code, first, and of the enhanced code after it,
+// second. second may be ""; then first may be an enhanced code instead.
 func explain(first, second string) (string, error) {
 	var b strings.Builder
 	if strings.Contains(first, ".") && second == "" {
@@ -73,7 +73,7 @@ func explain(first, second string) (string, error) {
 func parseEnhanced(s string) (logparse.EnhancedCode, error) {
 	enhanced, n := logparse.ParseEnhanced([]byte(s))
 	if n == 0 || n != len(s) {
-		return enhanced, fmt.Errorf("%q is not an enhanced code; use three numbers of which the first is 2, 4 or 5, such as 4.7.1", s)
+		return enhanced, fmt.Errorf("%q is not an enhanced code; use three numbers, the first of them 2, 4 or 5, such as 4.7.1", s)
 	}
 	return enhanced, nil
 }
@@ -105,7 +105,7 @@ func explainEnhanced(w io.Writer, enhanced logparse.EnhancedCode) {
 	fmt.Fprintf(w, "  source    %s\n", info.Source)
 }
 
-// explainReason writes the reasons of a reply that has these codes and no text.
+// explainReason writes the reasons of a reply with these codes and no text.
 func explainReason(w io.Writer, code logparse.Code, enhanced logparse.EnhancedCode) error {
 	reasons, err := reason.New(nil)
 	if err != nil {

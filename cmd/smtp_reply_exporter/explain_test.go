@@ -10,9 +10,9 @@ func TestExplain(t *testing.T) {
 		{"451"},
 		{"451", "4.7.1"},
 		{"250"},
-		{"460"},            // in no table
-		{"550", "5.9.999"}, // likewise
-		{"451", "5.7.1"},   // contradict each other
+		{"460"},            // not in the catalogue
+		{"550", "5.9.999"}, // not in the catalogue
+		{"451", "5.7.1"},   // contradictory
 		{"4.7.500"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestExplain(t *testing.T) {
 func TestExplainErrors(t *testing.T) {
 	const (
 		noCode     = " is not a reply code; use three digits from 200 to 599, such as 451"
-		noEnhanced = " is not an enhanced code; use three numbers of which the first is 2, 4 or 5, such as 4.7.1"
+		noEnhanced = " is not an enhanced code; use three numbers, the first of them 2, 4 or 5, such as 4.7.1"
 	)
 	for _, tt := range []struct{ name, code, enhanced, want string }{
 		{"beyond 599", "999", "", `"999"` + noCode},

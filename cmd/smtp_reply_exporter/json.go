@@ -33,12 +33,12 @@ type jsonReply struct {
 	Implied      bool   `json:"implied"`
 }
 
-// A jsonWriter writes each reply as an object on a line of its own. The encoder
-// writes U+FFFD for bytes that are not UTF-8.
+// A jsonWriter writes each reply as an object on its own line. The encoder writes U+FFFD
+// for bytes that are not UTF-8.
 type jsonWriter struct {
 	encoder *json.Encoder
-	year    int            // of times that are logged without one
-	zone    *time.Location // of the same times
+	year    int            // of times without a year
+	zone    *time.Location // of times without a zone
 }
 
 func newJSONWriter(w io.Writer, year int, zone *time.Location) *jsonWriter {

@@ -9,8 +9,8 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// TestLongLine has a reply that is longer than any buffer: parse and the daemon
-// know alike what it answered. Of a line over the limit both read the beginning.
+// TestLongLine has a reply that is longer than any buffer. parse and the daemon must
+// find the same command, and must truncate a line over the limit.
 func TestLongLine(t *testing.T) {
 	deferred := func(text string) string {
 		return "Nov 23 14:16:22 mx1 postfix/smtp[401]: 4C65B9A5D67: to=<a@example.net>, relay=mx.example.net[203.0.113.9]:25, " +

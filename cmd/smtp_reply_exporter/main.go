@@ -1,5 +1,5 @@
-// Command smtp_reply_exporter counts the SMTP replies that mail servers log,
-// for Prometheus.
+// Command smtp_reply_exporter counts the SMTP replies in the logs of mail servers, for
+// Prometheus. It has the commands serve, parse and explain.
 package main
 
 import (

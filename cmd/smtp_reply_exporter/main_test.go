@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command returns the command with arguments, as a process of its own.
+// command returns the command with arguments, as a separate process.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -76,7 +76,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// Every command that takes a configuration refuses a bad one with the same words.
+// Every command with a configuration file refuses a bad one with the same error.
 func TestConfigErrors(t *testing.T) {
 	var files []string
 	for _, owner := range []string{"config", "setup"} {
@@ -148,7 +148,7 @@ func TestParseStdin(t *testing.T) {
 	}
 }
 
-// A reader such as head may leave before the end.
+// A reader such as head may exit before the end of the output.
 func TestBrokenPipeIsQuiet(t *testing.T) {
 	log, err := os.ReadFile("testdata/mail.log")
 	if err != nil {

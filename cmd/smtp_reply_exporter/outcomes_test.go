@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestOutcomes appends lines and wants the outcomes of just these.
+// TestOutcomes appends lines and checks that only their outcomes are counted.
 func TestOutcomes(t *testing.T) {
 	const (
 		deferred = "Nov 23 14:16:21 mx1 postfix/smtp[301]: AB04A9A5D23: to=<user%d@example.net>, relay=mx.example.net[203.0.113.25]:25, delay=1, delays=1/0/0/0, dsn=4.7.500, " +
@@ -33,8 +33,8 @@ func TestOutcomes(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name, lines string
-		replies     map[string]string // in the narrow families
-		deliveries  float64           // of all labels
+		replies     map[string]string // in the narrower families
+		deliveries  float64           // the sum over all labels
 	}{
 		{
 			name: "200 recipients with a constant 451", lines: recipients(200, "RCPT TO"),
@@ -80,7 +80,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestVerboseLogging logs the same sessions as usual, and verbosely.
+// TestVerboseLogging compares a normal and a verbose log of the same sessions.
 func TestVerboseLogging(t *testing.T) {
 	t.Parallel()
 	verbose := testdata(t, "verbose.log")

@@ -22,13 +22,13 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A position is where a line stands.
+// A position is the place of a line.
 type position struct {
 	file string
 	line int // from 1
 }
 
-// A parseCommand is the flags of parse.
+// A parseCommand holds the flags of parse.
 type parseCommand struct {
 	files                               *[]string
 	mta, year, zone, output, configFile *string
@@ -39,12 +39,12 @@ func addParse(app *kingpin.Application, commands map[string]func() error, stdout
 	cmd := app.Command("parse", "Read log files once and print the replies in them.")
 	mtas := append([]string{config.Auto}, logparse.MTAs()...)
 	p := &parseCommand{
-		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files named .gz and .zst are decompressed.").Required().Strings(),
+		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files with the extension .gz or .zst are decompressed.").Required().Strings(),
 		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
 			Default(config.Auto).String(),
-		year: cmd.Flag("year", "Year of times that are logged without one.").Default(time.Now().Format("2006")).String(),
-		zone: cmd.Flag("timezone", "Time zone of times that are logged without one, such as UTC or Europe/Berlin.").Default("Local").String(),
-		output: cmd.Flag("output", "summary prints tables; json prints an object for each reply that a line shows.").
+		year: cmd.Flag("year", "Year of times without a year.").Default(time.Now().Format("2006")).String(),
+		zone: cmd.Flag("timezone", "Time zone of times without a zone, such as UTC or Europe/Berlin.").Default("Local").String(),
+		output: cmd.Flag("output", "Output format: summary prints tables; json prints an object for each reply that a line shows.").
 			Default("summary").Enum("summary", "json"),
 		configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String(),
 		stdout:     stdout,
@@ -71,7 +71,7 @@ func (p *parseCommand) run() error {
 	out := bufio.NewWriterSize(p.stdout, 1<<16)
 	in := logReader{parser: cfg.NewParser(*p.mta), classifier: classifier, watched: isTerminal(os.Stderr)}
 	if *p.output == "json" {
-		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would be among the objects
+		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
 		in.report = newJSONWriter(out, year.Year(), location)
 		return cmp.Or(in.readAll(*p.files), out.Flush())
 	}
@@ -84,7 +84,8 @@ func (p *parseCommand) run() error {
 	return out.Flush()
 }
 
-// load reads the configuration; without one, parse needs no source of logs.
+// load loads the configuration file. Without one, it returns the defaults without a
+// source, since parse needs none.
 func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
 	if *p.configFile != "" {
 		return setup.Load(*p.configFile)
@@ -96,17 +97,17 @@ func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
 
 // A report collects or prints the results of lines.
 type report interface {
-	// line takes one line with the labels of each of its events. It does not
-	// keep the result's memory.
+	// line takes the result of a line and the labels of each of its events. It does
+	// not keep the result's memory.
 	line(at position, r *logparse.Result, labels []classify.Labels) error
 }
 
-// A logReader reads files as the parts of one log.
+// A logReader reads files as parts of one log.
 type logReader struct {
 	parser     *logparse.Parser
 	classifier *classify.Classifier
 	report     report
-	watched    bool // stderr is a terminal, so progress is shown there
+	watched    bool // stderr is a terminal, so it shows progress there
 	labels     []classify.Labels
 }
 
@@ -119,8 +120,8 @@ func (r *logReader) readAll(files []string) error {
 	return nil
 }
 
-// readFile reads a file from its beginning to its end. A last line without a
-// newline is read like the others.
+// readFile reads a file from its beginning to its end, including a last line without a
+// newline.
 func (r *logReader) readFile(name string) error {
 	if name == "" {
 		name = "-" // kingpin passes "-" as ""
@@ -138,7 +139,7 @@ func (r *logReader) readFile(name string) error {
 	}
 	if decompressor := follow.Decompressor(name); decompressor != nil {
 		if in, err = decompressor(in); err != nil {
-			return fmt.Errorf("%s: not compressed as its name says: %w", name, err)
+			return fmt.Errorf("%s: not in the format of its extension: %w", name, err)
 		}
 	}
 	lines := bufio.NewReaderSize(in, source.MaxLine)
@@ -146,7 +147,7 @@ func (r *logReader) readFile(name string) error {
 		line, err := readLine(lines)
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
-			return fmt.Errorf("%s: not readable from line %d on: %w", name, at.line, err)
+			return fmt.Errorf("%s: cannot be read from line %d on: %w", name, at.line, err)
 		}
 		if !last || len(line) > 0 {
 			if err := r.parseLine(at, line); err != nil {
@@ -168,10 +169,9 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	return r.report.line(at, &result, r.labels)
 }
 
-// readLine returns the next line without its newline. A line longer than the
-// buffer is cut to the buffer's size. The line is valid until the next call. The
-// error of the last line is io.EOF; that line is empty if the text ends with a
-// newline.
+// readLine returns the next line without its newline, truncated to the size of in's
+// buffer. The line is valid until the next call. The error of the last line is io.EOF;
+// that line is empty if the text ends with a newline.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -183,7 +183,8 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
 
-// openLog opens a file and returns it with its size in bytes, 0 if not known.
+// openLog opens a file, or standard input for "-". It returns the size in bytes, 0 if it
+// is unknown.
 func openLog(name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
 		return io.NopCloser(os.Stdin), 0, nil

@@ -73,8 +73,8 @@ func TestParseCompressed(t *testing.T) {
 	}
 }
 
-// The delivery to the second recipient of a message shows the reply again,
-// in whichever file it is.
+// The delivery to a message's second recipient shows the reply again, also in the next
+// file.
 func TestParseGoesOnOverFiles(t *testing.T) {
 	const head, tail = "Nov 23 14:16:25 mx1 postfix/smtp[405]: 5B1B2C3D4E: to=<", "@example.net>, relay=mx.example.net[192.0.2.30]:25, " +
 		"delay=0.3, delays=0.05/0.05/0.2/0.01, dsn=2.0.0, status=sent (250 ok)\n"
@@ -144,10 +144,10 @@ func TestParseErrors(t *testing.T) {
 	}
 	whole := packed.String()
 	for _, tt := range []struct{ name, file, content, flag, want string }{
-		{"gzip by name only", "mail.log.gz", "Nov 23 14:16:20 mx1", "", "FILE: not compressed as its name says: gzip: invalid header"},
-		{"gzip cut off", "mail.log.gz", whole[:len(whole)-8], "", "FILE: not readable from line 10001 on: unexpected EOF"},
-		{"gzip damaged", "mail.log.gz", whole[:len(whole)-8] + "12345678", "", "FILE: not readable from line 10001 on: gzip: invalid checksum"},
-		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: not readable from line 1 on: invalid input: magic number mismatch"},
+		{"gzip by name only", "mail.log.gz", "Nov 23 14:16:20 mx1", "", "FILE: not in the format of its extension: gzip: invalid header"},
+		{"gzip cut off", "mail.log.gz", whole[:len(whole)-8], "", "FILE: cannot be read from line 10001 on: unexpected EOF"},
+		{"gzip damaged", "mail.log.gz", whole[:len(whole)-8] + "12345678", "", "FILE: cannot be read from line 10001 on: gzip: invalid checksum"},
+		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: cannot be read from line 1 on: invalid input: magic number mismatch"},
 		{"unknown time zone", "mail.log", "", "--timezone=Berlin", "--timezone: unknown time zone Berlin; use Local, UTC or a name such as Europe/Berlin"},
 		{"no year", "mail.log", "", "--year=26", `--year: "26" is not a year; use four digits`},
 		{
@@ -188,11 +188,11 @@ func TestParseMissingFile(t *testing.T) {
 }
 
 func TestReadLine(t *testing.T) {
-	const size = 16 // the least that bufio has
+	const size = 16 // the smallest buffer of bufio
 	full := strings.Repeat("x", size)
 	for _, tt := range []struct {
 		name, text string
-		want       []string // the last one is that with io.EOF
+		want       []string // the last line has io.EOF
 	}{
 		{"empty", "", []string{""}},
 		{"lines", "a\n\nb\r\n", []string{"a", "", "b\r", ""}},
@@ -223,7 +223,7 @@ func TestReadLine(t *testing.T) {
 	}
 }
 
-// A line that is longer than the buffer is one line, and counted as one.
+// A line that is longer than the buffer counts as one line.
 func TestParseLongLine(t *testing.T) {
 	const reject = "Nov 23 14:16:22 mx1 postfix/smtpd[401]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 450 4.2.0 "
 	out, err := run(t, "parse", "--output=json", write(t, "mail.log", reject+strings.Repeat("x", 3*source.MaxLine)+"\n"+reject+"no\n"))

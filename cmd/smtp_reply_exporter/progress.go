@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// A progress reads a file and shows on a terminal how much of it has been read:
+// A progress reads a file, and shows on a terminal how much of it has been read:
 //
 //	mail.log.1.gz [===============               ]  50 %
 //
-// The first bar is drawn after progressInterval, so that a short file shows none.
+// It draws the first bar after progressInterval, so that a short file shows none.
 type progress struct {
 	out  io.Writer
 	in   io.Reader
 	name string
-	size int64 // bytes; 0 if not known
+	size int64 // bytes; 0 if unknown
 	read int64
-	next time.Time // when the bar is drawn again
+	next time.Time // when to draw the bar again
 }
 
 const (
@@ -54,8 +54,8 @@ func (p *progress) String() string {
 // clear removes the bar from the terminal.
 func (p *progress) clear() { fmt.Fprint(p.out, "\r\x1b[K") }
 
-// isTerminal reports whether f is a character device: a terminal, or another one
-// such as /dev/null, where a bar does no harm.
+// isTerminal reports whether f is a character device: a terminal or, for instance,
+// /dev/null, where a bar does no harm.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

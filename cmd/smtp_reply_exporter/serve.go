@@ -30,17 +30,17 @@ import (
 	"smtp_reply_exporter/exporter/web"
 )
 
-// When the state is written if nobody scrapes: soon after the start, so that a
-// restart has positions to resume from, and then every minute.
+// Without scrapes, the state is written soon after the start, so that a restart has
+// positions to resume from, and then every minute.
 const (
 	firstCommit    = time.Second
 	commitInterval = time.Minute
 )
 
-// shutdownTime is how long a shutdown waits for scrapes that are under way.
+// shutdownTime is how long a shutdown waits for running scrapes.
 const shutdownTime = 5 * time.Second
 
-// A server is the daemon with its flags.
+// A server holds the flags of serve.
 type server struct {
 	configFile    *string
 	telemetryPath *string
@@ -52,7 +52,7 @@ type server struct {
 func addServe(app *kingpin.Application, commands map[string]func() error, logger func() *slog.Logger) {
 	cmd := app.Command("serve", "Follow the logs and serve the counts on /metrics (the default).").Default()
 	s := &server{
-		configFile:    cmd.Flag("config.file", "Configuration file. Without one, the usual mail log of this host is followed.").String(),
+		configFile:    cmd.Flag("config.file", "Configuration file. Without it, serve follows the usual mail log of this host.").String(),
 		telemetryPath: cmd.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").String(),
 		lifecycle:     cmd.Flag("web.enable-lifecycle", "Reload the configuration on POST /-/reload.").Bool(),
 		web:           kingpinflag.AddFlags(cmd, ":10451"),
@@ -62,7 +62,7 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 		if *check {
 			_, _, err := s.load()
 			if err == nil {
-				fmt.Println("the configuration is good")
+				fmt.Println("the configuration is valid")
 			}
 			return err
 		}
@@ -71,7 +71,8 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 	}
 }
 
-// load reads the configuration.
+// load loads the configuration file. Without one, it returns the default
+// configuration of this host.
 func (s *server) load() (*config.Config, *classify.Classifier, error) {
 	if *s.configFile == "" {
 		return setup.Default("/")
@@ -139,7 +140,7 @@ func (s *server) run() error {
 	return s.serve(handler, counts, reload)
 }
 
-// pipeline opens the state and returns a pipeline that goes on from it.
+// pipeline opens the state file and returns a Pipeline that resumes from it.
 func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (*pipeline.Pipeline, error) {
 	var file *state.File
 	var payload []byte
@@ -150,7 +151,7 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 		case err != nil && cfg.StateNamed:
 			return nil, cfg.Errorf("state", "%w", err)
 		case err != nil:
-			s.logger.Warn("no state is kept; after a restart the counters begin at 0 and the logs at their ends", "err", err)
+			s.logger.Warn("no state is kept; after a restart, counters start at 0 and logs are read from their ends", "err", err)
 		case file.Damage != nil:
 			s.logger.Warn("the newest state is damaged; resuming from the one before it", "state", cfg.State, "err", file.Damage)
 		}
@@ -162,8 +163,8 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 	return counts, nil
 }
 
-// serve runs the pipeline and the HTTP server until one fails or the process is
-// told to stop, and then ends both.
+// serve runs the Pipeline and the HTTP server until the server fails or the process
+// receives SIGINT or SIGTERM. Then it ends both.
 func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload func() error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -182,7 +183,7 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 		stopReading()
 		done.Wait()
 		if err := counts.Close(); err != nil {
-			s.logger.Error("closing the state", "err", err)
+			s.logger.Error("closing the state failed", "err", err)
 		}
 	}()
 	commit := time.NewTimer(firstCommit)
@@ -195,12 +196,12 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 			commit.Reset(commitInterval)
 		case err := <-failed:
 			if errors.Is(err, syscall.EADDRINUSE) {
-				err = fmt.Errorf("%w; stop the exporter that runs already, or choose another address with --web.listen-address", err)
+				err = fmt.Errorf("%w; stop the exporter that is already running, or choose another address with --web.listen-address", err)
 			}
 			return err
 		case <-hangup:
 			if err := reload(); err != nil {
-				s.logger.Error("the configuration was not reloaded; the former one stays in force", "err", err)
+				s.logger.Error("the configuration was not reloaded; the former one remains in force", "err", err)
 			}
 		case <-ctx.Done():
 			s.logger.Info("stopping")

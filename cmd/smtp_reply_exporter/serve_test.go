@@ -40,9 +40,9 @@ func TestCommandLine(t *testing.T) {
 		name           string
 		args           []string
 		status         int
-		stdout, stderr string // the whole of it; "..." at the end for any more
+		stdout, stderr string // complete, or a prefix that ends with "..."
 	}{
-		{name: "good configuration", args: []string{"--config.check", "--config.file=" + good}, stdout: "the configuration is good\n"},
+		{name: "good configuration", args: []string{"--config.check", "--config.file=" + good}, stdout: "the configuration is valid\n"},
 		{
 			name: "unknown field", args: []string{"--config.check", "--config.file=" + field}, status: 1,
 			stderr: "smtp_reply_exporter: " + field + ":3: sources[0].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices\n",
@@ -65,7 +65,7 @@ func TestCommandLine(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			cmd := command(t, tc.args...)
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			_ = cmd.Run() // the status tells
+			_ = cmd.Run() // the test checks the status
 			if got := cmd.ProcessState.ExitCode(); got != tc.status {
 				t.Errorf("exit status %d, want %d", got, tc.status)
 			}
@@ -84,7 +84,7 @@ func TestCommandLine(t *testing.T) {
 
 func TestUnknownFlag(t *testing.T) {
 	cmd := command(t, "--nosuch")
-	out, _ := cmd.CombinedOutput() // the status tells
+	out, _ := cmd.CombinedOutput() // the test checks the status
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "unknown long flag '--nosuch'") {
 		t.Errorf("exit status %d, %s", cmd.ProcessState.ExitCode(), out)
 	}
@@ -96,7 +96,7 @@ func TestNoLogOnThisHost(t *testing.T) {
 		t.Skip("this host has a mail log")
 	}
 	cmd := command(t)
-	out, _ := cmd.CombinedOutput() // the status tells
+	out, _ := cmd.CombinedOutput() // the test checks the status
 	if want := "smtp_reply_exporter: " + err.Error() + "\n"; cmd.ProcessState.ExitCode() != 1 || string(out) != want {
 		t.Errorf("exit status %d, %q, want 1, %q", cmd.ProcessState.ExitCode(), out, want)
 	}
@@ -111,15 +111,15 @@ func TestPortInUse(t *testing.T) {
 	d := newDaemon(t)
 	address := listener.Addr().String()
 	cmd := command(t, "--config.file="+filepath.Join(d.dir, "config.yaml"), "--web.listen-address="+address)
-	out, _ := cmd.CombinedOutput() // the status tells
+	out, _ := cmd.CombinedOutput() // the test checks the status
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	want := "smtp_reply_exporter: listen tcp " + address +
-		": bind: address already in use; stop the exporter that runs already, or choose another address with --web.listen-address"
+		": bind: address already in use; stop the exporter that is already running, or choose another address with --web.listen-address"
 	if got := lines[len(lines)-1]; cmd.ProcessState.ExitCode() != 1 || got != want {
 		t.Errorf("exit status %d, want 1; last line (-want +got):\n%s", cmd.ProcessState.ExitCode(), cmp.Diff(want, got))
 	}
 	if n := strings.Count(string(out), "address already in use"); n != 1 {
-		t.Errorf("told %d times:\n%s", n, out)
+		t.Errorf("logged %d times:\n%s", n, out)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestTerminate(t *testing.T) {
 	d := newDaemon(t)
 	d.run()
 	d.signal(syscall.SIGTERM)
-	<-d.exited // start wants the status 0
+	<-d.exited // start checks for status 0
 	if _, err := http.Get("http://" + d.address + "/metrics"); err == nil {
 		t.Error("it still answers")
 	}
@@ -149,7 +149,7 @@ func TestHangup(t *testing.T) {
 	if !strings.Contains(d.stderr.String(), "config.yaml:1: sources[0].file: missing; name the log to follow") {
 		t.Errorf("the error is not in the log:\n%s", &d.stderr)
 	}
-	d.append(testdata(t, "forged.log")) // by the old configuration
+	d.append(testdata(t, "forged.log")) // counts under the old configuration
 	if d.scrapeAll()[total("sent", "554", "5xx", "transaction_failed")] != "1" {
 		t.Error("nothing is counted after a failed reload")
 	}
@@ -226,8 +226,8 @@ func TestWebConfiguration(t *testing.T) {
 	}
 }
 
-// certificate writes a certificate for the loopback address and its key, and
-// returns what trusts it.
+// certificate writes a certificate for the loopback address and its key, and returns a
+// pool that trusts it.
 func (d *daemon) certificate() *x509.CertPool {
 	d.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -26,8 +26,8 @@ type summary struct {
 	notUnderstood map[shape]shapeCount
 }
 
-// A replyRow is one row of a table of replies. Replies in dialogue have a command,
-// the others a reason and a provider.
+// A replyRow is one row of a table of replies. Replies in the dialogue have a command,
+// all others have a reason and a provider.
 type replyRow struct {
 	direction                 logparse.Direction
 	code                      logparse.Code
@@ -40,7 +40,7 @@ type shape struct{ mta, name string }
 
 type shapeCount struct {
 	lines   int
-	example position // the first of them
+	example position // the first line
 }
 
 func newSummary() *summary {
@@ -106,8 +106,8 @@ func (s *summary) reply(e *logparse.Event, l *classify.Labels) {
 	rows[row] = c
 }
 
-// print writes the tables that have rows. It does not check for write errors,
-// since out is a bufio.Writer, which returns them when it is flushed.
+// print writes the tables that have rows. It ignores write errors, since out is a
+// bufio.Writer, whose Flush returns them.
 func (s *summary) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
@@ -122,15 +122,15 @@ func (s *summary) print(out io.Writer) {
 	if len(s.replies)+len(s.dialogue) == 0 && s.mtaLines > 0 {
 		fmt.Fprint(w, "No SMTP reply was found.\n\n")
 	}
-	printCounts(w, "Refusals sent of which the log shows no code", "COMMAND", s.refusals)
-	printCounts(w, fmt.Sprintf("Of %d deliveries ended without a reply", s.deliveries), "CAUSE", s.unanswered)
+	printCounts(w, "Refusals sent without a code in the log", "COMMAND", s.refusals)
+	printCounts(w, fmt.Sprintf("Deliveries without a reply (of %d)", s.deliveries), "CAUSE", s.unanswered)
 	s.printNotUnderstood(w)
 	printCounts(w, "Lines lost on the way to this log, so that all counts are too low", "BY", s.lost)
 	s.printLines(w)
 }
 
-// printReplies writes the rows of one direction. Between code and count come the
-// columns, whose values cells returns.
+// printReplies writes the rows of one direction. columns are the headers between code
+// and count, and cells returns their values.
 func printReplies(w io.Writer, title string, counts map[replyRow]replyCount, d logparse.Direction, columns []string, cells func(replyRow) []string) {
 	var rows []replyRow
 	var sum replyCount
@@ -227,7 +227,7 @@ func (s *summary) printLines(w io.Writer) {
 	fmt.Fprintf(w, `
 No line of an MTA was found. Check that
   - this is the mail log, often /var/log/mail.log or /var/log/maillog; a host
-    that logs to the journal alone has none:
+    that logs only to the journal has none:
     journalctl --facility=mail | %s parse -
   - it is plain text, or compressed and called .gz or .zst
   - the lines name the program, such as postfix/smtpd[123], where the MTA logs by syslog

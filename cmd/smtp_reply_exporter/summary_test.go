@@ -20,7 +20,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// The second part of a log adds to the first.
+// The second part of a log adds to the counts of the first.
 func TestSummaryOfFiles(t *testing.T) {
 	got, err := run(t, "parse", "testdata/no_reply.log", "testdata/mail.log", "testdata/no_mta.log")
 	if err != nil {

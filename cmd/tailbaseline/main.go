@@ -1,6 +1,6 @@
-// Command tailbaseline plays the usual ways of log rotation to github.com/hpcloud/tail
-// and to package follow, and prints what each of them lost. It is a module of
-// its own, so that the exporter does not depend on what it is measured against.
+// Command tailbaseline rotates a log in the usual ways under github.com/hpcloud/tail and
+// under package follow, and prints how many lines each of them lost and repeated. It is
+// a separate module, so that the exporter does not depend on hpcloud/tail.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 	table.Flush()
 }
 
-// followers print the lines of a log, each in a process of its own: hpcloud/tail
-// may end it.
+// followers print the lines of a log. Each runs in its own process, since hpcloud/tail
+// may end the process.
 var followers = map[string]func(path string){
 	"hpcloud/tail": func(path string) {
 		t, err := tail.TailFile(path, tail.Config{Follow: true, ReOpen: true, Logger: tail.DiscardingLogger})
@@ -55,7 +55,7 @@ var followers = map[string]func(path string){
 	"follow": func(path string) {
 		f := follow.New(follow.Config{Sources: []follow.Source{{Path: path, FromStart: true}}})
 		for {
-			more, _ := f.Poll(time.Now(), func(l follow.Line) { fmt.Printf("%s\n", l.Text) }) // what is lost shows
+			more, _ := f.Poll(time.Now(), func(l follow.Line) { fmt.Printf("%s\n", l.Text) }) // measure counts what is lost
 			if !more {
 				time.Sleep(follow.Interval)
 			}
@@ -64,9 +64,9 @@ var followers = map[string]func(path string){
 }
 
 const (
-	lines     = 5000 // at 1,000 a second
+	lines     = 5000 // 1,000 a second
 	rotations = 10
-	settled   = 5 * time.Second // without a further line
+	settled   = 5 * time.Second // without a new line
 )
 
 type result struct {
@@ -74,7 +74,7 @@ type result struct {
 	remark        string
 }
 
-// measure writes numbered lines, rotates their log, and compares them with what
+// measure writes numbered lines, rotates their log, and compares them with the lines that
 // a follower printed.
 func measure(name string, rotate func(*writer) error) (result, error) {
 	dir, err := os.MkdirTemp("", "rotation")
@@ -116,9 +116,9 @@ func measure(name string, rotate func(*writer) error) (result, error) {
 		case <-time.After(follow.Interval):
 		}
 	}
-	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Process.Kill() // it may have ended already
 	<-ended
-	_ = cmd.Wait() // it says "killed"
+	_ = cmd.Wait() // always fails with "killed"
 	for i := range lines {
 		switch n := s.times[i]; {
 		case n == 0:
@@ -140,7 +140,7 @@ type seen struct {
 func (s *seen) add(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i, err := strconv.Atoi(text); err == nil && i < lines { // else a part of a line, which is lost
+	if i, err := strconv.Atoi(text); err == nil && i < lines { // otherwise a part of a line, which counts as lost
 		s.times[i]++
 	}
 	s.last = time.Now()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ways are how logs are rotated.
+// ways are the ways in which logs are rotated.
 var ways = []struct {
 	name   string
 	rotate func(*writer) error
@@ -61,7 +61,7 @@ type writer struct {
 	late    int // lines until it reopens the log
 }
 
-// next returns the name that the log is rotated to.
+// next returns the next name for the rotated log.
 func (w *writer) next() string {
 	w.rotated++
 	return fmt.Sprintf("%s-%d", w.path, 20261100+w.rotated)
@@ -76,7 +76,7 @@ func (w *writer) reopen() error {
 	return err
 }
 
-// play writes all lines, one a millisecond, and rotates their log meanwhile.
+// play writes all lines, one per millisecond, and rotates their log meanwhile.
 func (w *writer) play(rotate func(*writer) error) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

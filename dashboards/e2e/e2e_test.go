@@ -14,22 +14,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Recipients and commands of the test, above the floors of the rules.
+// Numbers of recipients and commands, above the floors of the rules.
 const (
-	accepted      = 10 // deliveries to each provider before it falls ill
+	accepted      = 10 // deliveries to each provider before it refuses
 	fullMailboxes = 210
 	throttled     = 30
 	noSpace       = 30
-	putOff        = 120 // recipients that the policy puts off
-	storageFull   = 5   // messages that find no space
+	putOff        = 120 // recipients that the policy defers
+	storageFull   = 5   // messages for which there is no space
 )
 
-// An expectation is an alert that the webhook has to hear of.
+// An expectation is an alert that the webhook must receive.
 type expectation struct {
 	name, receiver string
-	labels         map[string]string // beside those that all alerts have
-	numbers        [2]float64        // what the number in the text may be: the floor and what happened
-	text           string            // in the summary
+	labels         map[string]string // in addition to those of all alerts
+	numbers        [2]float64        // the range of the number in the text: from the floor to the true number
+	text           string            // a part of the summary
 }
 
 var expectations = []expectation{
@@ -82,7 +82,8 @@ func TestAlertsEndToEnd(t *testing.T) {
 	startAlertmanager(t, workDir, hook.url)
 	startPrometheus(t, workDir)
 
-	// After its start the exporter may have read a backlog: no alert for a whole window.
+	// After its start the exporter may have read a backlog, so no alert may fire for a
+	// whole window.
 	wait(t, 3*time.Minute, "the rules over deliveries hold off no longer", func() error {
 		r, err := query("time() - smtp_reply_exporter_source_caught_up_timestamp_seconds")
 		if err != nil || len(r) != 1 || r[0].value < 7200/scale {
@@ -94,7 +95,7 @@ func TestAlertsEndToEnd(t *testing.T) {
 	c := &client{}
 	deliver := func(p provider, n int) {
 		t.Helper()
-		const most = 50 // a message, as Postfix' own limit a transaction
+		const most = 50 // recipients of a message, Postfix' own limit for a transaction
 		for ; n > 0; n -= most {
 			c.send(t, portRelay, p.name+".example", min(n, most))
 		}
@@ -102,7 +103,7 @@ func TestAlertsEndToEnd(t *testing.T) {
 	for _, p := range providers {
 		deliver(p, accepted)
 	}
-	deliver(crowded, 3*accepted) // so that it doesn't defer over nine tenths
+	deliver(crowded, 3*accepted) // so that it defers less than nine tenths
 	taken := (len(providers) + 3) * accepted
 	wait(t, time.Minute, "the providers have taken the first messages", func() error {
 		return logged(t, log, "status=sent", taken)
@@ -147,7 +148,7 @@ func TestAlertsEndToEnd(t *testing.T) {
 	checkCounters(t, log, c, sinks, taken, refused)
 }
 
-// logged compares the log's lines with text with a number.
+// logged returns an error unless want lines of the log contain text.
 func logged(t *testing.T, log, text string, want int) error {
 	t.Helper()
 	if got := strings.Count(read(t, log), text); got != want {
@@ -158,7 +159,7 @@ func logged(t *testing.T, log, text string, want int) error {
 
 var firstNumber = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
 
-// check compares what the webhook got with the expectation.
+// check compares the alerts at the webhook with the expectation.
 func (e expectation) check(t *testing.T, got []alert) {
 	t.Helper()
 	want := maps.Clone(e.labels)
@@ -187,8 +188,8 @@ func (e expectation) check(t *testing.T, got []alert) {
 	}
 }
 
-// checkCounters compares what Prometheus has scraped with what the other MTAs and the
-// client wrote down.
+// checkCounters compares the counters in Prometheus with the records of the other MTAs and
+// the client.
 func checkCounters(t *testing.T, log string, c *client, sinks map[provider]*sink, taken, refused int) {
 	t.Helper()
 	size := float64(len(read(t, log)))
@@ -224,7 +225,7 @@ func checkCounters(t *testing.T, log string, c *client, sinks map[provider]*sink
 	}
 }
 
-// outcomes are the refusals, and what was said at the end of messages.
+// outcomes returns the sums of the refusals, and of the replies at the end of messages.
 func outcomes(ledgers ...map[reply]int) map[reply]int {
 	out := map[reply]int{}
 	for _, l := range ledgers {
@@ -237,7 +238,7 @@ func outcomes(ledgers ...map[reply]int) map[reply]int {
 	return out
 }
 
-// dialogue are the replies that are no outcomes.
+// dialogue removes the outcomes from l and returns l.
 func dialogue(l map[reply]int) map[reply]int {
 	maps.DeleteFunc(l, func(r reply, _ int) bool { return r.command == "end_of_data" || r.code >= "4" })
 	return l

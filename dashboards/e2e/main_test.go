@@ -1,16 +1,16 @@
 //go:build e2e
 
-// Package e2e is the proof of the alerts with nothing simulated but time and the rest
-// of the world: a Postfix, the exporter, a Prometheus with the rules of this repository
-// and an Alertmanager with its example.
+// Package e2e tests the alerts with a real Postfix, the exporter, a Prometheus with the
+// rules of this repository, and an Alertmanager with its example. It simulates only time
+// and the rest of the world.
 //
 // It needs root on Linux and Debian's postfix, prometheus, prometheus-alertmanager and
-// iproute2; `make e2e` installs them. Nothing of the host's own configuration is read
-// or changed.
+// iproute2; `make e2e` installs them. It neither reads nor changes the host's own
+// configuration.
 //
-// Postfix and the exporter run in one network namespace, the mail host; the test with
-// the other MTAs, the client and the monitoring runs in a second one, the world. So the
-// peers' addresses are none of the mail host's own, and every port is free.
+// Postfix and the exporter run in one network namespace, the mail host. The test, with
+// the other MTAs, the client and the monitoring, runs in a second one, the world. So the
+// peers' addresses differ from the mail host's own, and every port is free.
 package e2e
 
 import (
@@ -26,13 +26,13 @@ import (
 	"testing"
 )
 
-// Addresses are those of RFC 2544, for tests between networks.
+// Addresses from RFC 2544, which are for tests between networks.
 const (
 	mailHost = "198.18.0.10"
-	world    = "198.18.0.20" // the client, Prometheus and Alertmanager; other MTAs have addresses of their own
+	world    = "198.18.0.20" // the client, Prometheus and Alertmanager; other MTAs have their own addresses
 )
 
-// What the process that runs the tests, in the world's namespace, is told.
+// The environment of the process that runs the tests in the world's namespace.
 var (
 	mailNamespace = os.Getenv("E2E_MAIL_NAMESPACE") // the mail host's
 	workDir       = os.Getenv("E2E_DIR")
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// inNamespaces makes the two namespaces, runs this program again in the world's and
-// returns its exit status. Whatever happens to that process, nothing stays behind.
+// inNamespaces creates the two namespaces, runs this program again in the world's, and
+// returns its exit status. It always removes the namespaces and their processes.
 func inNamespaces() (status int, err error) {
 	if os.Geteuid() != 0 {
 		return 0, errors.New("network namespaces need root: run make e2e as root")
@@ -63,7 +63,7 @@ func inNamespaces() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o755); err != nil { // Postfix' own user has to come in
+	if err := os.Chmod(dir, 0o755); err != nil { // Postfix' own user must enter it
 		return 0, err
 	}
 	mail, outside := fmt.Sprintf("e2e-mail-%d", os.Getpid()), fmt.Sprintf("e2e-world-%d", os.Getpid())

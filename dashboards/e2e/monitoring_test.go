@@ -34,7 +34,7 @@ func startExporter(t *testing.T, dir, log string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	// No state, since fsync on a busy disk takes longer than a scaled scrape may.
+	// It keeps no state, since fsync on a busy disk takes longer than a scaled scrape may.
 	config := write(t, filepath.Join(dir, "exporter.yaml"), `state: ""
 sources:
   - {name: mail, file: %s, start: beginning}
@@ -75,7 +75,7 @@ scrape_configs:
 `, alertmanagerAddress, exporterAddress)
 	start(t, dir, "prometheus", "prometheus", "--config.file="+config,
 		"--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+prometheusAddress,
-		// 5 min and 1 min, scaled.
+		// 5 min and 1 min, divided by scale.
 		"--query.lookback-delta=5s", "--rules.alert.resend-delay=1s")
 	ready(t, "Prometheus", "http://"+prometheusAddress+"/-/ready")
 }
@@ -112,13 +112,13 @@ func get(url string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// A sample is one of an instant query's result.
+// A sample is one sample in the result of an instant query.
 type sample struct {
 	labels map[string]string
 	value  float64
 }
 
-// query evaluates PromQL in Prometheus, now.
+// query evaluates PromQL in Prometheus at the current time.
 func query(promql string) ([]sample, error) {
 	var answer struct {
 		Data struct {
@@ -142,7 +142,7 @@ func query(promql string) ([]sample, error) {
 	return out, nil
 }
 
-// An alert is one as Alertmanager sends it to a webhook.
+// An alert is an alert as Alertmanager sends it to a webhook.
 type alert struct {
 	Status              string
 	Labels, Annotations map[string]string
@@ -183,8 +183,8 @@ func newWebhook(t *testing.T) *webhook {
 	return w
 }
 
-// keep keeps a firing alert that says something new: repeated ones may have other
-// numbers, but not other labels.
+// keep keeps a firing alert with new labels. A repeated alert has the same labels, but its
+// numbers may differ.
 func (w *webhook) keep(a alert) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -200,14 +200,14 @@ func (w *webhook) keep(a alert) {
 	w.fired[name] = append(w.fired[name], a)
 }
 
-// notified returns the alerts with the name that have come.
+// notified returns the alerts with that name that have arrived.
 func (w *webhook) notified(name string) []alert {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fired[name]
 }
 
-// names returns the names of all alerts that have come.
+// names returns the names of all alerts that have arrived.
 func (w *webhook) names() map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -218,7 +218,7 @@ func (w *webhook) names() map[string]bool {
 	return names
 }
 
-// inhibited reports whether Alertmanager holds an alert back for another one.
+// inhibited reports whether another alert inhibits an alert in Alertmanager.
 func inhibited(name string) error {
 	var alerts []struct {
 		Status struct{ InhibitedBy []string }

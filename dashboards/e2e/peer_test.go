@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A provider is a group of MX hosts out in the world.
+// A provider is a group of MX hosts in the world.
 type provider struct {
 	name    string // its domain is NAME.example, its MX mx.NAME.example
 	address string
@@ -28,10 +28,10 @@ var (
 	providers  = []provider{throttling, crowded, outOfSpace}
 )
 
-// A reply is a code as an answer to a command, in the words of the exporter's labels.
+// A reply is a command and the code that answers it, as in the exporter's labels.
 type reply struct{ command, code string }
 
-// A ledger is what somebody wrote down of the replies on the wire.
+// A ledger counts the replies on the wire, as one side recorded them.
 type ledger struct {
 	mu      sync.Mutex
 	replies map[reply]int
@@ -52,7 +52,8 @@ func (l *ledger) copy() map[reply]int {
 	return maps.Clone(l.replies)
 }
 
-// A sink is a provider's MTA that answers every RCPT alike and takes every message.
+// A sink is a provider's MTA. It gives the same answer to every RCPT, and accepts every
+// message.
 type sink struct {
 	ledger
 	answer string // to RCPT; guarded by ledger.mu
@@ -84,14 +85,14 @@ func newSink(t *testing.T, p provider) *sink {
 	return s
 }
 
-// answerRcpt changes what the sink says to RCPT from now on.
+// answerRcpt changes the sink's answer to RCPT.
 func (s *sink) answerRcpt(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = text
 }
 
-// talk is the server's side of RFC 5321.
+// talk implements the server's side of RFC 5321.
 func (s *sink) talk(conn net.Conn, host string) error {
 	say := func(command, text string) error {
 		s.add(command, text[:3])
@@ -135,8 +136,8 @@ type client struct {
 	sessions int
 }
 
-// send has one session on a port: a message to the local parts 0 to n-1 at a domain, and
-// DATA only if a recipient was taken. It gives up when MAIL is refused.
+// send runs one session on a port. It sends a message to the local parts 0 to n-1 at a
+// domain, with DATA only if a recipient was accepted. It stops if MAIL is refused.
 func (c *client) send(t *testing.T, port, domain string, n int) {
 	t.Helper()
 	conn, err := textproto.Dial("tcp", mailHost+":"+port)

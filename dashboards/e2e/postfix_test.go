@@ -18,11 +18,11 @@ import (
 const (
 	portRelay  = "25"
 	portFull   = "26" // its queue file system never has enough space
-	portPolicy = "27" // its policy puts every client off
+	portPolicy = "27" // its policy defers every client
 )
 
-// startPostfix runs a Postfix of its own, with its configuration, queue and log below
-// dir, that relays for the world and logs into the file that it returns.
+// startPostfix runs a separate Postfix, with its configuration, queue and log below dir.
+// It relays for the world. startPostfix returns the path of its log.
 func startPostfix(t *testing.T, dir string) (log string) {
 	t.Helper()
 	log = filepath.Join(dir, "mail.log")
@@ -50,9 +50,9 @@ func startPostfix(t *testing.T, dir string) (log string) {
 		hosts = append(hosts, p.address+" mx."+p.name+".example")
 		transports = append(transports, "{"+p.name+".example = smtp:[mx."+p.name+".example]}")
 	}
-	// So that every number is known, a deferred message is not tried again within the
-	// test, and Postfix sends its postmaster no mail about the full disk. Its refusals
-	// must not slow the client down.
+	// To make every number predictable, Postfix must not retry a deferred message within
+	// the test, nor send its postmaster mail about the full disk. Its refusals must not
+	// slow down the client.
 	write(t, filepath.Join(conf, "main.cf"), `compatibility_level = 3.6
 queue_directory = %s
 data_directory = %s

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// start runs a program until the end of the test. What it prints is in DIR/NAME.out,
-// and shown if the test fails.
+// start runs a program until the end of the test. It writes the output to DIR/NAME.out,
+// and shows it if the test fails.
 func start(t *testing.T, dir, name, program string, args ...string) {
 	t.Helper()
 	out, err := os.Create(filepath.Join(dir, name+".out"))
@@ -36,7 +36,7 @@ func start(t *testing.T, dir, name, program string, args ...string) {
 		case <-ended:
 			t.Errorf("%s ended by itself: %v", name, cmd.ProcessState)
 		default:
-			_ = cmd.Process.Signal(syscall.SIGTERM) // what has ended meanwhile needs no end
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended meanwhile
 			select {
 			case <-ended:
 			case <-time.After(20 * time.Second):
@@ -51,12 +51,12 @@ func start(t *testing.T, dir, name, program string, args ...string) {
 	})
 }
 
-// onMailHost is the command that runs a program on the mail host.
+// onMailHost returns the command that runs a program on the mail host.
 func onMailHost(args ...string) []string {
 	return append([]string{"netns", "exec", mailNamespace}, args...)
 }
 
-// wait waits until check has nothing to say, and fails with what it said last.
+// wait waits until check returns nil. After within, it fails with the last error.
 func wait(t *testing.T, within time.Duration, what string, check func() error) {
 	t.Helper()
 	began := time.Now()
@@ -73,7 +73,7 @@ func wait(t *testing.T, within time.Duration, what string, check func() error) {
 	}
 }
 
-// write makes a file that every user may read and returns its path.
+// write creates a file that every user may read, and returns its path.
 func write(t *testing.T, path, format string, args ...any) string {
 	t.Helper()
 	if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644); err != nil {

@@ -12,19 +12,19 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// scale is how much faster time passes here than for the rules: an hour in a minute.
+// scale is how much faster time passes here than in the rules: an hour takes a minute.
 const scale = 60
 
 var (
 	// Windows, offsets, subquery steps, for:, interval: and Alertmanager's waits. A
 	// recorded name such as a:b:increase1h has no word boundary before its digits.
 	durations = regexp.MustCompile(`\b([0-9]+(ms|[smhdwy]))+\b`)
-	// How the rules say "longer ago than this many seconds".
+	// The rules' form of "longer ago than this many seconds".
 	ages = regexp.MustCompile(`time\(\) - ([0-9]+)`)
 )
 
-// scaled returns the text of a rule file or of Alertmanager's configuration with every
-// time in it divided by scale. Floors and shares, which count events, stay.
+// scaled returns the text of a rule file or of Alertmanager's configuration, with every
+// time divided by scale. It keeps floors and shares, which count events.
 func scaled(t *testing.T, text string) string {
 	t.Helper()
 	text = durations.ReplaceAllStringFunc(text, func(s string) string {

@@ -4,7 +4,7 @@ package classify
 
 import "testing"
 
-// With -race a sync.Pool forgets what it has now and then.
+// With -race, a sync.Pool drops its items now and then.
 func TestLabelsDoNotAllocate(t *testing.T) {
 	c := newClassifier(t, "")
 	if n := testing.AllocsPerRun(100, func() {

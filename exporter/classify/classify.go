@@ -1,4 +1,5 @@
-// Package classify gives parsed events their labels: peer, provider and reason.
+// Package classify takes parsed events and returns their labels: peer, provider and
+// reason.
 package classify
 
 import (
@@ -12,22 +13,23 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Labels stand for an event's addresses and text. Each value is from a closed list.
+// Labels replace an event's addresses and text. Each value is from a closed list.
 type Labels struct {
 	Peer     string // peer.External, peer.Internal or peer.Authenticated
 	Provider string // provider.Other if the remote host belongs to no known provider
-	Reason   string // of reason.Names; the cause of deliveries without a reply; "" for other events
+	Reason   string // one of reason.Names for a reply, a logparse.Cause for a delivery without one, else ""
 }
 
-// A Classifier finds labels. It is safe for concurrent use.
+// A Classifier finds the labels of events. It is safe for concurrent use.
 type Classifier struct {
 	peers     *peer.Classifier
 	providers *provider.Table
 	reasons   *reason.Classifier
 }
 
-// New returns a classifier with the configuration's networks, providers and
-// reasons beside the built-in ones. Errors name file, line and field.
+// New returns a Classifier with the configuration's networks, providers and reasons, in
+// addition to the built-in ones. Errors in the configuration name file, line and field.
+// New reads the addresses of this host, and may fail to.
 func New(cfg *config.Config) (*Classifier, error) {
 	own, err := peer.OwnAddresses()
 	if err != nil {

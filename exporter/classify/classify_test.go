@@ -35,7 +35,7 @@ var labelCases = []struct {
 			Code: 554, Enhanced: logparse.EnhancedCode{Class: 5, Subject: 7, Detail: 1}, Command: logparse.Rcpt,
 			Remote: []byte("mail.google.com"), Addr: []byte("203.0.113.7"), Text: []byte("554 5.7.1 <a@example.net>: Relay access denied"),
 		},
-		want: Labels{"external", "other", "relay_denied"}, // a client's name is no provider
+		want: Labels{"external", "other", "relay_denied"}, // clients have no provider
 	},
 	{
 		name: "refusal to a user",

@@ -1,5 +1,5 @@
-// Package config reads the exporter's configuration, one strict YAML file, and
-// names the line and the field of what is wrong in it.
+// Package config reads the exporter's configuration, a YAML file, strictly. Load and
+// Parse return a Config, or an error that names the line and the field of the fault.
 package config
 
 import (
@@ -17,17 +17,17 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// DefaultState is the state file of configurations that name none.
+// DefaultState is the state file if the configuration names none.
 const DefaultState = "/var/lib/smtp_reply_exporter/state"
 
-// Where a source begins to read a file that has no position in the state.
+// The values of Source.Start: where a source begins to read a file without a position
+// in the state.
 const (
 	End       = "end"
 	Beginning = "beginning"
 )
 
-// Auto is the MTA of sources whose lines are each taken for those of the MTA that
-// they look like.
+// Auto is the MTA of a source that identifies the MTA of each line.
 const Auto = "auto"
 
 var (
@@ -35,24 +35,24 @@ var (
 	mtas   = append([]string{Auto}, logparse.MTAs()...)
 )
 
-// validName matches names that are readable as label values.
+// validName matches names that are readable label values.
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 
-// A Config is a valid configuration, except for what other packages judge. It is
-// not changed after Parse, so it may be read concurrently.
+// A Config is a configuration that is valid except for fields that other packages
+// check. It does not change after Parse, so it is safe for concurrent use.
 type Config struct {
 	// State is the path of the state file; "" for none.
 	State string
-	// StateNamed says that State is from the file. Then it is an error if it
-	// cannot be used; else the exporter runs without a state.
+	// StateNamed reports whether the file sets State. If it does, an unusable state
+	// file is an error; otherwise the exporter then runs without a state.
 	StateNamed bool
 	// InternalNetworks are masked and never IPv4-mapped.
 	InternalNetworks []netip.Prefix
 	Sources          []Source
-	// Providers maps a provider's name to suffixes of MX host names, both as
-	// written. Package provider checks them.
+	// Providers maps a provider's name to suffixes of MX host names, both as in the
+	// file. Package provider checks them.
 	Providers map[string][]string
-	// Reasons are in the order in which they are tried.
+	// Reasons are rules, in the order in which they are tried.
 	Reasons []Reason
 	Formats []Format
 
@@ -61,19 +61,19 @@ type Config struct {
 	formats map[string]*logparse.Format // by MTA
 }
 
-// A Source is where lines come from. It is a file, the journal, syslog messages or
-// standard input.
+// A Source is the origin of lines: a file, the journal, syslog messages or standard
+// input.
 type Source struct {
 	Name    string   `yaml:"name"`    // the label source, unique
 	File    string   `yaml:"file"`    // a path or a glob of filepath.Match
 	Journal *Journal `yaml:"journal"` // nil for other sources
-	Syslog  string   `yaml:"syslog"`  // as written; package listen checks it
+	Syslog  string   `yaml:"syslog"`  // a URL as in the file; package listen checks it
 	Allow   []string `yaml:"allow"`   // networks that may send Syslog messages
 	Stdin   bool     `yaml:"stdin"`
 	MTA     string   `yaml:"mta"`   // Auto or the name of a parser or Format
 	Start   string   `yaml:"start"` // End or Beginning; for files and the journal
 
-	// LossNotices are other logs, paths or globs, where the logger of this source
+	// LossNotices are paths or globs of other logs, in which the logger of this source
 	// reports lines that it dropped.
 	LossNotices []string `yaml:"loss_notices"`
 
@@ -81,7 +81,7 @@ type Source struct {
 	AllowNetworks []netip.Prefix `yaml:"-"`
 }
 
-// String says where the source's lines come from.
+// String returns the origin of the source's lines, for logs.
 func (s *Source) String() string {
 	switch {
 	case s.Journal != nil:
@@ -94,19 +94,19 @@ func (s *Source) String() string {
 	return s.File
 }
 
-// A Journal says what to read of the systemd journal.
+// A Journal selects entries of the systemd journal.
 type Journal struct {
-	Matches []string `yaml:"matches"` // as journalctl takes them; none for the mail facility
+	Matches []string `yaml:"matches"` // journalctl's matches; none means the mail facility
 }
 
-// A Reason is a rule: the replies that Pattern matches have this Reason. Both are
-// as written. Package reason checks them.
+// A Reason is a rule: replies that match Pattern have this Reason. Both are as in the
+// file. Package reason checks them.
 type Reason struct {
 	Reason  string `yaml:"reason"`
 	Pattern string `yaml:"pattern"`
 }
 
-// A document is the file as it is decoded from YAML.
+// A document is the decoded YAML file.
 type document struct {
 	State            string              `yaml:"state"`
 	InternalNetworks []string            `yaml:"internal_networks"`
@@ -116,8 +116,8 @@ type document struct {
 	Formats          []Format            `yaml:"formats"`
 }
 
-// Load reads the file at path and checks it as Parse does. Errors begin with path,
-// and with the line if one is known.
+// Load reads the file at path and checks it as Parse does. Errors begin with path and,
+// if it is known, the line.
 func Load(path string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -129,9 +129,9 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data)
 }
 
-// Parse checks data, the content of a configuration file, and fills in the
-// defaults. Errors begin with name and say the line, the field, what is wrong
-// with it and what to do:
+// Parse returns the configuration in data, the content of a file, with the defaults
+// filled in. Errors begin with name and give the line, the field, the fault and what
+// to do:
 //
 //	config.yaml:7: sources[1].mta: "exmi" is not one of auto, postfix
 func Parse(name string, data []byte) (*Config, error) {
@@ -157,14 +157,14 @@ func Parse(name string, data []byte) (*Config, error) {
 	return c, nil
 }
 
-// Errorf returns an error at a field of the file, for the packages that check it:
-// "config.yaml:12: reasons[0].reason: " and the formatted text. If the file does
-// not have the field, the line is that of the field around it.
+// Errorf returns an error about a field of the file, for the packages that check that
+// field: "config.yaml:12: reasons[0].reason: " and the formatted text. If the file does
+// not have the field, the line is that of the enclosing field.
 func (c *Config) Errorf(field, format string, args ...any) error {
 	return c.errorAt(c.line(field), field, format, args...)
 }
 
-// errorAt is Errorf with the line given; the field of the whole file is "".
+// errorAt is Errorf with a given line. The field of the whole file is "".
 func (c *Config) errorAt(line int, field, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if field != "" {
@@ -197,9 +197,9 @@ func (c *Config) parseNetworks(networks []string) error {
 	return nil
 }
 
-// parseNetwork parses a network in CIDR notation, or an address, which is a network
-// of one. Like Postfix's mynetworks it refuses bits beyond the prefix length, since
-// either the address or the length must be a mistake.
+// parseNetwork parses a network in CIDR notation, or an address, which is a network of
+// one address. Like Postfix's mynetworks, it refuses bits beyond the prefix length,
+// since either the address or the length must be a mistake.
 func parseNetwork(s string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
@@ -231,7 +231,8 @@ func (c *Config) checkSources() error {
 	return nil
 }
 
-// checkSource fills in the defaults of source i and checks it against those before it.
+// checkSource fills in the defaults of source i, and checks it, also against the sources
+// before it.
 func (c *Config) checkSource(i int) error {
 	s := &c.Sources[i]
 	field := func(name string) string { return fmt.Sprintf("sources[%d].%s", i, name) }
@@ -272,7 +273,7 @@ func (c *Config) checkSource(i int) error {
 	return nil
 }
 
-// checkKind checks that source i is of one kind and has only the fields of that kind.
+// checkKind checks that source i has one kind and only the fields of that kind.
 func (c *Config) checkKind(i int) error {
 	s := &c.Sources[i]
 	field := func(name string) string { return fmt.Sprintf("sources[%d].%s", i, name) }
@@ -287,7 +288,7 @@ func (c *Config) checkKind(i int) error {
 	case len(kinds) == 0:
 		return c.Errorf(field("file"), "missing; name the log to follow, such as file: /var/log/mail.log")
 	case len(kinds) > 1:
-		return c.Errorf(field(kinds[1]), "a source has one of file, journal, syslog and stdin, and this one has %s; make two sources of it", strings.Join(kinds, " and "))
+		return c.Errorf(field(kinds[1]), "a source has one of file, journal, syslog and stdin, but this one has %s; make it two sources", strings.Join(kinds, " and "))
 	case len(s.Allow) > 0 && s.Syslog == "":
 		return c.Errorf(field("allow"), "only for syslog; remove it")
 	case s.Start != "" && s.File == "" && s.Journal == nil:
@@ -323,15 +324,15 @@ func (c *Config) checkFile(field string, file *string) error {
 	return nil
 }
 
-// overlap reports whether two valid paths or globs are the same, or one covers
-// the other. It does not find two globs that only share some files.
+// overlap reports whether two valid paths or globs are the same, or one covers the
+// other. It does not detect two globs that share only some files.
 func overlap(a, b string) bool {
 	aCovers, _ := filepath.Match(a, b)
 	bCovers, _ := filepath.Match(b, a)
 	return a == b || aCovers || bCovers
 }
 
-// patternError rewrites an error of a regular expression.
+// patternError rewrites an error of package regexp for users.
 func patternError(pattern string, err error) error {
 	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
 		return fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)

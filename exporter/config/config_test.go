@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// badFiles has the exact error of every file in testdata/bad, each of which has
-// the one fault that it is named for. Package setup has those that others judge.
+// badFiles has the exact error of every file in testdata/bad. Each file has only the
+// fault in its name. Package setup tests the faults that other packages find.
 var badFiles = map[string]string{
 	"alias_to_itself":              `config.yaml:1: sources[0]: want a mapping ("field: value" lines), not a list`,
 	"duplicate_field":              `config.yaml:5: sources: already given on line 1; remove one of the two`,
@@ -62,7 +62,7 @@ var badFiles = map[string]string{
 	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
 	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices`,
 	"unknown_field_statefile":      `config.yaml:1: statefile: unknown field; the fields here are state, internal_networks, sources, providers, reasons, formats`,
-	"two_kinds":                    `config.yaml:4: sources[0].syslog: a source has one of file, journal, syslog and stdin, and this one has file and syslog; make two sources of it`,
+	"two_kinds":                    `config.yaml:4: sources[0].syslog: a source has one of file, journal, syslog and stdin, but this one has file and syslog; make it two sources`,
 	"allow_without_syslog":         `config.yaml:4: sources[0].allow: only for syslog; remove it`,
 	"allow_network":                `config.yaml:4: sources[0].allow[0]: "192.0.2.0/33" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
 	"start_of_syslog":              `config.yaml:4: sources[0].start: only for file and journal; remove it`,
@@ -83,7 +83,7 @@ var badFiles = map[string]string{
 	"format_no_samples":            `config.yaml:6: formats[0].samples: missing; give at least one line that the pattern matches, with the code that it shows`,
 	"format_pattern":               "config.yaml:8: formats[0].pattern: `^reply (?P<code>\\d{3}` is not a regular expression: missing closing ) at `^reply (?P<code>\\d{3}`",
 	"format_sample_code":           `config.yaml:10: formats[0].samples[0].code: the patterns of house_mta read "452", not "451"`,
-	"format_sample_matched":        `config.yaml:11: formats[0].samples[1].line: the patterns of house_mta read a reply 451 here; say so with code, or make them stricter`,
+	"format_sample_matched":        `config.yaml:11: formats[0].samples[1].line: the patterns of house_mta read a reply 451 here; set code, or make the patterns stricter`,
 	"format_sample_no_reply":       `config.yaml:10: formats[0].samples[0].line: a pattern of house_mta matches, but code must be three digits from 200 to 599, and direction sent or received`,
 	"format_sample_not_matched":    `config.yaml:10: formats[0].samples[0].line: no pattern of house_mta matches it`,
 	"format_sample_text":           `config.yaml:11: formats[0].samples[1].text: the patterns of house_mta read "452 full", not "452 4.3.1 full"`,

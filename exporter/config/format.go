@@ -8,17 +8,17 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A Format is an expression for lines of an MTA that has no built-in parser. The
-// Formats of one MTA are tried in order.
+// A Format is an expression for lines of an MTA without a built-in parser. The Formats
+// of one MTA are tried in order.
 type Format struct {
 	MTA       string   `yaml:"mta"`       // the label mta, which sources name
-	Pattern   string   `yaml:"pattern"`   // as logparse.Format takes it
+	Pattern   string   `yaml:"pattern"`   // an expression of logparse.Format
 	Direction string   `yaml:"direction"` // sent or received; "" if Pattern has a group for it
 	Samples   []Sample `yaml:"samples"`
 }
 
-// A Sample is a line of a log and the reply that it shows. Empty fields are not
-// compared; a line without a code shows no reply.
+// A Sample is a log line and the reply that it must yield. An empty field is not
+// compared. Without Code, the line must yield no reply.
 type Sample struct {
 	Line         string `yaml:"line"`
 	Code         string `yaml:"code"`
@@ -31,7 +31,7 @@ type Sample struct {
 }
 
 // compileFormats compiles the formats and parses their samples, so that a wrong
-// expression is an error now, and not a counter that stays at 0.
+// expression is an error at once instead of a counter that stays at 0.
 func (c *Config) compileFormats() error {
 	for i := range c.Formats {
 		f := &c.Formats[i]
@@ -78,37 +78,37 @@ func (c *Config) checkSamples(i int) error {
 			return c.Errorf(field("line"), "missing; give a line of the log")
 		}
 		r := c.formats[f.MTA].NewParser().Parse([]byte(sample.Line))
-		var told Sample
+		var got Sample
 		if len(r.Events) > 0 {
 			e := &r.Events[0]
-			told = Sample{
+			got = Sample{
 				sample.Line, e.Code.String(), e.Enhanced.String(), e.Direction.String(), e.Command.String(),
 				string(e.Remote) + string(e.Addr), string(e.QueueID), string(e.Text),
 			}
 			if len(e.Remote) > 0 && len(e.Addr) > 0 {
-				told.Remote = fmt.Sprintf("%s[%s]", e.Remote, e.Addr)
+				got.Remote = fmt.Sprintf("%s[%s]", e.Remote, e.Addr)
 			}
 		}
 		shown = shown || sample.Code != ""
 		switch {
-		case sample.Code == "" && told.Code != "":
-			return c.Errorf(field("line"), "the patterns of %s read a reply %s here; say so with code, or make them stricter", f.MTA, told.Code)
-		case sample.Code != "" && told.Code == "" && r.Outcome == logparse.NotUnderstood:
+		case sample.Code == "" && got.Code != "":
+			return c.Errorf(field("line"), "the patterns of %s read a reply %s here; set code, or make the patterns stricter", f.MTA, got.Code)
+		case sample.Code != "" && got.Code == "" && r.Outcome == logparse.NotUnderstood:
 			return c.Errorf(field("line"), "a pattern of %s matches, but code must be three digits from 200 to 599, and direction sent or received", f.MTA)
-		case sample.Code != "" && told.Code == "":
+		case sample.Code != "" && got.Code == "":
 			return c.Errorf(field("line"), "no pattern of %s matches it", f.MTA)
 		}
-		for _, want := range []struct{ name, want, told string }{
-			{"code", sample.Code, told.Code},
-			{"enhanced_code", sample.EnhancedCode, told.EnhancedCode},
-			{"direction", sample.Direction, told.Direction},
-			{"command", sample.Command, told.Command},
-			{"remote", sample.Remote, told.Remote},
-			{"queue_id", sample.QueueID, told.QueueID},
-			{"text", sample.Text, told.Text},
+		for _, want := range []struct{ name, want, got string }{
+			{"code", sample.Code, got.Code},
+			{"enhanced_code", sample.EnhancedCode, got.EnhancedCode},
+			{"direction", sample.Direction, got.Direction},
+			{"command", sample.Command, got.Command},
+			{"remote", sample.Remote, got.Remote},
+			{"queue_id", sample.QueueID, got.QueueID},
+			{"text", sample.Text, got.Text},
 		} {
-			if want.want != "" && want.want != want.told {
-				return c.Errorf(field(want.name), "the patterns of %s read %q, not %q", f.MTA, want.told, want.want)
+			if want.want != "" && want.want != want.got {
+				return c.Errorf(field(want.name), "the patterns of %s read %q, not %q", f.MTA, want.got, want.want)
 			}
 		}
 	}
@@ -127,7 +127,8 @@ func (c *Config) CheckMTA(mta string) error {
 	return fmt.Errorf("%q is not one of %s, or the mta of an item of formats", mta, strings.Join(mtas, ", "))
 }
 
-// NewParser returns a parser for the lines of an MTA that CheckMTA accepts.
+// NewParser returns a parser for the lines of an MTA. It panics if CheckMTA does not
+// accept the MTA.
 func (c *Config) NewParser(mta string) *logparse.Parser {
 	switch {
 	case c.formats[mta] != nil:

@@ -34,8 +34,8 @@ func (c *Config) decode(data []byte) (*document, error) {
 		return nil, c.errorAt(nodes[1].Line, "", "a second YAML document; put everything into the first")
 	}
 
-	// check finds what the strict decoder would refuse, whose own errors name Go
-	// types instead of the field.
+	// Run check first: the strict decoder refuses the same faults, but its errors name
+	// Go types instead of the field.
 	if err := c.check(nodes[0].Content[0], reflect.TypeFor[document](), ""); err != nil {
 		return nil, err
 	}
@@ -70,10 +70,9 @@ func decodeYAML(data []byte, doc *document) error {
 	return dec.Decode(doc)
 }
 
-// yamlError rewrites err, an error of decode for data, which says "yaml: line 3:
-// text" or only "yaml: text". That line is at best the one where the block around
-// the fault begins. The right one is the first line up to which the file fails with
-// the same error.
+// yamlError rewrites err, an error of decode for data. err is "yaml: line 3: text" or
+// only "yaml: text". Its line is at best the first line of the block around the fault.
+// The right line is the first one up to which the file fails with the same error.
 func (c *Config) yamlError(data []byte, err error, decode func(head []byte) error) error {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	before := sort.Search(len(lines)-1, func(i int) bool {
@@ -87,7 +86,7 @@ func (c *Config) yamlError(data []byte, err error, decode func(head []byte) erro
 	return c.errorAt(before+1, "", "not valid YAML: %s; check indentation, quotes and brackets here and above", text)
 }
 
-// A shape is the YAML for a Go kind.
+// A shape is the YAML form of a Go kind.
 type shape struct {
 	kind yaml.Kind
 	text string
@@ -107,9 +106,9 @@ var (
 	}
 )
 
-// check returns an error for the first node below n that does not fit into a value
-// of type t, and records the lines of the fields before it. n is the value of field.
-// The type's depth bounds the recursion, so an alias to itself ends with an error.
+// check returns an error for the first node in n that does not fit into a value of type
+// t, and records the lines of the fields before it. n is the value of field. The depth
+// of the type bounds the recursion, so an alias to itself ends with an error.
 func (c *Config) check(n *yaml.Node, t reflect.Type, field string) error {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias

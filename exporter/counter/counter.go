@@ -1,4 +1,6 @@
-// Package counter counts what the logs told. It is the one place that does.
+// Package counter counts the events of the logs. A Source takes the results of the
+// parser with their labels, and returns a Snapshot of its counts. No other package
+// counts events.
 package counter
 
 import (
@@ -9,8 +11,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Limits of a source's series. What a log can make grow without bound is folded
-// into "other" past them; code, reason and peer never are.
+// Limits on a source's series. Past them, labels that a log could grow without bound
+// are folded into "other". Code, reason and peer are never folded.
 const (
 	maxPrograms       = 32
 	maxProgram        = 64 // bytes
@@ -19,21 +21,21 @@ const (
 	maxDeliveries     = 1000
 )
 
-// Label values that stand for many, or for nothing.
+// Label values that stand for many values, or for no value.
 const (
 	other = "other"
 	none  = "none"
 )
 
-// OtherEnhanced stands for the enhanced codes that no table knows. Its class is
-// none that a reply can have.
+// OtherEnhanced stands for the enhanced codes that the catalogue lacks. No reply can
+// have its class.
 var OtherEnhanced = logparse.EnhancedCode{Class: 9}
 
-// The keys of the counters are labels of a source's series, without those that
-// follow from others, as class from code.
+// The keys of the counters are labels of a source's series. They omit labels that
+// follow from others, such as class from code.
 type (
-	// Detail are the labels of the widest reply families, of which the narrower
-	// ones are sums. Provider is "" for replies sent.
+	// Detail holds the labels of the widest reply families. The narrower families are
+	// sums of these. Provider is "" for replies sent.
 	Detail struct {
 		MTA, Peer, Program, Provider string
 		Command                      logparse.Command
@@ -41,34 +43,34 @@ type (
 		Enhanced                     logparse.EnhancedCode
 		Reason                       string
 	}
-	// Delivery are the labels of delivery attempts; code 0 where nobody answered.
+	// Delivery holds the labels of delivery attempts. Code is 0 if no server answered.
 	Delivery struct {
 		MTA, Peer, Provider string
 		Code                logparse.Code
 		Reason              string
 	}
-	// Dialogue are the labels of positive replies of the dialogue.
+	// Dialogue holds the labels of positive replies in the dialogue.
 	Dialogue struct {
 		MTA     string
 		Command logparse.Command
 		Code    logparse.Code
 	}
-	// Refusal are the labels of refusals without a code.
+	// Refusal holds the labels of refusals without a code.
 	Refusal struct {
 		MTA, Peer string
 		Command   logparse.Command
 	}
-	// Shape names a form of lines that is not understood.
+	// Shape names a form of lines that the parser does not understand.
 	Shape struct{ MTA, Shape string }
 )
 
-// A Count is a counter's value since a time.
+// A Count is a counter's value and the time since when it counts.
 type Count struct {
 	Value   uint64
 	Created time.Time
 }
 
-// Family names a family in which series were folded.
+// A Family is the name of a metric whose series may be folded.
 type Family string
 
 // The families that fold.
@@ -78,10 +80,10 @@ const (
 	Deliveries     Family = "smtp_deliveries_total"
 )
 
-// A Source counts what one source told. It is not safe for concurrent use.
+// A Source counts the events of one source. It is not safe for concurrent use.
 type Source struct {
 	created  time.Time
-	mtas     map[string]time.Time // since when each is known
+	mtas     map[string]time.Time // when each became known
 	programs map[string]string    // interned
 
 	sent, received                 map[Detail]*Count
@@ -95,9 +97,8 @@ type Source struct {
 	lastLine                       time.Time
 }
 
-// NewSource returns the counts of a source. The series of an MTA that are known
-// beforehand are 0 from now on for the given ones, for others from their first
-// line on.
+// NewSource returns a Source without counts. Its predictable series start at 0, now for
+// the given MTAs, and at its first line for any other MTA.
 func NewSource(mtas []string, now time.Time) *Source {
 	s := &Source{
 		created: now, mtas: map[string]time.Time{}, programs: map[string]string{},
@@ -110,7 +111,7 @@ func NewSource(mtas []string, now time.Time) *Source {
 	return s
 }
 
-// Line counts a line and what it told; labels has the labels of each event.
+// Line counts a line and its events. labels holds the labels of each event in r.
 func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Time) {
 	s.lastLine = now
 	add(s.lines, r.Outcome, 1, now)
@@ -128,8 +129,8 @@ func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Tim
 	}
 }
 
-// Lost counts lines that a logger says it dropped, elsewhere than in a line of
-// the source.
+// Lost counts n lines that a logger reports as dropped, in another way than by a line
+// of the source.
 func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger, n, now) }
 
 func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
@@ -169,8 +170,8 @@ func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels
 	}
 }
 
-// program returns the label of a syslog identifier. Any local user can log under
-// any identifier, so one that is no reasonable label is other.
+// program returns the label of a syslog identifier. Any local user can log under any
+// identifier, so an unreasonable one becomes other.
 func (s *Source) program(identifier []byte) string {
 	if len(identifier) == 0 {
 		return none
@@ -186,7 +187,7 @@ func (s *Source) program(identifier []byte) string {
 	return p
 }
 
-// detail counts replies, under folded labels where the family is full.
+// detail counts n replies, under folded labels if the family is full.
 func (s *Source) detail(counts map[Detail]*Count, family Family, limit int, key Detail, n int, now time.Time) {
 	if counts[key] == nil && len(counts) >= limit {
 		if key.Enhanced.Class != 0 {
@@ -208,7 +209,7 @@ func (s *Source) delivery(key Delivery, n int, now time.Time) {
 	add(s.deliveries, key, n, now)
 }
 
-// add counts n under a key. It allocates at a key's first use only.
+// add counts n under a key. It allocates only at a key's first use.
 func add[K comparable](counts map[K]*Count, key K, n int, now time.Time) {
 	c := counts[key]
 	if c == nil {

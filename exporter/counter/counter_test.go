@@ -18,7 +18,7 @@ var (
 	later = start.Add(time.Hour)
 )
 
-// tally is what a source must have counted, by labels that are never folded.
+// tally holds what a source must have counted, by labels that are never folded.
 type tally struct {
 	sent, received                 map[Reply]uint64
 	sentByReason, receivedByReason map[ByReason]uint64
@@ -38,7 +38,7 @@ func newTally() *tally {
 	}
 }
 
-// event adds an event as the families' definitions have it.
+// event adds an event by the definitions of the families.
 func (w *tally) event(e *logparse.Event, l classify.Labels) {
 	n := uint64(e.Count)
 	w.deliveries[Delivery{MTA: "postfix", Peer: l.Peer, Code: e.Code, Reason: l.Reason}] += uint64(e.Deliveries)
@@ -64,7 +64,7 @@ func (w *tally) event(e *logparse.Event, l classify.Labels) {
 	byReason[ByReason{"postfix", l.Peer, CodeReason{e.Code, l.Reason}}] += n
 }
 
-// check compares the tally with a snapshot, in which the sums must agree.
+// check compares the tally with a snapshot, whose sums must agree.
 func (w *tally) check(t *testing.T, c *Snapshot) {
 	t.Helper()
 	provider := func(d Delivery) Delivery { d.Provider = ""; return d }
@@ -98,7 +98,7 @@ func equal[K comparable](t *testing.T, family string, want, got map[K]uint64) {
 
 func same[K any](k K) K { return k }
 
-// sums adds what by maps to the same key; series of 0 are left out.
+// sums adds the counts whose keys by maps to the same key. It omits series of 0.
 func sums[K, N comparable](counts map[K]Count, by func(K) N) map[N]uint64 {
 	s := map[N]uint64{}
 	for k, c := range counts {
@@ -116,7 +116,7 @@ func sansZeros[K comparable](m map[K]uint64) map[K]uint64 {
 	return m
 }
 
-// feed counts one line of one event, in the source and in the tally.
+// feed counts a line with one event, in the source and in the tally.
 func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labels) {
 	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte(program), Events: []logparse.Event{e}}
 	s.Line(&r, []classify.Labels{l}, later)
@@ -124,7 +124,7 @@ func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labe
 	w.lines[logparse.Understood]++
 }
 
-// lose counts a line in which a logger says that it dropped some.
+// lose counts a line in which a logger reports dropped lines.
 func lose(s *Source, w *tally, logger string, lines int) {
 	r := logparse.Result{Outcome: logparse.Foreign, LostLines: lines, Logger: logger}
 	s.Line(&r, nil, later)
@@ -132,8 +132,8 @@ func lose(s *Source, w *tally, logger string, lines int) {
 	w.lines[logparse.Foreign]++
 }
 
-// TestSumsAgree feeds random events, of few labels with some seeds and of so
-// many with others that all families fold.
+// TestSumsAgree feeds random events. With some seeds they have few labels, with others
+// so many that all families fold.
 func TestSumsAgree(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

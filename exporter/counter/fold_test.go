@@ -9,8 +9,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// fill makes a family of details full with series of one code, none of which
-// has an enhanced code.
+// fill fills a family of details with series of one code, without enhanced codes.
 func fill(s *Source, w *tally, dir logparse.Direction, limit int) {
 	e := logparse.Event{Kind: logparse.Reply, Direction: dir, Command: logparse.Rcpt, Code: 550, Count: 1}
 	for i := range limit {
@@ -23,7 +22,7 @@ func TestFold(t *testing.T) {
 	none := logparse.EnhancedCode{}
 	for _, tc := range []struct {
 		name    string
-		seen    []logparse.EnhancedCode // of the same program and command, before the family was full
+		seen    []logparse.EnhancedCode // with the same program and command, before the family is full
 		came    logparse.EnhancedCode
 		program string
 		command logparse.Command
@@ -83,7 +82,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFoldUnknownEnhanced has codes that no table knows, which never are labels.
+// TestFoldUnknownEnhanced counts enhanced codes that the catalogue lacks. They never
+// become labels.
 func TestFoldUnknownEnhanced(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	e := deferred
@@ -116,7 +116,7 @@ func TestFoldPrograms(t *testing.T) {
 	}
 }
 
-// TestHostileVariety lets strangers vary all they can.
+// TestHostileVariety varies everything that strangers choose.
 func TestHostileVariety(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	reasons := reason.Names()
@@ -140,7 +140,7 @@ func TestHostileVariety(t *testing.T) {
 		family        Family
 		series, limit int
 	}{
-		// Behind the cap a series is of a code, a reason and a provider.
+		// Past the limit, a series has only a code, a reason and a provider.
 		{SentDetail, len(c.SentDetail), maxSentDetail + 2*pairs},
 		{ReceivedDetail, len(c.ReceivedDetail), maxReceivedDetail + 400*100},
 		{Deliveries, len(c.Deliveries), maxDeliveries + pairs},

@@ -6,8 +6,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestNumbers pins what the keys of a saved state hold as numbers: another order
-// would give old counts other labels.
+// TestNumbers pins the enumerations in the keys of a saved state. Another order would
+// give old counts other labels.
 func TestNumbers(t *testing.T) {
 	for outcome, want := range map[logparse.Outcome]uint8{
 		logparse.Foreign: 0, logparse.Other: 1, logparse.Understood: 2, logparse.NotUnderstood: 3,

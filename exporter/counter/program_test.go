@@ -9,7 +9,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Any local user can log under any identifier: none may spoil a scrape.
+// Any local user can log under any identifier. None may break a scrape.
 func TestProgram(t *testing.T) {
 	for name, tc := range map[string]struct{ identifier, want string }{
 		"ordinary":  {"postfix/submission/smtpd", "postfix/submission/smtpd"},

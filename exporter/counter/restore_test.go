@@ -12,7 +12,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// restored returns a Source that counts on from what a file kept of s.
+// restored returns a Source that continues from the state of s in a file.
 func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	t.Helper()
 	var file bytes.Buffer
@@ -26,7 +26,7 @@ func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	return Restore(&snapshot, mtas, later.Add(time.Hour))
 }
 
-// TestRestore counts in a chain of sources, each restored from the one before.
+// TestRestore counts in a chain of Sources, each restored from the previous one.
 func TestRestore(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
@@ -44,7 +44,7 @@ func TestRestore(t *testing.T) {
 	w.check(t, s.Snapshot())
 }
 
-// TestRestoreSharesNoMemory counts on from a snapshot, which stays as it was.
+// TestRestoreSharesNoMemory continues counting from a snapshot, which must not change.
 func TestRestoreSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
@@ -55,8 +55,8 @@ func TestRestoreSharesNoMemory(t *testing.T) {
 	}
 }
 
-// TestRestoreWithOtherMTAs keeps the counts of an MTA that is no longer named,
-// and has those of a new one from now on.
+// TestRestoreWithOtherMTAs tests that Restore keeps the counts of an MTA that is no
+// longer given, and starts those of a new MTA now.
 func TestRestoreWithOtherMTAs(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
@@ -70,7 +70,7 @@ func TestRestoreWithOtherMTAs(t *testing.T) {
 	w.check(t, restored(t, s, "postfix", "exim").Snapshot())
 }
 
-// TestRestoreWithoutFamily goes on from a snapshot of a version that did not have it.
+// TestRestoreWithoutFamily restores a snapshot of a version that lacks some families.
 func TestRestoreWithoutFamily(t *testing.T) {
 	s := NewSource([]string{"postfix"}, start)
 	snapshot := s.Snapshot()
@@ -90,8 +90,8 @@ func TestRestoreWithoutFamily(t *testing.T) {
 	}
 }
 
-// TestRestoreKeepsPrograms has as many programs as labels are kept for: those
-// stay, and a further one is still folded.
+// TestRestoreKeepsPrograms restores as many programs as may have labels. These remain,
+// and a further program is folded.
 func TestRestoreKeepsPrograms(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	for i := range 40 {

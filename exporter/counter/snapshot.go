@@ -9,20 +9,21 @@ import (
 
 // The narrower reply families are sums over Detail.
 type (
-	// Reply are the labels of replies by code.
+	// Reply holds the labels of replies by code.
 	Reply struct {
 		MTA, Peer string
 		Code      logparse.Code
 	}
-	// ByReason are the labels of replies by code and reason.
+	// ByReason holds the labels of replies by code and reason.
 	ByReason struct {
 		MTA, Peer string
 		CodeReason
 	}
 )
 
-// A Snapshot is the counts of a source at one instant. It shares no memory with the
-// Source and is never changed. It is all that a Source needs to count on.
+// A Snapshot holds the counts of a source at one instant. It shares no memory with the
+// Source and never changes, so it is safe for concurrent use. Restore needs nothing
+// else to continue counting.
 type Snapshot struct {
 	Created                        time.Time // the start of the source
 	Sent, Received                 map[Reply]Count
@@ -35,11 +36,11 @@ type Snapshot struct {
 	NotUnderstood                  map[Shape]Count
 	Lost                           map[string]Count // by logger
 	Folded                         map[Family]Count
-	MTAs                           map[string]time.Time // since when each is known
-	LastLine                       time.Time            // zero before the first one
+	MTAs                           map[string]time.Time // when each became known
+	LastLine                       time.Time            // zero before the first line
 }
 
-// Snapshot returns the counts as they are now.
+// Snapshot returns a copy of the counts.
 func (s *Source) Snapshot() *Snapshot {
 	c := &Snapshot{
 		Created: s.created, SentDetail: clone(s.sent), ReceivedDetail: clone(s.received), Deliveries: clone(s.deliveries),
@@ -52,8 +53,8 @@ func (s *Source) Snapshot() *Snapshot {
 	return c
 }
 
-// Restore returns a Source that counts on from a snapshot. Series that the snapshot does
-// not know yet are 0 from now on.
+// Restore returns a Source that continues counting from a snapshot. Predictable series
+// that the snapshot lacks start at 0 now.
 func Restore(c *Snapshot, mtas []string, now time.Time) *Source {
 	s := &Source{
 		created: c.Created, mtas: map[string]time.Time{}, programs: map[string]string{},
@@ -85,8 +86,8 @@ func counts[K comparable](saved map[K]Count) map[K]*Count {
 	return c
 }
 
-// sums returns the narrower families of detail: with them the sums agree in
-// every snapshot. Their known series are 0 since their MTA is known.
+// sums returns the narrower families of detail, so that all sums in a snapshot agree.
+// Their predictable series start at 0 when their MTA became known.
 func (s *Source) sums(detail map[Detail]Count, peers []string, alerts []CodeReason) (map[Reply]Count, map[ByReason]Count) {
 	replies, byReason := map[Reply]Count{}, map[ByReason]Count{}
 	for mta, since := range s.mtas {

@@ -23,7 +23,7 @@ var (
 	}
 )
 
-// TestSnapshotSharesNoMemory counts on after a snapshot, and spoils another one.
+// TestSnapshotSharesNoMemory counts after one snapshot, and overwrites another one.
 func TestSnapshotSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
@@ -68,7 +68,7 @@ func TestCreated(t *testing.T) {
 	}
 }
 
-// zero wants series that are 0 since the start.
+// zero checks that series are 0 since the start.
 func zero[K comparable](t *testing.T, counts map[K]Count, keys ...K) {
 	t.Helper()
 	for _, k := range keys {
@@ -109,9 +109,8 @@ func TestZeroFromTheStart(t *testing.T) {
 	}
 }
 
-// TestAlertPairs finds the pairs that alerts name: in by_reason families, in the
-// rules recorded from them and, since what ends a delivery is a reply received,
-// in those of deliveries.
+// TestAlertPairs collects the pairs in the alerts: those of by_reason families, of the
+// rules recorded from them, and of deliveries, since a received reply ends a delivery.
 func TestAlertPairs(t *testing.T) {
 	alerts, err := os.ReadFile("../../dashboards/alerts.yml")
 	if err != nil {
@@ -144,7 +143,7 @@ func TestAlertPairs(t *testing.T) {
 	}
 }
 
-// TestAlertReasons keeps the pairs to reasons that exist.
+// TestAlertReasons tests that the reasons of the pairs exist.
 func TestAlertReasons(t *testing.T) {
 	for _, pair := range slices.Concat(sentAlerts, receivedAlerts) {
 		if !slices.Contains(reason.Names(), pair.Reason) {

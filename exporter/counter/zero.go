@@ -7,14 +7,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A CodeReason is a code with the reason of its replies.
+// A CodeReason is a reply code with a reason.
 type CodeReason struct {
 	Code   logparse.Code
 	Reason string
 }
 
-// The pairs that the bundled alert rules (dashboards/) name: their series are 0
-// from the start, so that rate() sees their first event.
+// The pairs in the bundled alert rules (dashboards/). Their series start at 0, so that
+// rate() sees their first event.
 var (
 	sentAlerts = []CodeReason{
 		{451, "system_error"},
@@ -67,7 +67,7 @@ var (
 	}
 )
 
-// zero makes the series that are known beforehand and that are not sums.
+// zero creates the predictable series that are not sums.
 func (s *Source) zero(mtas []string, now time.Time) {
 	for _, outcome := range logparse.Outcomes() {
 		add(s.lines, outcome, 0, now)
@@ -83,7 +83,7 @@ func (s *Source) zero(mtas []string, now time.Time) {
 	}
 }
 
-// zeroMTA makes those of an MTA, the first time that it is known of.
+// zeroMTA creates the predictable series of an MTA when it becomes known.
 func (s *Source) zeroMTA(mta string, now time.Time) {
 	if _, known := s.mtas[mta]; known {
 		return

@@ -1,4 +1,5 @@
-// Package discover finds the mail log of this host and the MTAs that write a log.
+// Package discover finds the mail log of this host, and the MTAs that write to a log. It
+// reads only the end of a log.
 package discover
 
 import (
@@ -14,15 +15,15 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// usualLogs are the paths where distributions and MTAs log mail. Only one is
-// followed, because several may hold the same lines. It is the first with recent
-// lines of an MTA, because mail.log may hold only Dovecot's lines on a host that
-// runs Exim, or else the first that exists.
+// usualLogs are the paths where distributions and MTAs log mail. Source chooses only
+// one, because several may hold the same lines. It chooses the first log with recent
+// lines of an MTA, because mail.log may hold only Dovecot's lines on a host that runs
+// Exim. If there is none, it chooses the first log that exists.
 var usualLogs = []string{
 	"/var/log/mail.log",      // Debian, Ubuntu
 	"/var/log/maillog",       // RHEL, the BSDs, Plesk
 	"/var/log/mail",          // SUSE
-	"/var/log/mail/mail.log", // where the directory is mail's own
+	"/var/log/mail/mail.log", // where /var/log/mail is a directory
 	"/var/log/zimbra.log",    // Zimbra
 	"/var/log/exim4/mainlog", // Exim on Debian
 	"/var/log/exim/main.log", // Exim on RHEL
@@ -31,8 +32,9 @@ var usualLogs = []string{
 	"/var/log/qmail/current", // qmail under multilog
 }
 
-// Source returns a source for a usual mail log below root, "/" outside of tests,
-// or for the journal if there is none. The error names the paths that were tried.
+// Source returns a source for a usual mail log below root, which is "/" except in
+// tests, or for the journal if there is no log. The error names the paths that Source
+// tried.
 func Source(root string) (config.Source, error) {
 	logs, err := existingLogs(root)
 	if err != nil {

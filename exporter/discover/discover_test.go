@@ -14,7 +14,7 @@ import (
 func TestSource(t *testing.T) {
 	for name, tc := range map[string]struct {
 		logs, dirs []string
-		lines      map[string]string // of some of the logs
+		lines      map[string]string // in some of the logs
 		want       string
 	}{
 		"debian":                    {logs: []string{"/var/log/mail.log"}, want: "/var/log/mail.log"},

@@ -11,15 +11,15 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// How much is read to find the MTAs of a log.
+// The limits on what MTAs reads.
 const (
 	tailSize  = 64 << 10 // bytes at the end of each file
 	tailFiles = 100      // files of a glob
 )
 
-// MTAs returns, sorted, the MTAs of the last lines of the files that match a path
-// or glob, as p parses them. Files that cannot be read, or are not regular, have
-// none.
+// MTAs returns the MTAs, sorted, of the last lines in the files that match a path or
+// glob, as p parses them. It ignores files that are not regular or that it cannot
+// read.
 func MTAs(glob string, p *logparse.Parser) []string {
 	found := map[string]bool{}
 	files, _ := filepath.Glob(glob)
@@ -33,7 +33,7 @@ func MTAs(glob string, p *logparse.Parser) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// tail returns the last lines of a regular file, and nothing of any other.
+// tail returns the last lines of a regular file; nil for any other file.
 func tail(file string) []byte {
 	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -49,7 +49,7 @@ func tail(file string) []byte {
 	}
 	buffer := make([]byte, min(size, tailSize))
 	n, _ := f.ReadAt(buffer, size-int64(len(buffer)))
-	if size > tailSize { // it begins within a line
+	if size > tailSize { // buffer begins within a line
 		_, lines, _ := bytes.Cut(buffer[:n], []byte("\n"))
 		return lines
 	}

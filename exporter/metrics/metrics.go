@@ -1,4 +1,6 @@
-// Package metrics exposes the counts to Prometheus.
+// Package metrics exposes the counts to Prometheus. A Collector takes a snapshot of
+// the pipeline and sends it as metrics. Reloads exposes the result of the last load
+// of the configuration.
 package metrics
 
 import (
@@ -12,12 +14,12 @@ import (
 )
 
 // A Collector exposes all families of the counts from one snapshot, so that their
-// sums agree. It is safe for concurrent use.
+// sums agree. It implements prometheus.Collector and is safe for concurrent use.
 type Collector struct {
 	snapshot *pipeline.Snapshot
 }
 
-// NewCollector returns a Collector of a snapshot.
+// NewCollector returns a Collector of a snapshot, which must not change.
 func NewCollector(snapshot *pipeline.Snapshot) *Collector { return &Collector{snapshot} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -28,7 +30,7 @@ func selfDesc(name, help string, labels ...string) *prometheus.Desc {
 	return desc("smtp_reply_exporter_"+name, help, append([]string{"source"}, labels...)...)
 }
 
-const notDialogue = "; without the positive replies of the dialogue (220, 354, ...), which are in smtp_dialogue_replies_"
+const notDialogue = "; without the positive replies in the dialogue (220, 354, ...), which are in smtp_dialogue_replies_"
 
 var (
 	sent = desc("smtp_replies_sent_total",
@@ -38,49 +40,49 @@ var (
 		"Replies of other servers to this one: refusals, and the acceptance of messages and recipients"+notDialogue+"received_total.",
 		"source", "mta", "peer", "code", "class", "meaning")
 	sentByReason = desc("smtp_replies_sent_by_reason_total",
-		"The replies of smtp_replies_sent_total by reason.",
+		"Replies in smtp_replies_sent_total by reason.",
 		"source", "mta", "peer", "code", "reason")
 	receivedByReason = desc("smtp_replies_received_by_reason_total",
-		"The replies of smtp_replies_received_total by reason.",
+		"Replies in smtp_replies_received_total by reason.",
 		"source", "mta", "peer", "code", "reason")
 	sentDetail = desc("smtp_replies_sent_detail_total",
-		"The replies of smtp_replies_sent_total by what was answered and why.",
+		"Replies in smtp_replies_sent_total by program, command, enhanced code and reason.",
 		"source", "mta", "peer", "program", "command", "code", "enhanced_code", "reason")
 	receivedDetail = desc("smtp_replies_received_detail_total",
-		"The replies of smtp_replies_received_total by who answered what and why.",
+		"Replies in smtp_replies_received_total by program, provider, command, enhanced code and reason.",
 		"source", "mta", "peer", "program", "provider", "command", "code", "enhanced_code", "reason")
 	deliveries = desc("smtp_deliveries_total",
-		"Ends of delivery attempts, one a recipient, by what ended them; code none where nobody answered.",
+		"Ended delivery attempts, one per recipient, by the reply or reason that ended them; code is none if no server answered.",
 		"source", "mta", "peer", "provider", "code", "class", "reason")
 	dialogueSent = desc("smtp_dialogue_replies_sent_total",
-		"Positive replies of the dialogue with clients, from session summaries and logged dialogues.",
+		"Positive replies in the dialogue with clients, from session summaries and logged dialogues.",
 		"source", "mta", "command", "code", "class", "meaning")
 	dialogueReceived = desc("smtp_dialogue_replies_received_total",
-		"Positive replies of the dialogue with servers, from logged dialogues.",
+		"Positive replies in the dialogue with servers, from logged dialogues.",
 		"source", "mta", "command", "code", "class", "meaning")
 	refusals = desc("smtp_refusals_without_code_total",
-		"Refusals to clients of which the log does not tell the code.",
+		"Refusals to clients without a code in the log.",
 		"source", "mta", "peer", "command")
 	codeInfo = desc("smtp_reply_code_info",
-		"What the reply codes mean, 1 for each code of the catalogue.",
+		"Meaning of each reply code in the catalogue; the value is always 1.",
 		"code", "class", "category", "class_name", "meaning")
 )
 
 var (
 	up             = selfDesc("source_up", "Whether the source can be read.")
-	lines          = selfDesc("source_lines_total", "Lines read, by what they told: a reply, refusal or delivery; other things of an MTA; foreign programs; not understood.", "result")
+	lines          = selfDesc("source_lines_total", "Lines read, by result: reply (a reply, refusal or delivery), other (another line of an MTA), foreign (another program), not_understood (looks like a reply in an unknown form).", "result")
 	readBytes      = selfDesc("source_read_bytes_total", "Bytes read.")
-	behind         = selfDesc("source_behind_bytes", "Bytes that are written and not read yet.")
-	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "When the source was last read to its end after it had not been, in seconds since 1970.")
-	lastLine       = selfDesc("source_last_line_timestamp_seconds", "When the last line was read, in seconds since 1970.")
-	rotations      = selfDesc("source_rotations_total", "Files that took the name of another one.")
-	truncations    = selfDesc("source_truncations_total", "Files that lost what had been read.")
-	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes that were seen in a file and gone before they could be read.")
-	dropped        = selfDesc("source_dropped_total", "Messages that came and were dropped, by cause.", "cause")
-	overlong       = selfDesc("source_overlong_lines_total", "Lines of more than 1 MiB, of which only the beginning was read.")
-	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger says it dropped: all counts are too low by what they told.", "by")
-	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies and are not understood, by their form.", "mta", "shape")
-	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other, since the family was full.", "family")
+	behind         = selfDesc("source_behind_bytes", "Bytes written but not read yet.")
+	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "Last time at which the source was read to its end after a backlog, in seconds since 1970.")
+	lastLine       = selfDesc("source_last_line_timestamp_seconds", "Time at which the last line was read, in seconds since 1970.")
+	rotations      = selfDesc("source_rotations_total", "Files that took over the name of another file.")
+	truncations    = selfDesc("source_truncations_total", "Truncations of files.")
+	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes seen in a file but gone before they could be read.")
+	dropped        = selfDesc("source_dropped_total", "Messages received but dropped, by cause.", "cause")
+	overlong       = selfDesc("source_overlong_lines_total", "Lines longer than 1 MiB, which are truncated.")
+	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger reports as dropped. All counts lack the replies in them.", "by")
+	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies in an unknown form, by shape.", "mta", "shape")
+	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other because the family was full.", "family")
 	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
 	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, overlong, dropped, upstreamLost, notUnderstood, foldedReplies}
 )

@@ -54,7 +54,7 @@ func readLog(t *testing.T) *pipeline.Pipeline {
 		defer close(done)
 		p.Run(t.Context())
 	}()
-	t.Cleanup(func() { <-done }) // when t's context has ended
+	t.Cleanup(func() { <-done }) // after t's context has ended
 	for deadline := time.Now().Add(time.Minute); p.Commit(pipeline.CommitTime).Sources[0].Stats.ReadBytes < size; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d bytes read within a minute", p.Commit(pipeline.CommitTime).Sources[0].Stats.ReadBytes, size)
@@ -124,7 +124,7 @@ func scrape(t *testing.T, handler http.Handler, accept string) (body []byte, con
 	return answer.Body.Bytes(), answer.Header().Get("Content-Type")
 }
 
-// TestScrape reads a log once, and looks at scrapes of it.
+// TestScrape reads a log once and checks scrapes of it.
 func TestScrape(t *testing.T) {
 	p := readLog(t)
 	handler := serve(t, p)
@@ -136,7 +136,7 @@ func TestScrape(t *testing.T) {
 	t.Run("created timestamps", func(t *testing.T) { testCreatedTimestamps(t, p) })
 }
 
-// volatile are the values that differ from run to run, and the labels of the
+// volatile matches the values that differ from run to run, and the labels of the
 // build.
 var volatile = regexp.MustCompile(`(?m)^(\w+_timestamp_seconds(?:\{.*\})?) \S+$|^(smtp_reply_exporter_build_info)\{.*\}( 1)$`)
 
@@ -158,7 +158,7 @@ func testGolden(t *testing.T, handler http.Handler) {
 	}
 }
 
-// testMissionCodes looks for the codes that the exporter was made for.
+// testMissionCodes checks the codes for which the exporter was made.
 func testMissionCodes(t *testing.T, handler http.Handler) {
 	body, _ := scrape(t, handler, "text/plain")
 	for _, code := range []string{"220", "221", "250", "354", "451", "452"} {
@@ -219,8 +219,8 @@ func testNegotiation(t *testing.T, handler http.Handler) {
 	}
 }
 
-// created returns when each series of what the logs told was created, as a
-// scrape in protobuf tells.
+// created returns the created timestamp of each series of replies, deliveries and
+// refusals, from a scrape in protobuf.
 func created(t *testing.T, p *pipeline.Pipeline) map[string]time.Time {
 	t.Helper()
 	families, err := register(p).Gather()
@@ -245,11 +245,11 @@ func testCreatedTimestamps(t *testing.T, p *pipeline.Pipeline) {
 		t.Errorf("%d counters", len(first))
 	}
 	for series, at := range first {
-		if time.Since(at) > time.Hour { // 1970 without one
+		if time.Since(at) > time.Hour { // 1970 if there is none
 			t.Errorf("%s was created at %v", series, at)
 		}
 	}
-	for snapshot := p.Commit(pipeline.CommitTime); snapshot == p.Commit(pipeline.CommitTime); { // the second scrape is to show another one
+	for snapshot := p.Commit(pipeline.CommitTime); snapshot == p.Commit(pipeline.CommitTime); { // the second scrape must show another snapshot
 		time.Sleep(10 * time.Millisecond)
 	}
 	if diff := cmp.Diff(first, created(t, p)); diff != "" {

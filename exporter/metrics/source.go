@@ -8,7 +8,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// replies sends the families of what the logs told.
+// replies sends the families of replies, deliveries and refusals.
 func (o out) replies(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Sent {
 		o.counter(sent, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
@@ -43,7 +43,7 @@ func (o out) replies(s *pipeline.SourceSnapshot) {
 	}
 }
 
-// health sends what is known of the source itself.
+// health sends the families about the source itself.
 func (o out) health(s *pipeline.SourceSnapshot) {
 	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
@@ -72,7 +72,7 @@ func (o out) health(s *pipeline.SourceSnapshot) {
 	}
 }
 
-// command returns the label of a command; "none" where the log does not say.
+// command returns the label of a command; "none" if the log does not show it.
 func command(c logparse.Command) string {
 	if c == logparse.NoCommand {
 		return "none"
@@ -80,7 +80,7 @@ func command(c logparse.Command) string {
 	return c.String()
 }
 
-// enhanced returns the label of an enhanced code.
+// enhanced returns the label of an enhanced code; "none" if there is none.
 func enhanced(e logparse.EnhancedCode) string {
 	switch {
 	case e == counter.OtherEnhanced:

@@ -10,12 +10,12 @@ func stateDesc(name, help string) *prometheus.Desc {
 	return desc("smtp_reply_exporter_state_"+name, help)
 }
 
-// The families of the state file; there are none where no state is kept.
+// The families of the state file. Without a state file there are none.
 var (
-	durable      = stateDesc("durable", "Whether what this scrape shows is safe from a crash.")
-	commits      = stateDesc("commits_total", "Times that the state was written.")
-	failures     = stateDesc("commit_failures_total", "Times that the state could not be written, or not in time.")
-	committed    = stateDesc("committed_timestamp_seconds", "When the state was last written, in seconds since 1970.")
+	durable      = stateDesc("durable", "Whether the counts in this scrape survive a crash.")
+	commits      = stateDesc("commits_total", "Successful writes of the state.")
+	failures     = stateDesc("commit_failures_total", "Writes of the state that failed or took too long.")
+	committed    = stateDesc("committed_timestamp_seconds", "Time of the last successful write of the state, in seconds since 1970.")
 	descsOfState = []*prometheus.Desc{durable, commits, failures, committed}
 )
 

@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// CommitTime is how long a scrape waits at most until its snapshot is durable.
+	// CommitTime is the longest time that a scrape waits until its snapshot is durable.
 	CommitTime = 2 * time.Second
-	// snapshotAge is how long a snapshot serves several scrapes.
+	// snapshotAge is how long scrapes share a snapshot.
 	snapshotAge = time.Second
 )
 
-var errSlow = errors.New("the disk has not written it in time")
+var errSlow = errors.New("the disk did not write it in time")
 
 // A committer makes snapshots durable, one after another. It is safe for
 // concurrent use.
 type committer struct {
-	file   *state.File // nil where no state is kept
+	file   *state.File // nil if no state is kept
 	logger *slog.Logger
 
 	mu      sync.Mutex
 	last    *Snapshot
-	writing chan error // of a commit that has not ended in time; nil if none
+	writing chan error // result of a commit that did not end in time; nil if there is none
 	stats   StateSnapshot
 	failure error // of the last commit
 }
 
-// commit makes the snapshot that take returns durable, and returns it; or the last
-// one, if that is young.
+// commit calls take, makes the snapshot durable and returns it. If the last snapshot is
+// younger than snapshotAge, it returns that one.
 func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait time.Duration) *Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +55,8 @@ func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait ti
 	return snapshot
 }
 
-// write writes a payload. A disk that hangs holds up one goroutine only, and no
-// newer payload overtakes the one that is under way.
+// write writes a payload. A disk that hangs blocks only one goroutine. A newer payload
+// never overtakes the one being written.
 func (c *committer) write(payload []byte, wait time.Duration) error {
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
@@ -65,7 +65,7 @@ func (c *committer) write(payload []byte, wait time.Duration) error {
 		case late := <-c.writing:
 			c.writing = nil
 			if late != nil {
-				c.logger.Debug("the commit that took too long", "err", late)
+				c.logger.Debug("the slow commit failed", "err", late)
 			}
 		case <-timeout.C:
 			return errSlow
@@ -82,12 +82,12 @@ func (c *committer) write(payload []byte, wait time.Duration) error {
 	}
 }
 
-// note takes note of what became of a commit, and tells when that changes.
+// note records the result of a commit, and logs a change of it.
 func (c *committer) note(err error) {
 	c.stats.Durable = err == nil
 	failed := c.failure != nil
 	if news := source.Changed(&c.failure, err); news != nil {
-		c.logger.Error("the state is not durable: counting goes on, but a crash now would lose counts", "err", news)
+		c.logger.Error("the state is not durable; counting continues, but a crash now would lose counts", "err", news)
 	}
 	if err != nil {
 		c.stats.Failures++
@@ -100,7 +100,7 @@ func (c *committer) note(err error) {
 	c.stats.Committed = time.Now()
 }
 
-// forget makes the next commit take a snapshot of its own.
+// forget makes the next commit take a new snapshot.
 func (c *committer) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

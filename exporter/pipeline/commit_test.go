@@ -15,7 +15,7 @@ func (h *host) commit(wait time.Duration) *Snapshot {
 	return h.pipeline.Commit(wait)
 }
 
-// wantDurable checks what a snapshot says of the state file.
+// wantDurable checks a snapshot's report on the state file.
 func (h *host) wantDurable(snapshot *Snapshot, durable bool, failures uint64) {
 	h.Helper()
 	if s := snapshot.State; s.Durable != durable || s.Failures != failures || s.Durable && s.Committed.Before(snapshot.at) {
@@ -23,16 +23,16 @@ func (h *host) wantDurable(snapshot *Snapshot, durable bool, failures uint64) {
 	}
 }
 
-// wantLogged checks how often something was told.
+// wantLogged checks how often a message was logged.
 func (h *host) wantLogged(what string, times int) {
 	h.Helper()
 	if n := strings.Count(h.logged.String(), what); n != times {
-		h.Errorf("told %d times: %q; logged:\n%s", n, what, &h.logged)
+		h.Errorf("logged %d times: %q; logged:\n%s", n, what, &h.logged)
 	}
 }
 
 const (
-	notDurable   = "the state is not durable: counting goes on"
+	notDurable   = "the state is not durable; counting continues"
 	durableAgain = "the state is durable again"
 )
 
@@ -67,8 +67,8 @@ func TestNoState(t *testing.T) {
 	}
 }
 
-// TestCommitFails has commits that fail for a while: counting goes on, each
-// failure is counted, told once, and a crash loses only what was not shown as
+// TestCommitFails makes commits fail for a while. Counting continues, each failure
+// counts, the first one is logged, and a crash loses only what no snapshot showed as
 // durable.
 func TestCommitFails(t *testing.T) {
 	for _, tc := range []struct {
@@ -128,7 +128,7 @@ func TestCommitFails(t *testing.T) {
 			h.write("mail.log", refused)
 			h.wait("3 replies", func() bool { return h.counted() == 3 })
 			h.wantDurable(h.commit(CommitTime), false, 4)
-			h.wantLogged(notDurable, 2) // once for each time
+			h.wantLogged(notDurable, 2) // once for each period
 
 			tc.repair(h)
 			l.kill()
@@ -145,7 +145,7 @@ func (h *host) counted() uint64 {
 	return h.pipeline.sources[0].counts.Snapshot().Sent[sent554].Value
 }
 
-// remember makes the state larger by one path; forget undoes it.
+// remember adds a path to the state; forget removes it.
 func (h *host) remember(path string) {
 	h.pipeline.mu.Lock()
 	defer h.pipeline.mu.Unlock()
@@ -180,7 +180,7 @@ func (h *host) mount(what string, args ...string) {
 	})
 }
 
-// TestCommitHangs freezes the file system that the state is on.
+// TestCommitHangs freezes the file system of the state.
 func TestCommitHangs(t *testing.T) {
 	t.Parallel()
 	image := filepath.Join(t.TempDir(), "image")
@@ -189,7 +189,7 @@ func TestCommitHangs(t *testing.T) {
 	}
 	h := newHost(t)
 	h.mount(image, "-o", "loop")
-	log := newHost(t) // on another one
+	log := newHost(t) // on another file system
 	log.write("mail.log", "")
 	l := h.live("[{name: mail, file: " + log.path("mail.log") + "}]")
 	h.wantDurable(h.commit(CommitTime), true, 0)

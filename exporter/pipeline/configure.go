@@ -9,8 +9,8 @@ import (
 	"smtp_reply_exporter/exporter/source/follow"
 )
 
-// configure makes the pipeline go on from a state with a configuration. After an
-// error all is as it was. The caller holds the lock.
+// configure makes the Pipeline continue from a state with a configuration. An error
+// changes nothing. The caller holds the lock.
 func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier, from *saved, now time.Time) error {
 	former := map[string]*input{}
 	for _, in := range p.sources {
@@ -27,12 +27,12 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 	}
 	for _, in := range sources {
 		if s := from.source(in.name); s != nil {
-			in.goOn(s, former[in.name], now, p.logger)
+			in.resume(s, former[in.name], now, p.logger)
 		} else {
 			in.begin(now)
 		}
 	}
-	p.closeFeeds(sources) // before another one wants the same socket
+	p.closeFeeds(sources) // before a new feed binds the same socket
 	p.classifier, p.sources = classifier, sources
 	p.follow(from.Positions)
 	for _, in := range sources {
@@ -41,7 +41,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 	return nil
 }
 
-// closeFeeds closes the feeds that none of the next inputs has.
+// closeFeeds closes the feeds that no next input uses.
 func (p *Pipeline) closeFeeds(next []*input) {
 	kept := map[feed]bool{}
 	for _, in := range next {
@@ -54,7 +54,7 @@ func (p *Pipeline) closeFeeds(next []*input) {
 	}
 }
 
-// follow makes a Follower go on with the files of the sources.
+// follow makes a new Follower of the sources' files, which resumes from positions.
 func (p *Pipeline) follow(positions []follow.Position) {
 	p.files, p.notices = nil, nil
 	var logs []follow.Source
@@ -65,7 +65,7 @@ func (p *Pipeline) follow(positions []follow.Position) {
 			p.files = append(p.files, in)
 		}
 	}
-	// Last, since a file belongs to the first that has it.
+	// Add loss notices last, since a file belongs to the first source that covers it.
 	for _, in := range p.sources {
 		for _, log := range in.config.LossNotices {
 			logs = append(logs, follow.Source{Path: log})

@@ -5,7 +5,7 @@ import (
 	"smtp_reply_exporter/exporter/source/journal"
 )
 
-// Positions returns where the files stand, and by source where the journal does.
+// Positions returns the positions of the files, and those of the journal by source.
 func (p *Pipeline) Positions() (files []follow.Position, journals map[string]journal.Position) {
 	journals = map[string]journal.Position{}
 	for _, s := range p.sources {
@@ -16,7 +16,7 @@ func (p *Pipeline) Positions() (files []follow.Position, journals map[string]jou
 	return p.follower.Positions(), journals
 }
 
-// Remembers reports whether the parser of a path knows more than a new one.
+// Remembers reports whether the parser of a path has another state than a new one.
 func (p *Pipeline) Remembers(source, path string) bool {
 	for _, s := range p.sources {
 		if s.name == source && s.parsers[path] != nil {

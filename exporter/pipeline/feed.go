@@ -12,11 +12,10 @@ import (
 	"smtp_reply_exporter/exporter/source/stream"
 )
 
-// A feed is a source that no Follower reads: the journal, syslog messages,
-// standard input, a named pipe. Like a Follower it is polled, and opens nothing
-// before the first Poll.
+// A feed is a source that the Follower does not read: the journal, syslog messages,
+// standard input, a named pipe. It opens nothing before the first Poll.
 type feed interface {
-	// Poll hands out what has come.
+	// Poll hands out the records that have arrived.
 	Poll(now time.Time, handle func(source.Record)) (more bool, err error)
 	Stats() source.Stats
 	Close()
@@ -26,7 +25,7 @@ func newListener(sc *config.Source) (*listen.Listener, error) {
 	return listen.New(listen.Config{URL: sc.Syslog, Allow: sc.AllowNetworks})
 }
 
-// newFeed makes the feed of the input; files have none.
+// newFeed sets the input's feed; files have none.
 func (in *input) newFeed() (err error) {
 	sc := in.config
 	switch {

@@ -13,8 +13,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Each source that is no file counts what comes in, and goes on over a reload
-// and under another name of the file it was.
+// Each source that is not a file counts what it receives, and continues after a reload
+// and in place of a file with the same name.
 func TestFeeds(t *testing.T) {
 	for _, tc := range []struct {
 		name, source string
@@ -52,8 +52,7 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
-// A source that changes goes on with the same socket, and one that cannot be
-// leaves all as it was.
+// A changed source binds the same socket again. A reload with an error changes nothing.
 func TestReloadOfASocket(t *testing.T) {
 	h := newHost(t)
 	h.write("mail.log", "")
@@ -86,7 +85,7 @@ func TestReloadOfASocket(t *testing.T) {
 	h.waitReplies("mail", 1)
 }
 
-// Anybody can send a message that says that lines were lost.
+// Anybody can send a message that reports lost lines.
 func TestLossIsNotBelievedFromTheNetwork(t *testing.T) {
 	h := newHost(t)
 	h.run("[{name: relays, syslog: 'unix://DIR/log'}]\n")
@@ -115,7 +114,7 @@ func (h *host) dial(network, address string) net.Conn {
 	return c
 }
 
-// What the logger says in another log counts, and nothing else of that log does.
+// Only the logger's reports of lost lines count in a log of loss notices.
 func TestLossNotices(t *testing.T) {
 	h := newHost(t)
 	h.write("mail.log", "")
@@ -129,8 +128,8 @@ func TestLossNotices(t *testing.T) {
 	}
 }
 
-// After a restart the journal is waited for, which is read again from where it was
-// committed; what cannot be read again is not.
+// After a restart, Ready waits for the journal, which is read again from its committed
+// position. It does not wait for sources that cannot be read again.
 func TestReadyWaitsForTheJournal(t *testing.T) {
 	for source, want := range map[string]bool{"journal: {}": false, "syslog: 'udp://127.0.0.1:5514'": true} {
 		h := newHost(t)

@@ -21,11 +21,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// refused is a line that tells of one 554 to a client.
+// refused is a line that shows one 554 to a client.
 const refused = "Nov 23 14:16:23 mx1 postfix/smtpd[25062]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: " +
 	"554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.org> to=<a@example.net> proto=ESMTP helo=<h.example>\n"
 
-// a host is a directory of logs, and a pipeline that runs on it.
+// a host is a directory of logs, and a Pipeline that reads them.
 type host struct {
 	*testing.T
 	dir      string
@@ -33,7 +33,7 @@ type host struct {
 	pipeline *Pipeline
 }
 
-// syncBuffer is a buffer that the pipeline's goroutine writes to.
+// syncBuffer is a buffer to which the Pipeline's goroutine writes.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -76,7 +76,7 @@ func (h *host) rename(from, to string) {
 	}
 }
 
-// configure parses sources, of which DIR is the host's directory.
+// configure parses sources. It replaces DIR with the host's directory.
 func (h *host) configure(sources string) (*config.Config, *classify.Classifier) {
 	h.Helper()
 	cfg, err := config.Parse("config.yaml", []byte("sources: "+strings.ReplaceAll(sources, "DIR", h.dir)))
@@ -90,7 +90,7 @@ func (h *host) configure(sources string) (*config.Config, *classify.Classifier) 
 	return cfg, classifier
 }
 
-// run starts the pipeline, which the test's end stops, and waits until it is ready.
+// run starts the Pipeline and waits until it is ready. The end of the test stops it.
 func (h *host) run(sources string) {
 	h.Helper()
 	cfg, classifier := h.configure(sources)
@@ -104,7 +104,7 @@ func (h *host) run(sources string) {
 		h.pipeline.Run(h.Context())
 	}()
 	h.Cleanup(func() {
-		<-done // the context has ended before
+		<-done // the context has ended already
 		if err := h.pipeline.Close(); err != nil {
 			h.Error(err)
 		}
@@ -120,7 +120,7 @@ func (h *host) reload(sources string) {
 	h.waitUp()
 }
 
-// waitUp waits until every source is read, also those that a reload added.
+// waitUp waits until every source is up, including those that a reload added.
 func (h *host) waitUp() {
 	h.Helper()
 	h.wait("all sources are up", func() bool {
@@ -139,7 +139,7 @@ func (h *host) wait(what string, holds func() bool) {
 	}
 }
 
-// source returns the present counts of a source, not those of a shared snapshot.
+// source returns the current counts of a source, not those of a shared snapshot.
 func (h *host) source(name string) *SourceSnapshot {
 	h.pipeline.committer.forget()
 	snapshot := h.pipeline.Commit(CommitTime)
@@ -168,8 +168,7 @@ func (h *host) counts() map[string]uint64 {
 	return counts
 }
 
-// waitReplies waits for what a source must count at last. Too much fails, as
-// lines before that count are counted before it.
+// waitReplies waits until a source has counted want replies. It fails if there are more.
 func (h *host) waitReplies(source string, want uint64) {
 	h.Helper()
 	h.wait(fmt.Sprintf("%d replies of %s", want, source), func() bool { return h.replies(source) >= want })

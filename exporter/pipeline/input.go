@@ -14,19 +14,19 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// An input is one source of the configuration. It is made anew with each
-// configuration and goes on from what the one before it saved.
+// An input is one source of the configuration. Each configuration has new inputs,
+// which resume from the state of the former ones.
 type input struct {
 	name      string
 	config    *config.Source
 	feed      feed            // nil for files
-	journal   *journal.Reader // the feed, of a journal
-	file      int             // index of the Follower's source, for files
+	journal   *journal.Reader // the feed, if it is a journal
+	file      int             // for files: index of the Follower's source
 	counts    *counter.Source
 	newParser func() *logparse.Parser // for the configured MTA
 	parsers   map[string]*parser      // by path: each file has its own sessions
-	stats     follow.Stats            // of the present Follower or feed
-	before    follow.Stats            // sums of those before it
+	stats     follow.Stats            // of the current Follower or feed
+	before    follow.Stats            // sums of the earlier ones
 	caughtUp  time.Time
 }
 
@@ -35,8 +35,8 @@ type parser struct {
 	used time.Time
 }
 
-// newInput returns the input of a source that counts nothing yet, with the feed of
-// the former input if that reads the same.
+// newInput returns an input without counts. It takes over the feed of the former input
+// if the source has not changed.
 func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
 	in := &input{
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
@@ -52,16 +52,16 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 // begin makes the input count from 0.
 func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(), now) }
 
-// goOn makes the input count on from a state. The former input is the running one
-// that saved it, nil after a restart. What a parser cannot go on from is lost and
-// told: it only recognises repeats and sums up sessions.
-func (in *input) goOn(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
+// resume makes the input continue counting from a state. former is the running input
+// that saved it; nil after a restart. If a parser cannot restore a part of its state,
+// resume logs that: the parser then only misses repeats and sums of sessions.
+func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
 	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
 	in.before, in.caughtUp = s.Stats, s.CaughtUp
 	for path, saved := range s.Parsers {
 		p := &parser{Parser: in.newParser(), used: saved.Used}
 		if err := p.UnmarshalBinary(saved.State); err != nil {
-			logger.Warn("what a parser remembered is lost", "source", in.name, "file", path, "err", err)
+			logger.Warn("a parser lost its state", "source", in.name, "file", path, "err", err)
 		}
 		in.parsers[path] = p
 	}
@@ -69,7 +69,7 @@ func (in *input) goOn(s *savedSource, former *input, now time.Time, logger *slog
 		in.before, in.stats = former.before, former.stats
 		return
 	}
-	if former != nil { // until the next poll the source is as it was
+	if former != nil { // until the next poll, keep the gauges
 		was := &former.stats
 		in.stats.Up, in.stats.CaughtUp = was.Up, was.CaughtUp
 		in.stats.Files, in.stats.BehindBytes = was.Files, was.BehindBytes
@@ -79,7 +79,7 @@ func (in *input) goOn(s *savedSource, former *input, now time.Time, logger *slog
 	}
 }
 
-// mtas are those whose series are 0 from the start.
+// mtas returns the MTAs whose series start at 0.
 func (in *input) mtas() []string {
 	if in.config.MTA == config.Auto {
 		return discover.MTAs(in.config.File, in.newParser())
@@ -87,7 +87,7 @@ func (in *input) mtas() []string {
 	return []string{in.config.MTA}
 }
 
-// total adds what was counted before the present Follower or feed.
+// total returns the sums over the current and the earlier Followers or feeds.
 func (in *input) total() follow.Stats {
 	t, before := in.stats, &in.before
 	t.ReadBytes += before.ReadBytes
@@ -106,7 +106,7 @@ func (in *input) total() follow.Stats {
 	return t
 }
 
-// update notes what the Follower or feed knows after a poll.
+// update stores the Stats of the Follower or feed after a poll.
 func (in *input) update(stats follow.Stats, now time.Time) {
 	if lost := stats.LostLines - in.stats.LostLines; lost > 0 {
 		in.counts.Lost(logparse.Journald, int(lost), now)
@@ -117,11 +117,11 @@ func (in *input) update(stats follow.Stats, now time.Time) {
 	in.stats = stats
 }
 
-// rereads reports whether the source hands out again, after a crash, what it
-// handed out since the last commit.
+// rereads reports whether the source, after a crash, hands out again the records since
+// the last commit.
 func (in *input) rereads() bool { return in.feed == nil || in.journal != nil }
 
-// parser returns the parser of a path.
+// parser returns the parser of a path. It makes one if there is none.
 func (in *input) parser(path string, now time.Time) *logparse.Parser {
 	p := in.parsers[path]
 	if p == nil {
@@ -132,20 +132,20 @@ func (in *input) parser(path string, now time.Time) *logparse.Parser {
 	return p.Parser
 }
 
-// prune lets go of the parsers that have been idle.
+// prune drops idle parsers.
 func (in *input) prune(now time.Time) {
 	maps.DeleteFunc(in.parsers, func(_ string, p *parser) bool { return now.Sub(p.used) > parserIdle })
 }
 
 // save returns the state that belongs to the input's part of a snapshot.
 func (in *input) save(s *SourceSnapshot) savedSource {
-	counts := *s.Snapshot // the sums can be made again
+	counts := *s.Snapshot // without the sums, which Restore makes again
 	counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
 	saved := savedSource{
 		Name: in.name, Snapshot: &counts, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
 	}
 	for path, p := range in.parsers {
-		// Of a Parser that could not be saved the next one remembers nothing.
+		// If a Parser cannot be saved, the next one starts without state.
 		if state, err := p.MarshalBinary(); err == nil {
 			saved.Parsers[path] = savedParser{state, p.used}
 		}

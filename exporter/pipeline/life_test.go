@@ -24,8 +24,8 @@ type life struct {
 	done    chan struct{}
 }
 
-// live starts a pipeline that goes on from the host's state file, and waits
-// until it is ready.
+// live starts a Pipeline that resumes from the host's state file, and waits until it
+// is ready.
 func (h *host) live(sources string) *life {
 	h.Helper()
 	file, payload := h.openState()
@@ -50,8 +50,8 @@ func (h *host) live(sources string) *life {
 	return l
 }
 
-// openState opens the state file, also while a process that a parallel test has
-// forked, and that shares all descriptors until its exec, holds the lock.
+// openState opens the state file. It retries, since a process that a parallel test has
+// forked shares all descriptors, and so the lock, until its exec.
 func (h *host) openState() (*state.File, []byte) {
 	h.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -65,7 +65,7 @@ func (h *host) openState() (*state.File, []byte) {
 	}
 }
 
-// kill ends it as SIGKILL does: what was not committed is lost.
+// kill ends the life as SIGKILL does: what was not committed is lost.
 func (l *life) kill() {
 	l.h.Helper()
 	l.stopRun()
@@ -75,7 +75,7 @@ func (l *life) kill() {
 	}
 }
 
-// terminate ends it as SIGTERM does.
+// terminate ends the life as SIGTERM does.
 func (l *life) terminate() {
 	l.h.Helper()
 	l.stopRun()
@@ -117,7 +117,7 @@ func (h *host) compress(name, extension string) {
 
 var refusal atomic.Uint32
 
-// refusals returns n lines as refused, each with another time.
+// refusals returns n lines like refused, each with another time.
 func refusals(n int) string {
 	var b strings.Builder
 	for range n {
@@ -127,13 +127,13 @@ func refusals(n int) string {
 	return b.String()
 }
 
-// waitRead waits until a source has read so many bytes, and commits.
+// waitRead waits until a source has read that many bytes, and commits.
 func (h *host) waitRead(source string, bytes int) {
 	h.Helper()
 	h.wait("the log is read", func() bool { return h.source(source).Stats.ReadBytes >= int64(bytes) })
 }
 
-// payload returns the state of a pipeline that has counted 1 reply of mail.log.
+// payload returns the state of a Pipeline that has counted 1 reply in mail.log.
 func (h *host) payload() []byte {
 	h.Helper()
 	h.write("mail.log", "")

@@ -8,7 +8,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// sent451 has its series from the start, so that the first one is an increase.
+// sent451 has a series from the start, so that its first reply is an increase.
 func sent451(s *SourceSnapshot, mta string) (known bool) {
 	_, known = s.Sent[counter.Reply{MTA: mta, Peer: "external", Code: 451}]
 	return known
@@ -51,8 +51,8 @@ func TestZeroSeries(t *testing.T) {
 	}
 }
 
-// TestReloadParsesOtherwise reloads with another MTA, and with another pattern
-// of a format.
+// TestReloadParsesOtherwise reloads with another MTA, and with another pattern of a
+// format.
 func TestReloadParsesOtherwise(t *testing.T) {
 	t.Parallel()
 	const format = "[{name: mail, file: DIR/mail.log, mta: house_mta}]\n" +

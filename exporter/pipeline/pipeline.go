@@ -1,5 +1,6 @@
-// Package pipeline moves lines from their sources through the parsers into the
-// counters.
+// Package pipeline moves records from their sources through the parsers and the
+// classifier into the counters. A Pipeline takes a configuration and a state file, and
+// returns Snapshots of all counts.
 package pipeline
 
 import (
@@ -18,12 +19,12 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// parserIdle is after what time without a line a path's parser is let go. No
+// parserIdle is the time without a line after which a path's parser is dropped. No
 // SMTP session lasts that long (RFC 5321 §4.5.3.2).
 const parserIdle = time.Hour
 
-// A Pipeline follows the sources of a configuration. Run is one goroutine's;
-// all else may be called by others at any time.
+// A Pipeline reads the sources of a configuration. One goroutine calls Run. The other
+// methods, except Close, are safe for concurrent use.
 type Pipeline struct {
 	logger    *slog.Logger
 	committer committer
@@ -32,17 +33,18 @@ type Pipeline struct {
 	follower   *follow.Follower
 	classifier *classify.Classifier
 	sources    []*input
-	files      []*input          // those of the Follower, by its index
-	notices    []*input          // whose loss notices the Follower reads after them
+	files      []*input          // by index of the Follower's sources
+	notices    []*input          // by index of the Follower's sources after files: loss notices
 	labels     []classify.Labels // of one line
-	now        time.Time         // of the present poll
+	now        time.Time         // of the current poll
 	polled     bool
 	pruned     time.Time
-	resumed    time.Time // when counting went on from a state; zero if it did not
+	resumed    time.Time // when counting resumed from a state; zero if it did not
 }
 
-// New returns a pipeline for a configuration, which goes on from the payload of
-// a state file if there is one. It reads nothing before Run.
+// New returns a Pipeline for a configuration. It resumes from payload, the content of
+// file, unless payload is nil. file is nil if no state is kept. The Pipeline reads
+// nothing before Run.
 func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logger, file *state.File, payload []byte) (*Pipeline, error) {
 	now := time.Now()
 	p := &Pipeline{logger: logger, committer: committer{file: file, logger: logger}, pruned: now}
@@ -61,9 +63,9 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 	return p, p.configure(cfg, classifier, from, now)
 }
 
-// Reload goes on with another configuration, which must be good. Sources
-// of the same name keep their counts, files that stay followed their position.
-// After an error the former one stays in force.
+// Reload continues with another configuration, which must be valid. Sources with the
+// same name keep their counts, and files that are still followed their position. After
+// an error the former configuration remains in force.
 func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) error {
 	defer p.committer.forget() // a snapshot of the former sources
 	p.mu.Lock()
@@ -72,12 +74,12 @@ func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) e
 	return p.configure(cfg, classifier, p.save(p.snapshot(now)), now)
 }
 
-// Commit takes a snapshot, makes it durable and returns it. If that fails, or takes
-// longer than wait, the snapshot says so: counting and answering go on. Calls within
-// a second of one another share a snapshot.
+// Commit takes a snapshot, makes it durable and returns it. If that fails or takes
+// longer than wait, the snapshot's State says so, and the Pipeline continues to count.
+// Calls within a second of each other share a snapshot.
 func (p *Pipeline) Commit(wait time.Duration) *Snapshot { return p.committer.commit(p.take, wait) }
 
-// Close makes the last snapshot durable and closes all files. Call it when Run has
+// Close makes a last snapshot durable and closes all files. Call it after Run has
 // returned.
 func (p *Pipeline) Close() error {
 	p.committer.forget() // it may be older than the last lines
@@ -109,7 +111,7 @@ func (p *Pipeline) Run(ctx context.Context) {
 	}
 }
 
-// poll reads a bounded amount of what is new.
+// poll reads a bounded number of new lines from each source.
 func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +136,7 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	return more, err
 }
 
-// line counts one line of a file.
+// line counts a line of a file, or the lost lines in a loss notice.
 func (p *Pipeline) line(line follow.Line) {
 	if i := line.Source - len(p.files); i >= 0 {
 		if n, logger := logparse.LostLinesOf(line.Text); n > 0 {
@@ -145,8 +147,8 @@ func (p *Pipeline) line(line follow.Line) {
 	p.record(p.files[line.Source], line.Path, source.Record{Line: line.Text, Trusted: true})
 }
 
-// record parses and counts a record of an input. One that is not trusted is not
-// believed that lines were lost.
+// record parses and counts a record of an input. It ignores lost-line reports from
+// untrusted records.
 func (p *Pipeline) record(in *input, path string, r source.Record) {
 	parser := in.parser(path, p.now)
 	var result logparse.Result
@@ -161,7 +163,7 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 	p.count(in, &result)
 }
 
-// count counts what a line told.
+// count counts the result of a line.
 func (p *Pipeline) count(in *input, r *logparse.Result) {
 	p.labels = p.labels[:0]
 	for i := range r.Events {
@@ -170,7 +172,7 @@ func (p *Pipeline) count(in *input, r *logparse.Result) {
 	in.counts.Line(r, p.labels, p.now)
 }
 
-// log tells each thing that a poll found wrong.
+// log logs each of the errors that a poll returned.
 func (p *Pipeline) log(err error) {
 	if err == nil {
 		return

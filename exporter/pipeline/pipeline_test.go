@@ -44,7 +44,7 @@ func TestFile(t *testing.T) {
 			h.write("mail.log.1", refused)
 			h.write("mail.log", refused+refused)
 			h.waitReplies("mail", 3)
-			h.write("mail.log.1", refused) // by a writer that has not reopened its log yet
+			h.write("mail.log.1", refused) // by a writer that has yet to reopen its log
 			h.waitReplies("mail", 4)
 			if got := h.source("mail").Stats.Rotations; got != 1 {
 				h.Errorf("%d rotations", got)
@@ -61,7 +61,7 @@ func TestFile(t *testing.T) {
 				h.Error("the source is not up")
 			}
 			if n := strings.Count(h.logged.String(), "waiting for a log that does not exist yet"); n != 1 {
-				h.Errorf("told %d times that there is no log:\n%s", n, &h.logged)
+				h.Errorf("logged %d times that there is no log:\n%s", n, &h.logged)
 			}
 		}},
 		{name: "not a file", play: func(h *host) {
@@ -124,7 +124,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestCaughtUp wants a time at first, and another one only after a backlog.
+// TestCaughtUp tests that CaughtUp is set at first, and again only after a backlog.
 func TestCaughtUp(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -170,7 +170,7 @@ func TestSnapshotIsShared(t *testing.T) {
 	})
 }
 
-// TestConcurrently scrapes and reloads while lines come; -race watches.
+// TestConcurrently scrapes and reloads while lines arrive. It is for the race detector.
 func TestConcurrently(t *testing.T) {
 	t.Parallel()
 	const mail = "[{name: mail, file: DIR/mail.log}]"

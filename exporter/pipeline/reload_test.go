@@ -46,11 +46,11 @@ func TestReload(t *testing.T) {
 
 	h.reload("[{name: removed, file: DIR/removed.log}]")
 	h.write("removed.log", refused)
-	h.waitReplies("removed", 1) // anew: from 0, at the end of its file
+	h.waitReplies("removed", 1) // starts again from 0, at the end of its file
 }
 
-// TestReloadKeepsSessions has a session that logs in before a reload and is
-// summed up after it.
+// TestReloadKeepsSessions reads a session that logs in before a reload and has its
+// summary after it.
 func TestReloadKeepsSessions(t *testing.T) {
 	t.Parallel()
 	const mail = "[{name: mail, file: DIR/mail.log}]"

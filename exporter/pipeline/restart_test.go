@@ -16,13 +16,13 @@ import (
 
 const oneLog = "[{name: mail, file: DIR/mail.log}]"
 
-// TestRestart plays what happens to the logs between two lives: the second one
-// counts each line once, and all else is as in the first.
+// TestRestart changes the logs between two lives. The second life must count each line
+// once, and everything else must be as in the first.
 func TestRestart(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		down func(*host)
-		want uint64 // beside the 2 from before
+		want uint64 // in addition to the 2 from before
 	}{
 		{name: "nothing", down: func(*host) {}},
 		{name: "lines", down: func(h *host) { h.write("mail.log", refusals(2)) }, want: 2},
@@ -76,7 +76,7 @@ func TestRestart(t *testing.T) {
 
 				tc.down(h)
 				h.live(oneLog)
-				after := h.source("mail") // ready, so nothing is behind
+				after := h.source("mail") // it is ready, so nothing is behind
 				if got := after.Sent[sent554].Value; got != 2+tc.want {
 					t.Errorf("%d replies, want %d; logged:\n%s", got, 2+tc.want, &h.logged)
 				}
@@ -96,7 +96,7 @@ func TestRestart(t *testing.T) {
 
 var sent554 = counter.Reply{MTA: "postfix", Peer: "external", Code: 554}
 
-// created returns the time of creation of every series of replies.
+// created returns the created timestamp of every series of replies.
 func created(c *counter.Snapshot) map[any]time.Time {
 	at := map[any]time.Time{}
 	for k, n := range c.Sent {
@@ -114,7 +114,7 @@ func created(c *counter.Snapshot) map[any]time.Time {
 	return at
 }
 
-// TestKilledBeforeCommit counts lines, shows nobody, and counts them again.
+// TestKilledBeforeCommit counts lines without a scrape, is killed, and counts them again.
 func TestKilledBeforeCommit(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -133,8 +133,8 @@ func TestKilledBeforeCommit(t *testing.T) {
 	h.waitReplies("mail", 3)
 }
 
-// TestParserGoesOn has lines that tell something only together with those from
-// before a restart.
+// TestParserGoesOn reads lines that are complete only together with lines from before
+// a restart.
 func TestParserGoesOn(t *testing.T) {
 	const (
 		smtpd  = "Nov 23 14:16:22 mx1 postfix/submission/smtpd[77]: "
@@ -178,7 +178,7 @@ func TestParserGoesOn(t *testing.T) {
 			counted: func(c *counter.Snapshot) uint64 {
 				return c.Refusals[counter.Refusal{MTA: "postfix", Peer: "external", Command: logparse.Rcpt}].Value
 			},
-			want: 1, // the third, of which no line told
+			want: 1, // the third reply, which no line showed
 		},
 		{
 			name:   "a line that Docker split",
@@ -206,8 +206,8 @@ func TestParserGoesOn(t *testing.T) {
 	}
 }
 
-// TestRestartWithAnotherConfiguration has two logs with 1 and 2 replies before
-// it, and one more in each while it is down.
+// TestRestartWithAnotherConfiguration has two logs with 1 and 2 replies before the
+// restart, and one more in each while the exporter is down.
 func TestRestartWithAnotherConfiguration(t *testing.T) {
 	const both = "[{name: in, file: DIR/in.log}, {name: out, file: DIR/out.log}]"
 	for _, tc := range []struct {
@@ -217,7 +217,7 @@ func TestRestartWithAnotherConfiguration(t *testing.T) {
 		{"the same", both, map[string]uint64{"in": 2, "out": 3}},
 		{"other order", "[{name: out, file: DIR/out.log}, {name: in, file: DIR/in.log}]", map[string]uint64{"in": 2, "out": 3}},
 		{"removed", "[{name: out, file: DIR/out.log}]", map[string]uint64{"out": 3}},
-		// What is read is known by its file, what is counted by the source's name.
+		// Positions belong to a file, counts to the source's name.
 		{"renamed", "[{name: mx, file: DIR/in.log}, {name: out, file: DIR/out.log}]", map[string]uint64{"mx": 1, "out": 3}},
 		{"files swapped", "[{name: in, file: DIR/out.log}, {name: out, file: DIR/in.log}]", map[string]uint64{"in": 2, "out": 3}},
 		{
@@ -255,8 +255,8 @@ func TestRestartWithAnotherConfiguration(t *testing.T) {
 	}
 }
 
-// TestRemovedAndAddedAgain wants a source that was left out for one life to
-// begin anew.
+// TestRemovedAndAddedAgain tests that a source that was removed for one life starts
+// from zero.
 func TestRemovedAndAddedAgain(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -276,7 +276,7 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	h.waitReplies("mail", 1)
 }
 
-// TestReloadAfterRestart wants what came from the state to outlive a reload.
+// TestReloadAfterRestart tests that a reload keeps what was restored from the state.
 func TestReloadAfterRestart(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -295,7 +295,7 @@ func TestReloadAfterRestart(t *testing.T) {
 	h.waitReplies("mail", 3)
 }
 
-// TestReadyAfterRestart has more to catch up than a poll reads.
+// TestReadyAfterRestart has a longer backlog than one poll reads.
 func TestReadyAfterRestart(t *testing.T) {
 	t.Parallel()
 	backlog := strings.Repeat(refused, 10<<20/len(refused))

@@ -7,18 +7,19 @@ import (
 	"smtp_reply_exporter/exporter/source/follow"
 )
 
-// catchUpTime is how long scrapes are held off after a start that goes on from
-// a state, until the sources are where they were answered for.
+// catchUpTime is how long Ready stays false at most after a start from a state, until
+// the sources have caught up with the last answer before it.
 const catchUpTime = 30 * time.Second
 
-// missingTime is how long they are held off for a log that is missing: a rotation
-// may have renamed it a moment ago, with lines that were answered for.
+// missingTime is how long Ready stays false for a missing log: a rotation may have
+// renamed it a moment ago, with lines that the last answer counted.
 const missingTime = 5 * time.Second
 
-// A Snapshot is what all sources told up to one instant. It is never changed.
+// A Snapshot holds the counts of all sources at one instant. It never changes, so it is
+// safe for concurrent use.
 type Snapshot struct {
 	Sources []SourceSnapshot
-	State   *StateSnapshot // nil where no state is kept
+	State   *StateSnapshot // nil if no state is kept
 	at      time.Time
 }
 
@@ -26,21 +27,21 @@ type Snapshot struct {
 type SourceSnapshot struct {
 	Name string
 	*counter.Snapshot
-	Stats follow.Stats // of feeds what all sources have
-	// CaughtUp is when the source was last read to its end after it had not
-	// been; zero before the first time.
+	Stats follow.Stats // for a feed, only the embedded source.Stats
+	// CaughtUp is when the source was last read to its end after a backlog; zero
+	// before the first time.
 	CaughtUp time.Time
 }
 
-// A StateSnapshot is what is known of the state file.
+// A StateSnapshot describes the state file.
 type StateSnapshot struct {
-	// Durable is true if a crash from now on loses nothing of this snapshot.
+	// Durable reports whether a crash from now on loses nothing of this snapshot.
 	Durable           bool
 	Commits, Failures uint64
-	Committed         time.Time // when the last commit succeeded; zero before the first one
+	Committed         time.Time // when the last commit succeeded; zero before the first
 }
 
-// take returns the present counts, and with them all that is needed to count on.
+// take returns a snapshot and, if a state is kept, the state to resume from it.
 func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,10 +62,10 @@ func (p *Pipeline) snapshot(now time.Time) *Snapshot {
 	return snapshot
 }
 
-// Ready reports whether what is logged from now on will not be missed and, where
-// counting went on from a state, whether no count is behind what was answered
-// before: the sources have been read to their ends, or for 30 seconds, and a log
-// that is missing has been so for five.
+// Ready reports whether the Pipeline misses no line that is logged from now on and, if
+// it resumed from a state, whether its counts have caught up with the last answer
+// before. It has caught up once all sources have been read to their ends, and a missing
+// log has been missing for 5 seconds, or after 30 seconds in any case.
 func (p *Pipeline) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,10 +11,9 @@ import (
 	"smtp_reply_exporter/exporter/source/journal"
 )
 
-// saved is what the state file holds, as gob: fields may be added, and one that
-// gets another name or meaning needs another version (state.Version). It is one
-// snapshot: the counts, the positions up to which they count, and what parsers
-// remember there.
+// saved is the content of the state file, encoded as gob. Fields may be added. A field
+// with a new name or meaning needs a new state.Version. saved is one snapshot: the
+// counts, the positions up to which they count, and the parsers' states there.
 type saved struct {
 	Sources   []savedSource
 	Positions []follow.Position
@@ -61,7 +60,7 @@ func (s *saved) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decode reads a state that was written as a version of the state file.
+// decode reads a state that was written by a version of the state file.
 func decode(payload []byte, version uint64) (*saved, error) {
 	var s saved
 	var old savedV1
@@ -77,12 +76,12 @@ func decode(payload []byte, version uint64) (*saved, error) {
 		err = s.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the state was written by another version and cannot be read: move its file away to begin anew: %w", err)
+		return nil, fmt.Errorf("the state was written by another version and cannot be read; move its file away to start from zero: %w", err)
 	}
 	return &s, nil
 }
 
-// check finds what no exporter writes.
+// check returns an error for a state that no exporter writes.
 func (s *saved) check() error {
 	for _, source := range s.Sources {
 		if source.Snapshot == nil {

@@ -32,7 +32,7 @@ func TestStateOfAnotherProgram(t *testing.T) {
 		"empty":       {}, "text": []byte("offset=7\n"), "zeros": make([]byte, 4096), "another program's": foreign.Bytes(),
 		"cut short": good[:len(good)-1], "half": good[:len(good)/2],
 	}
-	const want = "the state was written by another version and cannot be read: move its file away to begin anew: "
+	const want = "the state was written by another version and cannot be read; move its file away to start from zero: "
 	for name, payload := range bad {
 		t.Run(name, func(t *testing.T) {
 			if _, err := h.restoreFrom(payload); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -42,7 +42,7 @@ func TestStateOfAnotherProgram(t *testing.T) {
 	}
 }
 
-// TestStateOfAnOlderVersion has a state without what later versions added.
+// TestStateOfAnOlderVersion restores a state without the fields of later versions.
 func TestStateOfAnOlderVersion(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -79,7 +79,7 @@ func TestStateOfAnOlderVersion(t *testing.T) {
 	}
 }
 
-// TestStateOfAnotherParser loses only what the parser remembered.
+// TestStateOfAnotherParser tests that only the parser's state is lost.
 func TestStateOfAnotherParser(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -99,7 +99,7 @@ func TestStateOfAnotherParser(t *testing.T) {
 	if got := p.Commit(CommitTime).Sources[0].Sent[sent554].Value; got != 1 {
 		t.Errorf("%d replies, want 1", got)
 	}
-	if !strings.Contains(h.logged.String(), "what a parser remembered is lost") {
+	if !strings.Contains(h.logged.String(), "a parser lost its state") {
 		t.Errorf("not said:\n%s", &h.logged)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"smtp_reply_exporter/exporter/source/journal"
 )
 
-// savedV1 is the state of version 1. Gob knows fields by their names, so those of
-// an old version stay as they were.
+// savedV1 is the state of version 1. Gob identifies fields by their names, so these must
+// not change.
 type savedV1 struct {
 	Sources   []savedSourceV1
 	Positions []follow.Position
@@ -28,7 +28,7 @@ type savedSourceV1 struct {
 	Journal  journal.Position
 }
 
-// migrate returns the state as the present version has it.
+// migrate converts the state to the current version.
 func (s *savedV1) migrate() *saved {
 	migrated := &saved{Positions: s.Positions}
 	for _, old := range s.Sources {

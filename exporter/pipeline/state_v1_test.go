@@ -27,7 +27,7 @@ import (
 	"smtp_reply_exporter/exporter/web"
 )
 
-// unzip returns the content of a file of testdata.
+// unzip returns the content of a compressed file in testdata.
 func unzip(t *testing.T, name string) []byte {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", name))
@@ -46,10 +46,10 @@ func unzip(t *testing.T, name string) []byte {
 	return b
 }
 
-// restoreV1 returns a pipeline that goes on from the state file that commit
-// 3ef6ec2 wrote, with state-v1.yaml, when it was terminated. It had five sources
-// with logs of the corpus, a rotation, a truncation, lost lines, a family that
-// folded, and sessions and a line that had not ended.
+// restoreV1 returns a Pipeline that resumes from a state file of version 1. The exporter
+// of commit 3ef6ec2 wrote the file, with state-v1.yaml, when it was terminated. It had
+// five sources with logs of the corpus, a rotation, a truncation, lost lines, a folded
+// family, and unfinished sessions and an unfinished line.
 func restoreV1(t *testing.T, logged io.Writer) *pipeline.Pipeline {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "state")
@@ -98,8 +98,8 @@ func scrape(t *testing.T, p *pipeline.Pipeline) string {
 	return answer.Body.String()
 }
 
-// TestStateV1Counts compares with what that exporter answered before it ended:
-// all counters and when they were created. Series that it did not have are 0.
+// TestStateV1Counts compares the counters and their created timestamps with that
+// exporter's last answer. Series that it did not have are 0.
 func TestStateV1Counts(t *testing.T) {
 	was := map[string]bool{}
 	for sample := range strings.Lines(string(unzip(t, "state-v1.metrics.gz"))) {
@@ -124,8 +124,8 @@ func TestStateV1Counts(t *testing.T) {
 	}
 }
 
-// saved reports whether a sample is of what a state holds: not of the process,
-// of the state file, or of what a source is doing now.
+// saved reports whether the state holds a sample. It does not hold samples of the
+// process, of the state file, or of a source's current condition.
 func saved(sample string) bool {
 	const self = "smtp_reply_exporter_"
 	for _, prefix := range []string{"#", self + "build_info", self + "config_", self + "state_", self + "source_up", self + "source_behind"} {
@@ -136,7 +136,7 @@ func saved(sample string) bool {
 	return strings.HasPrefix(sample, "smtp_")
 }
 
-// TestStateV1Positions wants reading to go on where that exporter left off.
+// TestStateV1Positions tests that reading resumes where that exporter stopped.
 func TestStateV1Positions(t *testing.T) {
 	var positions struct {
 		Files    []follow.Position
@@ -156,8 +156,8 @@ func TestStateV1Positions(t *testing.T) {
 	}
 }
 
-// TestStateV1Parsers wants what a parser remembered to be there, or its loss to
-// be told, with the names of the source and the file.
+// TestStateV1Parsers tests that a parser's state is restored, or that its loss is
+// logged with the names of the source and the file.
 func TestStateV1Parsers(t *testing.T) {
 	var logged bytes.Buffer
 	p := restoreV1(t, &logged)
@@ -165,7 +165,7 @@ func TestStateV1Parsers(t *testing.T) {
 		"/srv/postfix/mail.log": "mail", "/srv/exim/mainlog": "exim",
 		"/srv/relays/haraka.log": "relays", "/srv/relays/opensmtpd.log": "relays", "/srv/relays/sendmail.log": "relays",
 	} {
-		lost := strings.Contains(logged.String(), `level=WARN msg="what a parser remembered is lost" source=`+source+" file="+path+" ")
+		lost := strings.Contains(logged.String(), `level=WARN msg="a parser lost its state" source=`+source+" file="+path+" ")
 		if lost == p.Remembers(source, path) {
 			t.Errorf("%s: lost %v; logged:\n%s", path, lost, &logged)
 		}

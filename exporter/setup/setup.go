@@ -1,5 +1,5 @@
-// Package setup loads a configuration and checks the whole of it, in the same
-// way for serve, its --config.check and reload, and parse.
+// Package setup loads a configuration and checks it completely, in the same way for
+// serve, its --config.check and reload, and parse.
 package setup
 
 import (
@@ -11,9 +11,9 @@ import (
 	"smtp_reply_exporter/exporter/source/listen"
 )
 
-// Load returns the configuration in the file at path and its classifier. Errors
-// begin with path and name line and field where they are known. Nothing is opened
-// but the file.
+// Load returns the configuration in the file at path and its classifier. Errors begin
+// with path, and name the line and the field if they are known. Load opens only that
+// file.
 func Load(path string) (*config.Config, *classify.Classifier, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -22,8 +22,8 @@ func Load(path string) (*config.Config, *classify.Classifier, error) {
 	return check(cfg)
 }
 
-// Default returns the configuration of a host that has no configuration file,
-// and its classifier. Its one source is what discover.Source finds below root.
+// Default returns the configuration for a host without a configuration file, and its
+// classifier. Its only source is the one that discover.Source finds below root.
 func Default(root string) (*config.Config, *classify.Classifier, error) {
 	source, err := discover.Source(root)
 	if err != nil {
@@ -32,7 +32,8 @@ func Default(root string) (*config.Config, *classify.Classifier, error) {
 	return check(&config.Config{State: config.DefaultState, Sources: []config.Source{source}})
 }
 
-// check has the packages that use the parts of cfg check them.
+// check lets the packages that use parts of cfg check these, and returns cfg and its
+// classifier.
 func check(cfg *config.Config) (*config.Config, *classify.Classifier, error) {
 	for i, s := range cfg.Sources {
 		if s.Syslog == "" {

@@ -13,8 +13,8 @@ import (
 	"smtp_reply_exporter/exporter/config"
 )
 
-// badFiles has the exact error of every file in testdata/bad, each of which has
-// the one fault that it is named for. Package config has the others.
+// badFiles has the exact error of every file in testdata/bad. Each file has only the
+// fault in its name. Package config tests the other faults.
 var badFiles = map[string]string{
 	"missing_pattern":           `:7: reasons[1].pattern: missing; write the regular expression that the reply's text matches`,
 	"missing_provider_suffixes": `:5: providers.mycorp: missing; list the suffixes of its MX host names, such as [.mx.example]`,

@@ -7,10 +7,9 @@ import (
 
 func (f *File) newName() string { return f.name + ".new" }
 
-// create makes a file with room for payload, which both its slots then hold,
-// and puts it in the place of the present one if there is one. After an error
-// the present one is as it was. The slots are filled with zeros, so that no
-// later commit needs space.
+// create writes a new file with room for payload, puts payload into both slots, and
+// replaces the current file if there is one. An error leaves the current file
+// unchanged. create fills the slots with zeros, so that later commits need no space.
 func (f *File) create(payload []byte) error {
 	s := slot{version: Version, size: minSlot, sequence: f.sequence + 1, payload: payload}
 	for s.size < headLen+int64(len(payload)) {
@@ -22,8 +21,8 @@ func (f *File) create(payload []byte) error {
 	}
 	if err := f.fill(data, s); err != nil {
 		data.Close()
-		_ = f.dir.Remove(f.newName()) // else Open does it
-		return fmt.Errorf("make a new file of %d bytes: %w", 2*s.size, err)
+		_ = f.dir.Remove(f.newName()) // if this fails, Open removes it
+		return fmt.Errorf("create a new file of %d bytes: %w", 2*s.size, err)
 	}
 	f.data.Close()
 	f.data, f.synced = data, false
@@ -31,7 +30,7 @@ func (f *File) create(payload []byte) error {
 	return nil
 }
 
-// fill writes s into both halves of data and gives data its name.
+// fill writes s into both halves of data, and renames data to the file's name.
 func (f *File) fill(data *os.File, s slot) error {
 	image := make([]byte, s.size)
 	copy(image[copy(image, s.head()):], s.payload)

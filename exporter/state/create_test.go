@@ -40,8 +40,8 @@ func TestGrow(t *testing.T) {
 	}
 }
 
-// A crash before the new file has the name of the old one leaves the old one,
-// whatever the new one holds; a crash after it the new one.
+// A crash before the new file takes over the name leaves the old file, whatever the new
+// one holds. A crash after that leaves the new file.
 func TestCrashWhileGrowing(t *testing.T) {
 	big := strings.Repeat("big", minSlot)
 	grown := filepath.Join(t.TempDir(), "state")

@@ -1,6 +1,7 @@
 // Package state keeps one payload in a file, so that it survives a crash of the
-// process or of the machine and a full file system: of two slots, the one that
-// does not hold the last durable payload is written, in place.
+// process or of the machine, and a full file system. The file has two slots. Commit
+// overwrites the slot that does not hold the last durable payload, and Open returns
+// the newest valid payload.
 package state
 
 import (
@@ -15,46 +16,45 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrBusy is what Commit and Close return while a commit is under way.
-var ErrBusy = errors.New("the commit before has not ended")
+// ErrBusy is the error of Commit and Close while another Commit is running.
+var ErrBusy = errors.New("the previous commit has not ended")
 
 var (
 	errLocked   = errors.New("another exporter uses it; stop that one, or give each its own state")
-	errReplaced = errors.New("deleted or replaced while in use; restart the exporter to go on from what is there now")
+	errReplaced = errors.New("deleted or replaced while in use; restart the exporter to resume from the current file")
 )
 
-// A File is an open state file. Its methods may be called at the same time.
+// A File is an open state file. It is safe for concurrent use.
 type File struct {
-	// Damage is why one slot could not be read, so that Open took the other one;
-	// else nil. That slot was being written when the process was killed or the
-	// machine lost power, and then nothing durable is lost; or it went bad on the
-	// disk, and then the payload may be the one before the last.
+	// Damage is why Open could not read one slot and returned the other one; nil if
+	// it could read both. Either the process was killed or the machine lost power
+	// during a write of that slot, which loses nothing durable, or the disk damaged
+	// it, and then the payload may be the one before the last.
 	Damage error
-	// Version is that of the payload that Open returned.
+	// Version is the version of the payload that Open returned.
 	Version uint64
 
-	path, name string // name is the one in dir
+	path, name string // name is the file's name in dir
 	dir        *os.Root
 	lock       *flock.Flock // not on the state file itself, since a larger one may replace it
 
-	mu       sync.Mutex // held by the commit under way
+	mu       sync.Mutex // held during a commit
 	data     *os.File
 	info     fs.FileInfo // of data
-	slotSize int64       // 0 if the file is not of two slots, so that it must be made anew
+	slotSize int64       // 0 if the file does not have two whole slots and must be replaced
 	sequence uint64      // of the last durable slot
-	next     int64       // where the other slot starts
-	synced   bool        // whether the directory's entry is durable
+	next     int64       // offset of the other slot
+	synced   bool        // the directory entry is durable
 }
 
-// Open opens the state file at path, or creates it with mode 0600, and returns
-// the newest valid payload: nil if the file is new. Beside it stands path.lock,
-// locked until Close or the end of the process. Errors name the file and what to
-// do; a file that is damaged, of a newer version or of another program is left
-// as it is.
+// Open opens the state file at path, or creates it with mode 0600. It returns the
+// newest valid payload, or nil if the file is new. It locks path.lock until Close or
+// the end of the process. Errors name the file and say what to do. Open does not
+// change a file that is damaged, of a newer version or of another program.
 func Open(path string) (*File, []byte, error) {
 	path = filepath.Clean(path)
 	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // else a file made anew would take the place of the link
+		path = target // so that a new file does not replace the link
 	}
 	f := &File{
 		path: path, name: filepath.Base(path),
@@ -72,7 +72,7 @@ func Open(path string) (*File, []byte, error) {
 	return f, payload, nil
 }
 
-// open locks the file and reads it. What is open after an error, Open closes.
+// open locks the file and reads it. After an error, Open closes what is open.
 func (f *File) open() ([]byte, error) {
 	if info, err := f.dir.Stat(f.name); err == nil && !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
@@ -111,11 +111,11 @@ func (f *File) open() ([]byte, error) {
 	return newest.payload, nil
 }
 
-// Commit makes payload what Open returns, and returns when that is durable.
-// After an error Open returns this payload or the last durable one, and the next
-// Commit tries again. Commit can hang as long as the disk does: who cannot wait
-// runs it in a goroutine and lets it be, and must not change payload until it
-// returns. Meanwhile every other Commit and Close returns ErrBusy.
+// Commit writes payload, and returns once it is durable: Open then returns it. After an
+// error, Open returns this payload or the last durable one, and the caller may call
+// Commit again. Commit hangs as long as the disk does, so a caller that cannot wait
+// calls it in a goroutine. payload must not change until Commit returns. Meanwhile
+// every other Commit, and Close, returns ErrBusy.
 func (f *File) Commit(payload []byte) error {
 	if !f.mu.TryLock() {
 		return f.explain(ErrBusy)
@@ -161,7 +161,7 @@ func (f *File) write(payload []byte) error {
 	return nil
 }
 
-// Close closes the file and unlocks it. It commits nothing.
+// Close closes the file and unlocks it. It does not commit.
 func (f *File) Close() error {
 	if !f.mu.TryLock() {
 		return f.explain(ErrBusy)
@@ -174,8 +174,8 @@ func (f *File) close() error {
 	return errors.Join(f.data.Close(), f.lock.Close(), f.dir.Close())
 }
 
-// explain adds the path to an error, and what to do where that is not in it yet.
-// No error stays none.
+// explain adds the path to err and, unless err has it already, what to do. It returns
+// nil for nil.
 func (f *File) explain(err error) error {
 	var remedy string
 	switch {
@@ -186,7 +186,7 @@ func (f *File) explain(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		remedy = "; let the exporter's user write to the file and its directory"
 	case errors.Is(err, syscall.EROFS):
-		remedy = "; choose a path that can be written (under systemd, StateDirectory= makes one)"
+		remedy = "; choose a writable path (under systemd, StateDirectory= creates one)"
 	}
 	return fmt.Errorf("state file %s: %w%s", f.path, err, remedy)
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// open opens path, which must succeed, until the test ends.
+// open opens path until the test ends. An error fails the test.
 func open(t testing.TB, path string) (*File, []byte) {
 	t.Helper()
 	f, payload, err := Open(path)
@@ -36,7 +36,7 @@ func closeFile(t testing.TB, f *File) {
 	}
 }
 
-// wantPayload opens path, checks what it holds, and closes it.
+// wantPayload opens path, checks its payload, and closes it.
 func wantPayload(t testing.TB, path, want string) {
 	t.Helper()
 	f, payload := open(t, path)
@@ -104,7 +104,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Each commit leaves the slot alone that holds the one before.
+// Each commit leaves the slot with the previous payload unchanged.
 func TestSlotsTakeTurns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f, _ := open(t, path)
@@ -164,7 +164,7 @@ func TestReplacedWhileInUse(t *testing.T) {
 			if err := replace(path); err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, f.Commit([]byte("two")), path, "deleted or replaced while in use; restart the exporter to go on from what is there now")
+			wantError(t, f.Commit([]byte("two")), path, "deleted or replaced while in use; restart the exporter to resume from the current file")
 		})
 	}
 }
@@ -187,7 +187,7 @@ func TestSymbolicLink(t *testing.T) {
 	wantPayload(t, target, big)
 }
 
-// While a commit hangs, no other joins it and Close does not wait.
+// While a commit hangs, another Commit and Close return ErrBusy.
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f, _ := open(t, path)
@@ -236,7 +236,7 @@ func TestOpenErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			want: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: read the head: EOF; second: read the head: EOF)",
+			want: "both slots are damaged; restore a copy, or move the file away to start from zero (first: read the head: EOF; second: read the head: EOF)",
 		}, {
 			name: "both slots damaged",
 			setup: func(t *testing.T, path string) {
@@ -246,7 +246,7 @@ func TestOpenErrors(t *testing.T) {
 				patch(t, path, 39, []byte{1})
 				patch(t, path, minSlot+headLen, []byte("x"))
 			},
-			want: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: the checksum does not match; second: the checksum does not match)",
+			want: "both slots are damaged; restore a copy, or move the file away to start from zero (first: the checksum does not match; second: the checksum does not match)",
 		}, {
 			name: "newer version",
 			setup: func(t *testing.T, path string) {
@@ -255,7 +255,7 @@ func TestOpenErrors(t *testing.T) {
 				closeFile(t, f)
 				patch(t, path, 0, slot{version: Version + 1, size: minSlot, sequence: 9}.head())
 			},
-			want: "format 3, and this exporter knows 1 to 2; run the version that wrote it or a newer one, or move the file away to start from zero",
+			want: "format 3, but this exporter reads only 1 to 2; run the version that wrote it or a newer one, or move the file away to start from zero",
 		},
 	}
 	for _, tt := range tests {
@@ -263,7 +263,7 @@ func TestOpenErrors(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state")
 			tt.setup(t, path)
 			before, _ := os.ReadFile(path)
-			for range 2 { // no error keeps the lock
+			for range 2 { // an error must release the lock
 				_, _, err := Open(path)
 				wantError(t, err, path, strings.ReplaceAll(tt.want, "PATH", path))
 			}
@@ -292,7 +292,7 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// A file of an older version is read as one, and by a commit becomes one of this.
+// Open reads a file of an older version, and Commit writes the current version.
 func TestOlderVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f, _ := open(t, path)

@@ -4,7 +4,7 @@ package state
 
 import "os"
 
-// syncDir makes the names in dir durable.
+// syncDir makes the directory entries in dir durable.
 func syncDir(dir *os.Root) error {
 	d, err := dir.Open(".")
 	if err != nil {

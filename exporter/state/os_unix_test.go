@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// TestMain is a second exporter where STATE_TEST_OPEN names a state file: it
-// opens it, says what it holds, and for each line of input commits 1 MiB of the
-// next letter and says so.
+// TestMain is a second exporter if STATE_TEST_OPEN names a state file. It opens the
+// file, prints its content and, for each line of input, commits 1 MiB of the next
+// letter and reports that.
 func TestMain(m *testing.M) {
 	path := os.Getenv("STATE_TEST_OPEN")
 	if path == "" {
@@ -59,7 +59,7 @@ func start(t *testing.T, path string) *process {
 	return p
 }
 
-// says waits for what the process says next.
+// says waits for the next line of the process.
 func (p *process) says() string {
 	p.t.Helper()
 	line, err := p.out.ReadString('\n')
@@ -70,7 +70,7 @@ func (p *process) says() string {
 }
 
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have been killed before
+	_ = p.cmd.Process.Kill() // it may have ended already
 	_ = p.cmd.Wait()
 }
 
@@ -96,8 +96,8 @@ func TestLock(t *testing.T) {
 	wantPayload(t, path, "mine")
 }
 
-// A process is killed at any instant of its fourth commit: what it left is that
-// one or the third, whole.
+// A process is killed at any instant of its fourth commit. The file must hold the
+// fourth or the third payload completely.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	for i := range 20 {
@@ -121,7 +121,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// A commit that fails keeps to its slot; the last durable payload stays.
+// A failed commit changes only its slot; the last durable payload remains.
 func TestFailingCommit(t *testing.T) {
 	for name, tt := range map[string]struct {
 		device string
@@ -156,8 +156,8 @@ func TestFailingCommit(t *testing.T) {
 	}
 }
 
-// On a full file system commits go on, a file that must grow keeps what it
-// holds, and a new one is not left half made.
+// On a full file system commits still succeed, a file that must grow keeps its content,
+// and no partial new file remains.
 func TestFullFileSystem(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount a small file system")
@@ -213,12 +213,12 @@ func TestFullFileSystem(t *testing.T) {
 
 func wantNoSpace(t *testing.T, err error, path string) {
 	t.Helper()
-	if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "state file "+path+": make a new file of ") {
+	if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "state file "+path+": create a new file of ") {
 		t.Errorf("error %v, want no space for a new file", err)
 	}
 }
 
-// TestPermission runs as nobody, since root is not refused anything.
+// TestPermission runs as nobody, since root is never refused.
 func TestPermission(t *testing.T) {
 	if os.Getuid() == 0 {
 		runAsNobody(t)
@@ -240,9 +240,9 @@ func TestPermission(t *testing.T) {
 			wantRefused(t, err, path)
 		})
 	}
-	// The new file is there, but its name may not outlive a power cut: the next
-	// commit must sync the directory again, and leave the slot alone that it may
-	// have to go back to.
+	// The new file exists, but its name may not survive a power cut. The next commit
+	// must sync the directory again, and must not overwrite the slot that Open may
+	// have to return.
 	t.Run("directory not synced after growing", func(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "state")

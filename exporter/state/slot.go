@@ -9,30 +9,30 @@ import (
 	"io"
 )
 
-// Version is that of the whole file, the encoding of the payload included. Files
-// of older versions are read, and written as this one.
+// Version is the version of the whole file, including the encoding of the payload.
+// Open also reads older versions; Commit writes this one.
 const Version = 2
 
 const (
 	magic   = "SMTPRSTA"
 	headLen = 40 + sha256.Size
 	// minSlot is the smallest size of a slot in bytes. A series takes 100 to 150
-	// bytes and a source has at most some 4,500 of them, so this holds six
-	// sources that are all at their caps. A power of two, so that no block of
-	// a file system belongs to both slots.
+	// bytes, and a source has at most about 4,500 series, so it holds six sources at
+	// their limits. It is a power of two, so that no block of a file system belongs
+	// to both slots.
 	minSlot = 4 << 20
 )
 
 var errMagic = errors.New("not written by this exporter")
 
-// A slot is what one half of the file holds: a head and a payload. The head is,
-// big-endian: magic, version, size, sequence, length of the payload (8 bytes
-// each), SHA-256 of these and the payload. Every version keeps to this, so that
-// an older exporter can tell a newer file from a damaged one.
+// A slot is one half of the file: a head and a payload. The head holds, big-endian,
+// magic, version, size, sequence and length of the payload (8 bytes each), and the
+// SHA-256 of these and the payload. All versions keep this form, so that an older
+// exporter can distinguish a newer file from a damaged one.
 type slot struct {
 	version  uint64
-	size     int64  // bytes, head included: the second slot starts there
-	sequence uint64 // 1 when the file is made, one more with each commit
+	size     int64  // in bytes, with the head: the second slot starts there
+	sequence uint64 // 1 in a new file, one more with each commit
 	payload  []byte
 }
 
@@ -48,9 +48,8 @@ func (s slot) head() []byte {
 	return h.Sum(b)
 }
 
-// readSlot reads the slot at an offset of r, which has size bytes, so that no
-// more than these is ever allocated. The error is errMagic, one of reading, or
-// says how the slot is damaged.
+// readSlot reads the slot at an offset of r. r has size bytes, and readSlot allocates no
+// more than these. The error is errMagic, a read error, or says how the slot is damaged.
 func readSlot(r io.ReaderAt, offset, size int64) (slot, error) {
 	head := make([]byte, headLen)
 	if n, err := r.ReadAt(head, offset); n < headLen {
@@ -66,7 +65,7 @@ func readSlot(r io.ReaderAt, offset, size int64) (slot, error) {
 	}
 	length, room := binary.BigEndian.Uint64(head[32:]), max(0, size-offset-headLen)
 	if length > uint64(room) {
-		return slot{}, fmt.Errorf("payload of %d bytes, and %d left in the file", length, room)
+		return slot{}, fmt.Errorf("payload of %d bytes, but only %d left in the file", length, room)
 	}
 	s.payload = make([]byte, length)
 	if n, err := r.ReadAt(s.payload, offset+headLen); n < len(s.payload) {
@@ -78,9 +77,8 @@ func readSlot(r io.ReaderAt, offset, size int64) (slot, error) {
 	return s, nil
 }
 
-// readNewest returns the newer one of the slots in r, which has size bytes, and
-// where it starts. damage says what is wrong with the other one. The error says
-// why there is none to go on from.
+// readNewest returns the newer slot in r, which has size bytes, and its offset. damage
+// says what is wrong with the other slot. err says why neither slot is usable.
 func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, err error) {
 	first, firstErr := readSlot(r, 0, size)
 	half := size / 2
@@ -89,13 +87,13 @@ func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, e
 	}
 	second, secondErr := readSlot(r, half, size)
 	if secondErr == nil && second.size != half {
-		secondErr = fmt.Errorf("made for byte %d", second.size)
+		secondErr = fmt.Errorf("belongs at byte %d", second.size)
 	}
 	switch {
 	case errors.Is(firstErr, errMagic) && errors.Is(secondErr, errMagic):
 		return slot{}, 0, nil, fmt.Errorf("%w; choose another path, or move the file away to start from zero", errMagic)
 	case firstErr != nil && secondErr != nil:
-		return slot{}, 0, nil, fmt.Errorf("both slots are damaged; bring back a copy, or move the file away to start from zero (first: %w; second: %w)", firstErr, secondErr)
+		return slot{}, 0, nil, fmt.Errorf("both slots are damaged; restore a copy, or move the file away to start from zero (first: %w; second: %w)", firstErr, secondErr)
 	case firstErr != nil:
 		newest, offset, damage = second, half, fmt.Errorf("slot at byte 0: %w", firstErr)
 	case secondErr != nil:
@@ -106,7 +104,7 @@ func readNewest(r io.ReaderAt, size int64) (newest slot, offset int64, damage, e
 		newest = first
 	}
 	if newest.version < 1 || newest.version > Version {
-		return slot{}, 0, nil, fmt.Errorf("format %d, and this exporter knows 1 to %d; run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, Version)
+		return slot{}, 0, nil, fmt.Errorf("format %d, but this exporter reads only 1 to %d; run the version that wrote it or a newer one, or move the file away to start from zero", newest.version, Version)
 	}
 	return newest, offset, damage, nil
 }

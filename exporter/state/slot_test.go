@@ -14,7 +14,7 @@ const (
 	second = "second payload, a longer one"
 )
 
-// image is a file of two small slots that hold these payloads.
+// image returns a file of two small slots with these payloads.
 func image(size int64, payloads ...string) []byte {
 	b := make([]byte, 2*size)
 	for i, p := range payloads {
@@ -36,13 +36,13 @@ func TestReadNewest(t *testing.T) {
 		{name: "whole", image: whole, want: second},
 		{name: "first newer", image: append(bytes.Clone(whole[256:]), whole[:256]...), damage: "", want: second},
 		{name: "cut in the second head", image: whole[:256+20], want: first, damage: "slot at byte 256: read the head: EOF"},
-		{name: "cut in the second payload", image: whole[:256+headLen+4], want: first, damage: "slot at byte 256: payload of 28 bytes, and 4 left in the file"},
+		{name: "cut in the second payload", image: whole[:256+headLen+4], want: first, damage: "slot at byte 256: payload of 28 bytes, but only 4 left in the file"},
 		{name: "cut to the first payload", image: whole[:headLen+len(first)], want: first, damage: "slot at byte 256: read the head: EOF"},
 		{name: "zeros in the newest", image: image(256, first), want: first, damage: "slot at byte 256: not written by this exporter"},
 		{name: "longer than two slots", image: append(bytes.Clone(whole), "appended"...), want: second},
 		{
 			name: "slot of another size", image: append(make([]byte, 300), append(bytes.Clone(whole[:256]), make([]byte, 44)...)...),
-			err: "both slots are damaged; bring back a copy, or move the file away to start from zero (first: not written by this exporter; second: made for byte 256)",
+			err: "both slots are damaged; restore a copy, or move the file away to start from zero (first: not written by this exporter; second: belongs at byte 256)",
 		},
 		{name: "zeros", image: make([]byte, 512), err: "not written by this exporter; choose another path, or move the file away to start from zero"},
 	}
@@ -63,8 +63,8 @@ func message(err error) string {
 	return err.Error()
 }
 
-// A flipped bit anywhere in a slot is found, and the other slot taken; one in
-// the unused rest harms nothing.
+// If a bit flips anywhere in a slot, Open returns the other slot. A bit in the unused
+// rest has no effect.
 func TestEveryBitFlipped(t *testing.T) {
 	const size = 128
 	whole := image(size, first, second)
@@ -85,8 +85,8 @@ func TestEveryBitFlipped(t *testing.T) {
 	}
 }
 
-// A commit that stops after any number of its bytes leaves the one before, and
-// the next commit goes over it.
+// A commit that stops after any number of bytes leaves the previous one, and the next
+// commit overwrites it.
 func TestTornCommit(t *testing.T) {
 	const third = "3rd: ends otherwise than the first"
 	path := filepath.Join(t.TempDir(), "state")
@@ -123,7 +123,7 @@ func TestTornCommit(t *testing.T) {
 	wantPayload(t, path, "fourth")
 }
 
-// A file that lost its tail is made anew by the next commit.
+// The next commit replaces a file that lost its tail.
 func TestTruncated(t *testing.T) {
 	for _, size := range []int64{headLen + int64(len(first)), minSlot - 1, minSlot, minSlot + 1, 2*minSlot - 1} {
 		path := filepath.Join(t.TempDir(), "state")
@@ -147,8 +147,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// FuzzOpen opens a whole file with bytes written over it, and cut or extended:
-// never a payload that was not committed.
+// FuzzOpen opens a file with overwritten bytes, truncated or extended. Open must never
+// return a payload that was not committed.
 func FuzzOpen(f *testing.F) {
 	whole := image(256, first, second)
 	f.Add([]byte("\x00\xff"), uint16(300), uint16(512))
@@ -171,7 +171,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// An unreadable slot, as a bad sector makes one, is taken for a damaged one.
+// A slot that cannot be read, such as one with a bad sector, is a damaged one.
 func TestUnreadableSlot(t *testing.T) {
 	b := image(256, first, second)
 	got, _, damage, err := readNewest(badSector{bytes.NewReader(b), 256}, int64(len(b)))

@@ -1,4 +1,5 @@
-// Package web serves /metrics, health and reload over HTTP.
+// Package web serves /metrics, health, readiness and reload over HTTP. NewHandler takes
+// the functions that these paths call.
 package web
 
 import (
@@ -13,26 +14,26 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 )
 
-// Options are what the handler serves.
+// Options configure the handler. Its functions are called concurrently.
 type Options struct {
-	Name          string
-	TelemetryPath string // of the metrics
-	// Registry has the metrics of the process.
+	Name          string // of the program
+	TelemetryPath string // of the metrics, such as /metrics
+	// Registry has the metrics of the process. The handler adds its own.
 	Registry *prometheus.Registry
-	// Counts returns the counts for one scrape, after at most the given time.
+	// Counts returns the counts for one scrape. It waits at most the given time until
+	// they are durable.
 	Counts func(wait time.Duration) prometheus.Collector
-	// Ready reports whether the counts are where they were before a restart.
+	// Ready reports whether the counts have caught up with those before a restart.
 	Ready func() bool
-	// Reload reads the configuration again; nil where that is not allowed over HTTP.
+	// Reload loads the configuration again; nil if HTTP must not trigger that.
 	Reload func() error
 }
 
-const notReady = "Not ready: the logs are being read up to where they were before the restart"
+const notReady = "Not ready: still reading the logs up to the end before the restart"
 
-// metrics answers a scrape. The counts are one snapshot, taken for this scrape and,
-// where a state is kept, made durable before the answer. Counts that are behind
-// what was answered before the restart are not shown: they would look like a
-// reset.
+// metrics answers a scrape with one snapshot of the counts. If there is a state file,
+// the snapshot is durable before the answer. metrics does not show counts that are
+// behind an answer from before the restart, since they would look like a reset.
 func (o Options) metrics(w http.ResponseWriter, r *http.Request) {
 	if !o.Ready() {
 		http.Error(w, notReady, http.StatusServiceUnavailable)
@@ -45,8 +46,8 @@ func (o Options) metrics(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
-// commitTime is how long a scrape waits at most for its counts to be durable:
-// two seconds, or half of what Prometheus says that it waits for the answer.
+// commitTime returns how long a scrape waits at most until its counts are durable: two
+// seconds, or half of the scrape timeout that Prometheus sends if that is less.
 func commitTime(r *http.Request) time.Duration {
 	const least, most = 100 * time.Millisecond, 2 * time.Second
 	seconds, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64)
@@ -56,7 +57,8 @@ func commitTime(r *http.Request) time.Duration {
 	return max(least, time.Duration(seconds/2*float64(time.Second)))
 }
 
-// NewHandler returns the handler of all paths.
+// NewHandler returns the handler of all paths. Its error is one of the landing page's
+// template.
 func NewHandler(o Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+o.TelemetryPath, o.metrics)
@@ -89,7 +91,7 @@ func NewHandler(o Options) (http.Handler, error) {
 			Links: []toolkit.LandingLinks{
 				{Address: o.TelemetryPath, Text: "Metrics"},
 				{Address: "/-/healthy", Text: "Health", Description: "of the process"},
-				{Address: "/-/ready", Text: "Readiness", Description: "of the logs"},
+				{Address: "/-/ready", Text: "Readiness", Description: "of the counts"},
 			},
 		})
 		if err != nil {

@@ -21,7 +21,7 @@ func TestHandler(t *testing.T) {
 		notReady      bool
 		reload        func() error
 		status        int
-		want          string // in the body
+		want          string // a part of the body
 	}{
 		{name: "metrics", request: "GET /metrics", status: 200, want: "test_total 1\n"},
 		{name: "metrics elsewhere", request: "GET /smtp", telemetryPath: "/smtp", status: 200, want: "test_total 1\n"},
@@ -31,7 +31,7 @@ func TestHandler(t *testing.T) {
 		{name: "healthy", request: "GET /-/healthy", status: 200, want: "Healthy\n"},
 		{name: "healthy before it is ready", request: "GET /-/healthy", notReady: true, status: 200, want: "Healthy\n"},
 		{name: "ready", request: "GET /-/ready", status: 200, want: "Ready\n"},
-		{name: "not ready", request: "GET /-/ready", notReady: true, status: 503, want: "Not ready: the logs are being read up to where they were before the restart\n"},
+		{name: "not ready", request: "GET /-/ready", notReady: true, status: 503, want: "Not ready: still reading the logs up to the end before the restart\n"},
 		{name: "reload", request: "POST /-/reload", reload: good, status: 200, want: "Reloaded\n"},
 		{name: "reload fails", request: "POST /-/reload", reload: bad, status: 500, want: "config.yaml:3: sources[0].file: missing\n"},
 		{name: "reload is off", request: "POST /-/reload", status: 403, want: "start with --web.enable-lifecycle, or send SIGHUP\n"},

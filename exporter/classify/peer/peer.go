@@ -1,4 +1,5 @@
-// Package peer distinguishes the hosts and users of this mail system from strangers.
+// Package peer distinguishes the hosts and users of this mail system from strangers. It
+// takes an address as logged and returns the label peer.
 package peer
 
 import (
@@ -34,14 +35,15 @@ func New(internal []netip.Prefix, own []netip.Addr) *Classifier {
 
 // Of returns the label peer of the other side of a session.
 //
-// addr is its address as logged. An IPv6 address may have a zone, which is ignored,
-// or the prefix "IPv6:" (RFC 5321 §4.1.3). An IPv4-mapped address is taken for its
-// IPv4 address. A unix socket is its path, which has a slash ("private/dovecot-lmtp").
-// Unix sockets, loopback, the host's own addresses and the internal networks are
-// Internal. Anything else is External, such as "" and "unknown".
+// addr is its address as logged. An IPv6 address may have a zone, which Of ignores,
+// or the prefix "IPv6:" (RFC 5321 §4.1.3). An IPv4-mapped address counts as its IPv4
+// address. A Unix socket has its path as address, which has a slash
+// ("private/dovecot-lmtp"). Unix sockets, loopback, the host's own addresses and the
+// internal networks are Internal. Anything else is External, such as "" and
+// "unknown".
 //
-// A client that authenticated is Authenticated wherever it came from, because a
-// refusal to a user is the same event inside and outside the office network.
+// An authenticated client is Authenticated wherever it comes from, because a refusal
+// to a user is the same event inside and outside the office network.
 func (c *Classifier) Of(addr []byte, authenticated bool) string {
 	if authenticated {
 		return Authenticated

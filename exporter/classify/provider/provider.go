@@ -1,4 +1,5 @@
-// Package provider names the mail provider that an MX host belongs to.
+// Package provider takes the name of an MX host and returns the label of the mail
+// provider that it belongs to.
 package provider
 
 import (
@@ -20,20 +21,20 @@ var builtin string
 
 var (
 	name = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	// suffix is a host name in lower case. With a dot before it, it stands for
-	// all hosts below that name, but not for the name itself.
+	// suffix matches a host name in lower case. With a leading dot it stands for all
+	// hosts below that name, but not for the name itself.
 	suffix = regexp.MustCompile(`^\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 )
 
-// maxHost is the longest host name in text (RFC 1035 §2.3.4).
+// maxHost is the length of the longest host name in text (RFC 1035 §2.3.4).
 const maxHost = 253
 
 // A Table maps host names to provider labels. It is safe for concurrent use.
 type Table struct {
-	labels map[string]string // suffix with its leading dot, or a whole host name
+	labels map[string]string // by suffix with its leading dot, or by whole host name
 }
 
-// An Error says what is wrong with one custom provider.
+// An Error describes what is wrong with one custom provider.
 type Error struct {
 	Provider string
 	Err      error
@@ -43,10 +44,10 @@ func (e *Error) Error() string { return fmt.Sprintf("provider %q: %v", e.Provide
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// New returns the built-in table with the custom one added to it: provider
+// New returns the built-in table with the custom providers added. custom maps provider
 // names to host suffixes (".mail.mycorp.example") and whole host names
-// ("mx.mycorp.example"). A custom suffix replaces a built-in one. The error is
-// an *Error.
+// ("mx.mycorp.example"). A custom suffix replaces a built-in one. The error is an
+// *Error.
 func New(custom map[string][]string) (*Table, error) {
 	t := &Table{labels: make(map[string]string)}
 	for label, suffixes := range rows() {
@@ -63,8 +64,8 @@ func New(custom map[string][]string) (*Table, error) {
 	return t, nil
 }
 
-// add adds a custom provider; owners has the provider of each custom suffix
-// added so far.
+// add adds a custom provider. owners maps each custom suffix added so far to its
+// provider.
 func (t *Table) add(label string, suffixes []string, owners map[string]string) error {
 	if !name.MatchString(label) {
 		return fmt.Errorf("%q is not a name; use lower-case letters, digits and _, beginning with a letter", label)
@@ -86,8 +87,8 @@ func (t *Table) add(label string, suffixes []string, owners map[string]string) e
 	return nil
 }
 
-// Of returns the provider label of host, or Other. It ignores case and a dot at the
-// end, matches whole DNS labels from the right, and prefers the longest suffix. It
+// Of returns the provider label of host, or Other. It ignores case and a final dot,
+// matches whole DNS labels from the right, and prefers the longest suffix. It
 // does not allocate.
 func (t *Table) Of(host []byte) string {
 	if n := len(host); n > 0 && host[n-1] == '.' {
@@ -107,7 +108,7 @@ func (t *Table) Of(host []byte) string {
 	if label, ok := t.labels[string(h)]; ok {
 		return label
 	}
-	// The suffix after the first dot is the longest, so it is tried first.
+	// Try the longest suffix first, which begins at the first dot.
 	for i := 1; i < len(h); i++ {
 		if h[i] != '.' {
 			continue

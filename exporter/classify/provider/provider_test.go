@@ -81,7 +81,7 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
-// TestBuiltin holds the table itself to what New demands of a custom one.
+// TestBuiltin checks the built-in table as New checks a custom one.
 func TestBuiltin(t *testing.T) {
 	owner := make(map[string]string)
 	for label, suffixes := range rows() {

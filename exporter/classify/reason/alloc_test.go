@@ -8,7 +8,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Under the race detector sync.Pool drops what it is given, and regexp uses it too.
+// With -race, a sync.Pool drops items, and regexp uses one too.
 func TestReasonDoesNotAllocate(t *testing.T) {
 	c, err := New(nil)
 	if err != nil {

@@ -1,9 +1,9 @@
 package reason
 
-// An automaton finds in one pass which of many literals occur in a text, by the
+// An automaton finds in one pass which of many literals occur in a text. It uses the
 // algorithm of Aho and Corasick (1975).
 type automaton struct {
-	class   [256]uint8 // bytes that are in no literal share class 0
+	class   [256]uint8 // bytes in no literal share class 0
 	classes int
 	next    []uint16 // [state*classes+class]
 	hits    [][]hit  // [state]: the literals that end here
@@ -15,7 +15,7 @@ type hit struct {
 	set uint16
 }
 
-// mark sets the bits of the sets that have a literal in text.
+// mark adds to sets the sets that have a literal in text.
 func (a *automaton) mark(text []byte, sets bitset) {
 	state := 0
 	for i, c := range text {
@@ -42,7 +42,7 @@ func newAutomaton(literals []hit) *automaton {
 			}
 		}
 	}
-	// The trie. State 0 is the root; as no edge leads to it, 0 also means "no edge".
+	// Build the trie. State 0 is the root. No edge leads to it, so 0 also means "no edge".
 	a.newState()
 	for _, l := range literals {
 		state := 0
@@ -55,7 +55,7 @@ func newAutomaton(literals []hit) *automaton {
 		}
 		a.hits[state] = append(a.hits[state], l)
 	}
-	// Breadth first, a missing edge becomes that of the longest proper suffix.
+	// Breadth first, replace each missing edge by that of the longest proper suffix.
 	suffix := make([]uint16, len(a.hits))
 	var queue []int
 	for class := range a.classes {

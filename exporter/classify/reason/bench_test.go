@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// BenchmarkReason classifies the labelled replies; "naive" runs the same rules
-// in order without asking the automaton first.
+// BenchmarkReason classifies the labelled replies. "naive" tries the same rules in
+// order without the automaton.
 func BenchmarkReason(b *testing.B) {
 	replies := labelled(b)
 	size := 0

@@ -4,8 +4,8 @@ import "unicode"
 
 // appendLatin appends r in lower case. Latin letters with marks and Cyrillic become
 // plain letters: "Postfach überfüllt" is "postfach ueberfuellt", "ящик переполнен"
-// is "yashchik perepolnen". Servers that answer in ASCII spell them the same way, so
-// one pattern matches both.
+// is "yashchik perepolnen". Servers that answer in ASCII use the same spelling, so one
+// pattern matches both.
 func appendLatin(dst []byte, r rune) []byte {
 	r = unicode.ToLower(r)
 	if s, ok := latin[r]; ok {

@@ -7,30 +7,30 @@ import (
 	"slices"
 )
 
-// A pattern is a regular expression over folded text, split at its outermost
-// alternatives. Running an expression is slow, so each alternative has the literals
-// that a matching text must contain. An automaton looks for all of them at once.
+// A pattern is a regular expression for folded text, split at its outermost
+// alternatives. Matching a regular expression is slow, so each alternative lists the
+// literals that a matching text must contain. An automaton finds all of these at once.
 type pattern struct {
 	expr         string // the whole expression
 	alternatives []alternative
 }
 
 type alternative struct {
-	// needs are sets of literals. The text must contain one of each set.
+	// needs are sets of literals. The text must contain one literal of each set.
 	needs [][]literal
 	ids   []uint16 // of needs, in the rule set
-	// re is nil if a text that meets the needs always matches.
+	// re is nil if every text that meets the needs matches.
 	re *regexp.Regexp
 }
 
-// A literal is a string in the text, with a word boundary before or after it if so
-// required.
+// A literal is a string in the text. wordStart and wordEnd require a word boundary
+// before and after it.
 type literal struct {
 	text               string
 	wordStart, wordEnd bool
 }
 
-// minLiteral is the least length of a literal that is worth looking for.
+// minLiteral is the length of the shortest useful literal.
 const minLiteral = 2
 
 func compilePattern(s string) (*pattern, error) {
@@ -44,7 +44,7 @@ func compilePattern(s string) (*pattern, error) {
 			return nil, err
 		}
 		if !folded(re) {
-			return nil, fmt.Errorf("pattern %q: capital letters, marks and Cyrillic never match, texts are folded to plain letters", expr)
+			return nil, fmt.Errorf("pattern %q: capital letters, marks and Cyrillic never match, since texts are folded to plain letters", expr)
 		}
 		if l, ok := plain(re); ok {
 			p.alternatives = append(p.alternatives, alternative{needs: [][]literal{{l}}})
@@ -63,8 +63,8 @@ func compilePattern(s string) (*pattern, error) {
 }
 
 // outermost splits a regular expression at each | outside of parentheses and
-// brackets. It does not split the syntax tree, because turning the parts of that
-// into text again is slow.
+// brackets. It splits the text instead of the syntax tree, because converting parts of
+// the tree back into text is slow.
 func outermost(s string) []string {
 	var parts []string
 	depth, start, class := 0, 0, false
@@ -110,8 +110,9 @@ func plain(re *syntax.Regexp) (literal, bool) {
 	return l, ok
 }
 
-// required returns sets of literals. A text that matches re contains one of each
-// set. wordStart and wordEnd report whether a word boundary is before and after re.
+// required returns sets of literals. A text that matches re contains one literal of
+// each set. wordStart and wordEnd report whether a word boundary precedes and follows
+// re.
 func required(re *syntax.Regexp, wordStart, wordEnd bool) [][]literal {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -149,7 +150,7 @@ func required(re *syntax.Regexp, wordStart, wordEnd bool) [][]literal {
 	return nil
 }
 
-// shortest returns the length of the shortest of the literals.
+// shortest returns the length of the shortest literal in a set.
 func shortest(set []literal) int {
 	n := len(set[0].text)
 	for _, l := range set[1:] {
@@ -158,7 +159,7 @@ func shortest(set []literal) int {
 	return n
 }
 
-// folded reports whether re is free of letters that fold replaces.
+// folded reports whether re has no letter that fold would replace.
 func folded(re *syntax.Regexp) bool {
 	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, func(r rune) bool { return string(appendLatin(nil, r)) != string(r) }) {
 		return false

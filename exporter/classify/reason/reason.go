@@ -1,5 +1,5 @@
-// Package reason names the reason of an SMTP reply: why a server refused or
-// deferred, judged by the reply code, the enhanced code and the text.
+// Package reason returns the reason of an SMTP reply: why a server refused or deferred.
+// It judges by the reply code, the enhanced code and the text.
 package reason
 
 import (
@@ -32,8 +32,8 @@ var names = []string{
 // Names returns all reasons in the order of the documentation.
 func Names() []string { return slices.Clone(names) }
 
-// A Rule gives a reason to the replies whose text its pattern matches. The pattern
-// is an RE2 regular expression. It ignores case and sees newlines as blanks.
+// A Rule gives its reason to replies whose text matches its pattern. The pattern is an
+// RE2 regular expression. It ignores case, and newlines match as blanks.
 type Rule struct{ Reason, Pattern string }
 
 // A Classifier gives reasons to replies. It is safe for concurrent use.
@@ -55,7 +55,7 @@ var builtin = sync.OnceValue(func() *ruleSet {
 	return set
 })
 
-// An Error says what is wrong with one custom rule.
+// An Error describes what is wrong with one custom rule.
 type Error struct {
 	Rule  int    // its index
 	Field string // reason or pattern
@@ -66,8 +66,8 @@ func (e *Error) Error() string { return fmt.Sprintf("rule %d: %s: %v", e.Rule, e
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// New returns a classifier that tries the custom rules in order, on the text as
-// it was logged, before the built-in ones. The error is an *Error.
+// New returns a Classifier. It tries the custom rules in order on the text as logged,
+// and then the built-in rules. The error is an *Error.
 func New(custom []Rule) (*Classifier, error) {
 	c := &Classifier{builtin: builtin()}
 	for i, r := range custom {
@@ -98,7 +98,7 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	if pattern == "" {
 		return nil, errors.New("missing; write the regular expression that the reply's text matches")
 	}
-	// Without (?i) first, so that the error quotes the pattern as it was written.
+	// Compile without (?i) first, so that the error quotes the pattern as written.
 	_, err := regexp.Compile(pattern)
 	if syntaxErr := (*syntax.Error)(nil); errors.As(err, &syntaxErr) {
 		return nil, fmt.Errorf("%#q is not a regular expression: %s at %#q", pattern, syntaxErr.Code, syntaxErr.Expr)
@@ -106,11 +106,11 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile("(?i)" + pattern)
 }
 
-// Reason returns the reason of a reply, one of Names. The provider is the label of
-// the server that answered; it matters only for received replies. The text is the
-// reply as logged, with or without its code, of which maxText bytes are used. Codes
-// 200 to 399 are OK whatever the text says. Without a code (0) the text and the
-// enhanced code decide.
+// Reason returns the reason of a reply, one of Names. provider is the label of the
+// server that answered; it matters only for received replies. text is the reply as
+// logged, with or without its code; Reason uses its first 512 bytes. Codes 200 to 399
+// are OK whatever the text says. Without a code (0), the text and the enhanced code
+// decide.
 //
 // It does not allocate, except for its first scratch buffers.
 func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {

@@ -13,7 +13,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// TestRules shows for every rule that its example is decided by it and no other.
+// TestRules tests that every rule, and no other, decides its example.
 func TestRules(t *testing.T) {
 	set := builtin()
 	s := new(scratch)
@@ -88,7 +88,7 @@ func labelled(tb testing.TB) []labelledReply {
 	return replies
 }
 
-// TestReplies demands every row of the labelled replies.
+// TestReplies tests every row of the labelled replies.
 func TestReplies(t *testing.T) {
 	c, err := New(nil)
 	if err != nil {
@@ -198,8 +198,8 @@ func TestParseRuleErrors(t *testing.T) {
 		{"code", "policy\t-\t250\t-\tx\t550 x", `bad code "250"`},
 		{"enhanced", "policy\t-\t-\t2.0.0\tx\t550 x", `bad enhanced code "2.0.0"`},
 		{"regexp", "policy\t-\t-\t-\ta(b\t550 x", "error parsing regexp: missing closing ): `a(b`"},
-		{"mark", "policy\t-\t-\t-\tvoll|überfüllt\t550 x", `pattern "überfüllt": capital letters, marks and Cyrillic never match, texts are folded to plain letters`},
-		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters, marks and Cyrillic never match, texts are folded to plain letters`},
+		{"mark", "policy\t-\t-\t-\tvoll|überfüllt\t550 x", `pattern "überfüllt": capital letters, marks and Cyrillic never match, since texts are folded to plain letters`},
+		{"capital", "policy\t-\t-\t-\tSpam\t550 x", `pattern "Spam": capital letters, marks and Cyrillic never match, since texts are folded to plain letters`},
 		{"no literal", "policy\t-\t-\t-\tspam|.*\t550 x", `pattern ".*": needs 2 letters that always stand together`},
 	}
 	for _, tt := range tests {
@@ -221,7 +221,7 @@ func TestWordLists(t *testing.T) {
 	}
 }
 
-// TestConcurrent shares one classifier among goroutines.
+// TestConcurrent shares one Classifier among goroutines.
 func TestConcurrent(t *testing.T) {
 	c, err := New(nil)
 	if err != nil {
@@ -241,14 +241,14 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// TestAutomaton holds the search for literals to what the patterns alone say.
+// TestAutomaton compares the search for literals with the patterns alone.
 func TestAutomaton(t *testing.T) {
 	set := builtin()
 	s := &scratch{sets: newBitset(set.sets)}
 	patterns := compileAlone(set.rules)
 	for i, r := range labelled(t) {
 		if i%16 != 0 {
-			continue // every pattern on its own is slow
+			continue // matching every pattern is slow
 		}
 		folded := fold(s.text[:0], r.text[:min(len(r.text), maxText)], r.code)
 		clear(s.sets)

@@ -14,15 +14,14 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// The rules are read in the order of the file names. rules/README.md explains the
-// columns.
+// The rules are in the order of the file names. rules/README.md explains the columns.
 //
 //go:embed rules/*.tsv
 var ruleFiles embed.FS
 
 // A rule is one line of the rule files.
 type rule struct {
-	source string // file:line
+	source string // file:line, for tests
 
 	reason     string
 	directions []logparse.Direction // empty: both
@@ -33,8 +32,8 @@ type rule struct {
 	example    string
 }
 
-// applies reports whether the reply meets all conditions of the rule, except for
-// the pattern.
+// applies reports whether the reply meets all conditions of the rule except the
+// pattern.
 func (r *rule) applies(reply reply) bool {
 	return r.codes.has(reply.code) &&
 		(len(r.directions) == 0 || slices.Contains(r.directions, reply.dir)) &&
@@ -89,12 +88,12 @@ func loadRules() (*ruleSet, error) {
 	return newRuleSet(rules), nil
 }
 
-// wordLists are the alternatives that patterns include by {name}.
+// wordLists maps each {name} to the alternatives that patterns include by it.
 type wordLists map[string]string
 
 var listName = regexp.MustCompile(`\{[a-z]+\}`)
 
-// expand replaces each {name} in s by the words of that list.
+// expand replaces each {name} in s with the words of that list.
 func (l wordLists) expand(s string) (_ string, err error) {
 	s = listName.ReplaceAllStringFunc(s, func(name string) string {
 		words, ok := l[name]
@@ -147,7 +146,8 @@ func (r *rule) parsePattern(s string) (err error) {
 	return err
 }
 
-// A codeSet is a set of reply codes 400 to 599. nil has every code, and 0 for none.
+// A codeSet is a set of reply codes from 400 to 599. nil has every code, also 0 for a
+// reply without one.
 type codeSet []bool
 
 const firstCode, lastCode = 400, 599
@@ -175,8 +175,8 @@ func (r *rule) parseCodes(s string) error {
 	return nil
 }
 
-// An enhancedRange is the enhanced codes of one subject with the details from low to
-// high.
+// An enhancedRange is the set of enhanced codes of one subject with a detail from low
+// to high.
 type enhancedRange struct {
 	none      bool  // no enhanced code at all
 	class     uint8 // 0: 4 and 5

@@ -6,7 +6,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// A reply is what rules look at, besides the text.
+// A reply holds what a rule checks besides the text.
 type reply struct {
 	dir      logparse.Direction
 	code     logparse.Code
@@ -14,12 +14,12 @@ type reply struct {
 	provider string
 }
 
-// A ruleSet is the built-in rules in order, and the automaton for the literals that
+// A ruleSet holds the built-in rules in order, and the automaton for the literals that
 // their patterns need.
 type ruleSet struct {
 	rules    []rule
 	literals *automaton
-	sets     int
+	sets     int // number of sets of literals
 }
 
 // A scratch is the working memory of one call.
@@ -53,7 +53,7 @@ func newRuleSet(rules []rule) *ruleSet {
 	return set
 }
 
-// reason returns the reason of the reply, or of the reply that it quotes.
+// reason returns the reason of the reply, or of the reply that its text quotes.
 func (set *ruleSet) reason(r reply, text []byte, s *scratch) string {
 	quoted, ofSender, ok := quote(text)
 	if !ok {
@@ -70,7 +70,7 @@ func (set *ruleSet) reason(r reply, text []byte, s *scratch) string {
 	return reason
 }
 
-// decide returns the first rule that the reply meets, or nil.
+// decide returns the first rule that matches the reply, or nil.
 func (set *ruleSet) decide(r reply, text []byte, s *scratch) *rule {
 	if r.enhanced.Class == 0 {
 		r.enhanced = findEnhanced(text)
@@ -89,8 +89,8 @@ func (set *ruleSet) decide(r reply, text []byte, s *scratch) *rule {
 	return nil
 }
 
-// matches reports whether the rule's pattern matches the folded text, whose
-// literals are marked in sets.
+// matches reports whether the rule's pattern matches the folded text. sets are the sets
+// of literals that occur in the text.
 func (r *rule) matches(folded []byte, sets bitset) bool {
 	if r.pattern == nil {
 		return true

@@ -9,16 +9,16 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// maxText is how many bytes of a reply's text are used.
+// maxText is how many bytes of a reply's text Reason uses.
 const maxText = 512
 
 // fold appends text to dst in the form that the built-in patterns match:
 //   - Latin and Cyrillic letters are lower case and plain (see appendLatin).
 //   - White space is one blank, as are the two characters \n that Exim logs.
-//   - Lines of a multi-line reply lose their reply code and enhanced code, so that
-//     a phrase may go on in the next line.
-//   - A host name, address, URL or anything in <> is one word, with "_" before it
-//     and for its punctuation. So \bspam\b does not match mx.spam.example, and
+//   - Lines of a multi-line reply lose their reply code and enhanced code, so that a
+//     phrase may continue in the next line.
+//   - A host name, address, URL or anything in <> is one word. It begins with "_", and
+//     "_" replaces its punctuation. So \bspam\b does not match mx.spam.example, and
 //     spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
 	for i := 0; i < len(text); {
@@ -69,8 +69,8 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 	return dst
 }
 
-// codePrefix returns the length of the reply code at the start of text and the
-// enhanced code after it, or 0 if text begins otherwise.
+// codePrefix returns the length of the reply code and enhanced code at the start of
+// text, or 0 if text does not begin with code.
 func codePrefix(text []byte, code logparse.Code) int {
 	c, _, ok := logparse.ParseReply(text)
 	if !ok || c != code {
@@ -115,8 +115,8 @@ func urlEnd(text []byte, from int) int {
 	return len(text)
 }
 
-// isName reports whether word is an address or a host name. "quota.Please" is not:
-// one sentence ends there and the next begins.
+// isName reports whether word is an address or a host name. "quota.Please" is neither:
+// it is the end of one sentence and the beginning of the next.
 func isName(word []byte) bool {
 	if at := bytes.IndexByte(word, '@'); at >= 0 {
 		return at < len(word)-1
@@ -133,7 +133,7 @@ func isName(word []byte) bool {
 	return !(isLetter(word[dot-1]) && word[dot-1] >= 'a' && word[dot+1] <= 'Z')
 }
 
-// appendWord appends word as one word of the folded text.
+// appendWord appends "_" and word in lower case, with "_" for its punctuation.
 func appendWord(dst, word []byte) []byte {
 	dst = append(dst, '_')
 	for _, c := range word {
@@ -168,10 +168,10 @@ func findEnhanced(text []byte) logparse.EnhancedCode {
 	return logparse.EnhancedCode{}
 }
 
-// quote returns the reply that text quotes of a server that was asked to verify an
-// address: Postfix's "unverified address: host X said: 550 ...", Exim's "Callout
-// verification failed:\n550 ...". ofSender reports whether the address is the
-// sender's.
+// quote returns the reply of another server that text quotes, after an MTA has asked
+// that server to verify an address: Postfix's "unverified address: host X said: 550
+// ...", Exim's "Callout verification failed:\n550 ...". ofSender reports whether the
+// address is the sender's.
 func quote(text []byte) (quoted []byte, ofSender, ok bool) {
 	for _, q := range quotes {
 		if i := bytes.Index(text, []byte(q.verified)); i >= 0 {

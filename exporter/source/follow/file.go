@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A fileID names a file for as long as somebody holds it open.
+// A fileID identifies a file while it is open.
 type fileID struct{ device, inode uint64 }
 
-// info is what a look at a file shows.
+// info is what stat returns for a file.
 type info struct {
 	id      fileID
 	size    int64
@@ -21,35 +21,35 @@ type info struct {
 	regular bool
 }
 
-// errTruncated says that a file no longer holds what was read from it.
+// errTruncated means that a file no longer holds what was read from it.
 var errTruncated = errors.New("truncated")
 
 // file is one inode, held open.
 type file struct {
 	path *path
 	f    *os.File
-	data io.ReaderAt // what f holds, as plain text
+	data io.ReaderAt // the plain text in f
 	info info        // at the last look
-	log  bool        // a look has found it at its path's name: no copy
+	log  bool        // a look has found it at its path's name, so it is no copy
 
 	head  Head
-	marks []Mark // of line ends, newest first; all lines up to marks[0] were handed out
+	marks []Mark // of line ends, newest first; all lines before marks[0] were handed out
 
-	next   Mark      // where the next block begins: marks[0], or inside a line that no block holds whole
+	next   Mark      // where the next block begins: marks[0], or within a line longer than a block
 	long   []byte    // the first bytes of that line
-	unread bool      // changed since it was last read to its end
-	grown  time.Time // when a look last found it changed
+	unread bool      // it changed since it was last read to its end
+	grown  time.Time // when a look last found a change
 	err    error     // of the last read
 
-	// When the last block was read, and the file's size then: what was seen of
-	// it, should it be truncated.
+	// When the last block was read, and the file's size then. They tell how much
+	// is lost if the file is truncated.
 	read time.Time
 	size int64
 }
 
 // openFile opens the regular file at name.
 func openFile(p *path, name string, now time.Time) (*file, error) {
-	// Asked before opening: to open a device may have effects.
+	// Check before opening, since opening a device may have side effects.
 	if st, err := stat(name); err != nil {
 		return nil, err
 	} else if !st.regular {
@@ -71,7 +71,7 @@ func openFile(p *path, name string, now time.Time) (*file, error) {
 	return file, nil
 }
 
-// look notes what has changed since the last look.
+// look records what has changed since the last look.
 func (f *file) look(st info, now time.Time) {
 	if st.size != f.info.size || !st.mtime.Equal(f.info.mtime) {
 		f.unread, f.grown = true, now
@@ -80,7 +80,7 @@ func (f *file) look(st info, now time.Time) {
 	f.info = st
 }
 
-// offset is the end of the last line that was handed out.
+// offset returns the end of the last line that was handed out.
 func (f *file) offset() int64 {
 	if len(f.marks) == 0 {
 		return 0
@@ -88,8 +88,8 @@ func (f *file) offset() int64 {
 	return f.marks[0].Offset
 }
 
-// behind is how many bytes have not been handed out; of a compressed file, how
-// many have not been decompressed.
+// behind returns how many bytes have not been handed out or, in a compressed file,
+// not decompressed.
 func (f *file) behind() int64 {
 	if u, ok := f.data.(*unpacker); ok {
 		return u.behind(f.info.size)
@@ -106,18 +106,18 @@ func (f *file) position() Position {
 	return Position{Path: f.path.name, Inode: f.info.id.inode, Head: f.head, Marks: slices.Clone(f.marks), Seen: f.path.seen}
 }
 
-// resume makes reading go on at m, one of pos's marks.
+// resume continues reading at m, one of pos's marks.
 func (f *file) resume(pos Position, m Mark) {
 	i := max(0, slices.Index(pos.Marks, m))
 	f.head, f.marks, f.next, f.long, f.unread = pos.Head, slices.Clone(pos.Marks[i:]), m, nil, true
-	if m.Offset < int64(f.head.Len) { // the head has lost its tail, too
+	if m.Offset < int64(f.head.Len) { // the lost tail includes the end of the head
 		var buf [headLen]byte
-		n, _ := f.data.ReadAt(buf[:m.Offset], 0) // what cannot be read now, the next block finds
+		n, _ := f.data.ReadAt(buf[:m.Offset], 0) // the next block reports an error, if any
 		f.head = Head{n, hash(buf[:n])}
 	}
 }
 
-// toEnd makes reading go on after the last whole line.
+// toEnd continues reading after the last whole line.
 func (f *file) toEnd(buf []byte) error {
 	from := max(0, f.info.size-int64(len(buf)))
 	n, err := f.data.ReadAt(buf, from)
@@ -137,11 +137,11 @@ func (f *file) toEnd(buf []byte) error {
 	return nil
 }
 
-// readBlock hands out the whole lines of the next block and returns how many
-// bytes they have. The file's unread is false once there is no further block.
+// readBlock hands out the whole lines of the next block and returns their length in
+// bytes. It sets f.unread to false if there is no further block.
 //
-// A block begins with bytes that were read before: if these or the head have
-// changed, the file was truncated, however much it holds again by now.
+// A block begins with bytes that were read before. If these or the head have
+// changed, the file was truncated, even if it has grown again.
 func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlong bool)) (handedOut int64, err error) {
 	f.unread = false
 	back := f.next.Offset
@@ -195,8 +195,8 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlon
 	return f.offset() - start, nil
 }
 
-// headHolds reports whether the file still begins as it did: lines of the same
-// length may well end alike, so a mark alone proves too little.
+// headHolds reports whether the file still begins with the same bytes. A mark alone
+// proves too little, since different lines of the same length often end alike.
 func (f *file) headHolds(before []byte) bool {
 	var buf [headLen]byte
 	switch {
@@ -226,9 +226,9 @@ func (f *file) lines(b []byte, maxLine int, line func(text []byte, overlong bool
 	}
 }
 
-// skip takes what is there of a line that no block holds whole, and returns how
-// much of b is done with. The position stays before the line until its end is
-// found: the line is handed out once, then.
+// skip reads a part of a line that is longer than a block, and returns how many
+// bytes of b it has consumed. The position stays before the line until the line's
+// end is found. Then the line is handed out once.
 func (f *file) skip(b []byte, maxLine int) int {
 	if f.long == nil {
 		if text := trimHole(b); len(text) < len(b) {
@@ -239,9 +239,9 @@ func (f *file) skip(b []byte, maxLine int) int {
 	return len(b)
 }
 
-// trimHole drops NULs at the beginning of a line: the hole that a writer
-// without O_APPEND leaves when it goes on after a truncation, or the blocks
-// that a power cut left unwritten.
+// trimHole drops NULs at the beginning of a line. A writer without O_APPEND leaves
+// such a hole when it continues after a truncation; a power cut leaves blocks
+// unwritten.
 func trimHole(line []byte) []byte {
 	if len(line) > 0 && line[0] == 0 {
 		return bytes.TrimLeft(line, "\x00")
@@ -249,8 +249,8 @@ func trimHole(line []byte) []byte {
 	return line
 }
 
-// finish hands out a last line without "\n", which nobody will end any more,
-// and returns how many bytes it has.
+// finish hands out a last line without "\n", which no writer will complete any more,
+// and returns its length in bytes.
 func (f *file) finish(buf []byte, maxLine int, line func(text []byte, overlong bool)) int64 {
 	start := f.offset()
 	n, _ := f.data.ReadAt(buf[:maxLine], f.next.Offset)

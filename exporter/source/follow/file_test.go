@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// FuzzLines compares the lines of any bytes, written in pieces, with a split of
-// the whole.
+// FuzzLines writes any bytes in pieces and compares the lines with a split of the
+// whole.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nb\r\n\nc"), uint16(3))
 	f.Add([]byte("\x00\x00a\x00\n\x00\n"), uint16(1))
@@ -53,7 +53,7 @@ func TestAddMark(t *testing.T) {
 			if i > 0 && m.Offset >= marks[i-1].Offset {
 				t.Fatalf("marks not newest first: %v", marks)
 			}
-			// Between two marks lies at most about three times what lies after them.
+			// The distance of two marks is at most about three times that to the end.
 			if i > 0 && marks[i-1].Offset-m.Offset > 3*max(100, offset-marks[i-1].Offset) {
 				t.Fatalf("a gap of %d bytes at %d: %v", marks[i-1].Offset-m.Offset, m.Offset, marks)
 			}
@@ -134,8 +134,8 @@ func BenchmarkFollower(b *testing.B) {
 	})
 }
 
-// BenchmarkIdle is a Poll of 1,000 files of which none has changed: four a
-// second are to take less than 1 % of a core, so 2.5 ms each.
+// BenchmarkIdle polls 1,000 files without changes. Four polls a second must take less
+// than 1 % of a core, so one must take less than 2.5 ms.
 func BenchmarkIdle(b *testing.B) {
 	dir := b.TempDir()
 	for i := range 1000 {

@@ -1,16 +1,17 @@
-// Package follow reads the lines of log files that keep growing, get renamed,
-// truncated, compressed, deleted and made again, without losing or repeating a
-// line.
+// Package follow reads log files that grow and that are renamed, truncated,
+// compressed, deleted and recreated, without losing or repeating a line. A Follower
+// takes paths and glob patterns, hands out a Line at a time, and returns Positions
+// from which another process resumes.
 //
-// One rule carries it: a file is its inode, held open, and not its name. At
-// each look a name is only asked which inode it stands for now. A file that has
-// lost its name is read on until it has been quiet for a while, so what a
-// writer adds before it reopens its log is still read.
+// It identifies a file by its open inode, not by its name. At each look it checks
+// which inode each name refers to. It continues to read a file that has lost its
+// name until the file has been quiet for a while, since a writer may still append
+// to it before it reopens its log.
 //
-// What no reader can see: lines written between the copy and the truncation of
-// logrotate's copytruncate; a file that comes and is deleted between two looks.
-// Rotated files are looked for beside the log, so after a restart not in
-// logrotate's olddir.
+// No reader can see lines written between the copy and the truncation of
+// logrotate's copytruncate, or a file that is created and deleted between two
+// looks. After a restart, a Follower looks for rotated files only in the log's own
+// directory, not in logrotate's olddir.
 package follow
 
 import (
@@ -23,13 +24,15 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// Interval is how long to wait before the next Poll when there is no more to read.
+// Interval is how long a caller waits before the next Poll if there is no more to
+// read.
 const Interval = 250 * time.Millisecond
 
 const (
-	blockLen   = 256 << 10 // that are read at once; more only for a longer line
-	pollBlocks = 16        // in one Poll
-	// between two looks at a pattern, or at a name that has been idle for idleAfter
+	blockLen   = 256 << 10 // bytes read at once; more only for a longer line
+	pollBlocks = 16        // blocks read in one Poll
+	// Time between two looks at a pattern, or at a name that has been idle for
+	// idleAfter.
 	idleInterval = time.Second
 	idleAfter    = time.Minute
 )
@@ -37,20 +40,22 @@ const (
 // Config says what to follow.
 type Config struct {
 	Sources []Source
-	// MaxLine is the length in bytes that longer lines are cut to; 0 is source.MaxLine.
+	// MaxLine is the length in bytes to which longer lines are truncated; 0 means
+	// source.MaxLine.
 	MaxLine int
-	// Quiet is for how long a file that lost its name is read on after its last
-	// change; 0 is 60 s.
+	// Quiet is how long after its last change a file that has lost its name is still
+	// read; 0 means 60 s.
 	Quiet time.Duration
 }
 
-// A Source is a log, or the logs that match a pattern. A file belongs to the
-// first source that has it.
+// A Source is a log, or the logs that match a pattern. A file belongs to the first
+// source that covers it.
 type Source struct {
-	// Path is a file's path or a pattern as filepath.Match has it.
+	// Path is a file's path, or a pattern in the syntax of filepath.Match.
 	Path string
-	// FromStart reads the files that the first look finds from their beginning,
-	// not from their end. Files that appear later always are.
+	// FromStart reports whether files that the first look finds are read from their
+	// beginning instead of their end. Files that appear later are always read from
+	// their beginning.
 	FromStart bool
 }
 
@@ -58,23 +63,24 @@ type Source struct {
 // NULs before it.
 type Line struct {
 	Source int    // index in Config.Sources
-	Path   string // that the file was opened under
-	Text   []byte // valid during the call only, at most MaxLine bytes
+	Path   string // the name under which the file is followed
+	Text   []byte // at most MaxLine bytes, valid only during the call
 }
 
-// Stats are what a Follower knows of a source. It is up while a file can be read.
+// Stats are what a Follower reports about a source. A source is up while one of its
+// files can be read.
 type Stats struct {
 	source.Stats
-	Files       int // open
-	BehindBytes int64
+	Files       int   // open files
+	BehindBytes int64 // written and not handed out yet
 	// These count from the Follower's start.
-	Rotations   int64 // files that took over a name from another one
+	Rotations   int64 // files that took over the name of another file
 	Truncations int64
-	LostBytes   int64 // seen in a file and gone before they could be read
+	LostBytes   int64 // seen in a file but gone before they could be read
 }
 
-// A Follower follows any number of logs with one buffer. It has no goroutines
-// and is not safe for concurrent use: its caller polls it.
+// A Follower follows any number of logs with one buffer. Its caller polls it; it
+// has no goroutines. It is not safe for concurrent use.
 type Follower struct {
 	cfg      Config
 	buf      []byte
@@ -84,7 +90,7 @@ type Follower struct {
 	restored []Position
 	looked   time.Time // of the last look
 	more     bool
-	turn     int // of paths, whose turn it is to be read
+	turn     int // index of the path to read next
 	errs     []error
 }
 
@@ -92,28 +98,29 @@ type followed struct {
 	Source
 	index  int
 	paths  map[string]*path
-	listed time.Time // when its pattern was last matched, also by the Follower whose state this one has
+	listed time.Time // when its pattern was last matched, also before a restart
 	stats  Stats
 	err    error
 }
 
-// pattern reports whether the source's path stands for any number of logs.
+// pattern reports whether the source's path is a pattern.
 func (s *followed) pattern() bool { return strings.ContainsAny(s.Path, "*?[") }
 
-// path is a name that is followed.
+// path is a followed name.
 type path struct {
 	source *followed
 	name   string
 	files  []*file    // oldest first
-	named  *file      // the one of files that the last look found at the name
-	left   []Position // of files that are not open, to go on with
-	seen   time.Time  // when a look last found a file, or first none; zero: not looked yet
+	named  *file      // the one of files that the last look found under the name
+	left   []Position // of files that are not open, to resume from
+	seen   time.Time  // when a look last found a file, or first found none; zero before the first look
 	next   time.Time  // when to look again
 	listed time.Time  // when the source's pattern last matched it
 	err    error
 }
 
-// New returns a Follower of what cfg says. It opens nothing before the first Poll.
+// New returns a Follower of the sources in cfg. It opens nothing before the first
+// Poll.
 func New(cfg Config) *Follower {
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.Quiet = cmp.Or(cfg.Quiet, time.Minute)
@@ -124,13 +131,13 @@ func New(cfg Config) *Follower {
 	return w
 }
 
-// Restore makes the first Poll go on at positions, as Positions returned them.
-// Call it before the first Poll.
+// Restore makes the first Poll resume from positions that Positions returned. Call
+// it before the first Poll.
 func (w *Follower) Restore(positions []Position) {
 	w.restored = positions
 }
 
-// Positions returns where every followed file stands. Between two Polls all
+// Positions returns the position of every followed file. Between two Polls, all
 // lines before a position have been handed out, and none after it.
 func (w *Follower) Positions() []Position {
 	if w.looked.IsZero() {
@@ -154,7 +161,7 @@ func (w *Follower) Positions() []Position {
 	return all
 }
 
-// Stats returns what is known of the source with that index in Config.Sources.
+// Stats returns the Stats of the source with that index in Config.Sources.
 func (w *Follower) Stats(index int) Stats {
 	s := w.sources[index]
 	st := s.stats
@@ -173,12 +180,11 @@ func (w *Follower) Stats(index int) Stats {
 	return st
 }
 
-// Poll looks at the names, at most once an Interval while there is more to
-// read, and hands out lines of some 4 MiB. more reports whether the next Poll
-// has something to read at once. err is what is wrong since this Poll and was
-// not before: a log that is not there yet (fs.ErrNotExist), one that may not be
-// read, lines that are lost. All else is read nevertheless, and what is wrong
-// is tried again at each look.
+// Poll looks at the names, at most once per Interval while there is more to read,
+// and hands out about 4 MiB of lines to handle. more reports whether the next Poll
+// has more to read at once. err joins the errors that are new since the last Poll:
+// a log that does not exist yet (fs.ErrNotExist), a log that cannot be read, lines
+// that are lost. Poll reads everything else nevertheless, and retries at each look.
 func (w *Follower) Poll(now time.Time, handle func(Line)) (more bool, err error) {
 	w.errs = nil
 	if !w.more || now.Sub(w.looked) >= Interval {
@@ -198,7 +204,7 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 		}
 		w.turn = (w.turn + 1) % len(w.paths)
 		p := w.paths[w.turn]
-		// A younger file's turn is when the older ones are read.
+		// Read older files to their end before younger ones.
 		i := slices.IndexFunc(p.files, func(f *file) bool { return f.unread })
 		if i < 0 {
 			idle++
@@ -223,7 +229,7 @@ func (w *Follower) readBlock(f *file, now time.Time, handle func(Line)) {
 	w.report(&f.err, err)
 }
 
-// lines is what hands out the lines of p.
+// lines returns a function that hands out lines of p.
 func (p *path) lines(handle func(Line)) func(text []byte, overlong bool) {
 	return func(text []byte, overlong bool) {
 		if overlong {
@@ -233,8 +239,8 @@ func (p *path) lines(handle func(Line)) func(text []byte, overlong bool) {
 	}
 }
 
-// release lets go of files that have lost their name and are quiet, and of paths
-// that no pattern matches any more.
+// release closes files that have lost their name and are quiet, and drops paths that
+// no pattern matches any more.
 func (w *Follower) release(now time.Time, handle func(Line)) {
 	for _, p := range w.paths {
 		kept := func(f *file) bool {
@@ -242,7 +248,7 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 			return f == p.named || f.err == nil && (f.unread || !quiet)
 		}
 		if len(p.files) == 0 || p.named == nil && slices.ContainsFunc(p.files, kept) {
-			continue // without a name all are let go at once, so that the youngest is known
+			continue // a path without a named file closes all at once, to keep the youngest's position
 		}
 		last := p.files[len(p.files)-1]
 		p.files = slices.DeleteFunc(p.files, func(f *file) bool {
@@ -271,7 +277,8 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 	})
 }
 
-// report reports err if it is not what *last is, and remembers it there.
+// report adds err to the errors of this Poll unless it equals *last, and stores it
+// there.
 func (w *Follower) report(last *error, err error) {
 	if news := source.Changed(last, err); news != nil {
 		w.errs = append(w.errs, news)

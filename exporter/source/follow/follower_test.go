@@ -14,7 +14,7 @@ func TestFirstLook(t *testing.T) {
 	tests := []struct {
 		name      string
 		fromStart bool
-		before    string // in the file when it is first looked at
+		before    string // in the file at the first look
 		after     string
 		want      []string
 	}{
@@ -75,7 +75,7 @@ func TestAbsentAndRotatedBeforeTheNextLook(t *testing.T) {
 	}
 }
 
-// The first look comes between the rename and the writer's reopening.
+// The first look happens after the rename, before the writer reopens its log.
 func TestFirstLookWithinRotation(t *testing.T) {
 	for _, m := range []mode{running, restarting, down} {
 		t.Run(string(m), func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// A file that is renamed to another name which is followed is not read again.
+// A file that is renamed to another followed name is not read again.
 func TestRenamedToFollowedName(t *testing.T) {
 	for _, m := range []mode{running, restarting, down} {
 		t.Run(string(m), func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestSymlink(t *testing.T) {
 		})
 	}
 	for _, m := range []mode{running, restarting, down} {
-		// As /var/log/containers links to what the kubelet rotates.
+		// /var/log/containers links to files that the kubelet rotates.
 		t.Run("target rotated/"+string(m), func(t *testing.T) {
 			w := newWorld(t, m, Source{Path: "containers/*.log"})
 			w.must(os.MkdirAll(w.path("containers"), 0o755))
@@ -221,8 +221,8 @@ func TestNotRegular(t *testing.T) {
 	}
 }
 
-// TestRandomPlay writes, rotates, polls and restarts in random order. No line may be lost
-// or repeated, as long as the follower had a chance to see it.
+// TestRandomPlay writes, rotates, polls and restarts in random order. The follower must
+// not lose or repeat a line that it had a chance to see.
 func TestRandomPlay(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestRandomPlay(t *testing.T) {
 					if log.name != "mail.log" {
 						log.reopen("mail.log")
 					}
-				case 3: // also with a plain file beside, which is being compressed
+				case 3: // also while the plain file is being compressed
 					n := number(2 + r.IntN(3))
 					if _, err := os.Stat(w.path(n)); err == nil && log.name != n {
 						w.compress(n, []string{".gz", ".zst"}[r.IntN(2)])
@@ -264,7 +264,7 @@ func TestRandomPlay(t *testing.T) {
 						copytruncate(w)
 					}
 				}
-				log.add(1 + r.IntN(20)) // a late writer must not be silent for a minute
+				log.add(1 + r.IntN(20)) // a late writer must not be idle for a minute
 			}
 			log.reopen("mail.log")
 			log.add(1)

@@ -56,7 +56,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Lines that no block holds, up to the limit of all sources and over it.
+// Lines longer than a block, up to the limit of all sources and over it.
 func TestLongLines(t *testing.T) {
 	longest := strings.Repeat("x", source.MaxLine)
 	w := newWorld(t, running, Source{Path: "mail.log"})

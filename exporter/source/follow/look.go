@@ -12,7 +12,7 @@ import (
 // clockStep is how far a file's time may lag behind the clock.
 const clockStep = 10 * time.Millisecond
 
-// look asks every name which file it stands for.
+// look finds out which file each name refers to.
 func (w *Follower) look(now time.Time) {
 	if w.looked.IsZero() {
 		w.adopt()
@@ -21,7 +21,7 @@ func (w *Follower) look(now time.Time) {
 		w.list(s, now)
 	}
 	if w.looked.IsZero() {
-		// Before any new file is read, which may be one of these.
+		// Resume before opening new files, which may be the same ones.
 		for _, p := range w.paths {
 			if len(p.left) > 0 {
 				w.report(&p.err, w.resume(p, now))
@@ -36,7 +36,7 @@ func (w *Follower) look(now time.Time) {
 	w.looked = now
 }
 
-// adopt gives the restored positions to the paths that they are of.
+// adopt assigns the restored positions to their paths.
 func (w *Follower) adopt() {
 	for _, pos := range w.restored {
 		for _, s := range w.sources {
@@ -57,7 +57,7 @@ func (w *Follower) adopt() {
 	w.restored = nil
 }
 
-// path returns s's path of that name.
+// path returns s's path with that name. It adds one if there is none.
 func (w *Follower) path(s *followed, name string) *path {
 	p := s.paths[name]
 	if p == nil {
@@ -68,7 +68,7 @@ func (w *Follower) path(s *followed, name string) *path {
 	return p
 }
 
-// list brings the source's paths up to date with the file system.
+// list updates the source's paths from the file system.
 func (w *Follower) list(s *followed, now time.Time) {
 	if !s.pattern() {
 		w.path(s, s.Path)
@@ -94,7 +94,7 @@ func (w *Follower) list(s *followed, now time.Time) {
 	s.listed = now
 }
 
-// rotated reports whether name is what one of names, or a path of s, is rotated to.
+// rotated reports whether name is a rotated file of one of names or of a path of s.
 func (s *followed) rotated(name string, names []string) bool {
 	is := func(log string) bool {
 		_, ok := rotation(log, name)
@@ -111,8 +111,8 @@ func (s *followed) rotated(name string, names []string) bool {
 	return false
 }
 
-// lookAt asks one name which file it stands for, and all files of the path
-// whether they have changed.
+// lookAt finds out which file a name refers to, and whether the files of the path
+// have changed.
 func (w *Follower) lookAt(p *path, now time.Time) {
 	st, err := stat(p.name)
 	switch {
@@ -140,7 +140,7 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 		}
 	}
 	if p.source.pattern() && errors.Is(err, fs.ErrNotExist) {
-		err = nil // it went
+		err = nil // a file of a pattern may disappear
 	}
 	w.report(&p.err, err)
 	p.next = now
@@ -149,8 +149,8 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 	}
 }
 
-// appeared takes up the file that now stands at p's name, after those that came
-// and went there since the last look.
+// appeared starts to follow the file that p's name now refers to, after the files
+// that took and lost the name since the last look.
 func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	first, follows := p.seen.IsZero(), len(p.files)+len(p.left) > 0
 	if w.files[st.id] == nil {
@@ -195,8 +195,8 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	return nil
 }
 
-// addYoungest adds the file that p was last rotated to, at its end: at the first
-// look nothing is at the name, maybe because the writer has yet to reopen it.
+// addYoungest adds the file that p was last rotated to, at its end. It is for a first
+// look that finds no file: the writer may have yet to reopen its log.
 func (w *Follower) addYoungest(p *path, now time.Time) {
 	for _, r := range slices.Backward(rotatedFrom(p.name)) {
 		if packed(r.name) {
@@ -209,7 +209,7 @@ func (w *Follower) addYoungest(p *path, now time.Time) {
 	}
 }
 
-// add makes f one of its path's files, before the one at index i.
+// add inserts f into its path's files at index i.
 func (w *Follower) add(f *file, i int) {
 	f.path.files = slices.Insert(f.path.files, i, f)
 	w.files[f.info.id] = f

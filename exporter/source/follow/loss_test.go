@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A power cut takes a log's tail, and may leave NULs for it.
+// A power cut removes a log's tail, and may leave NULs instead.
 func TestLostTail(t *testing.T) {
 	for _, nul := range []bool{false, true} {
 		for _, before := range []int{0, 3, 4000} { // lines before the follower's first look
@@ -40,7 +40,7 @@ func TestLostTail(t *testing.T) {
 					log.add(5)
 					w.poll()
 					again := w.got[read:]
-					// What is read again is of the size of what was lost.
+					// About as many bytes are read again as were lost.
 					if limit := 12 + int(back)/30; len(again) > limit {
 						t.Errorf("%d lines read, want at most %d", len(again), limit)
 					}
@@ -56,7 +56,7 @@ func TestLostTail(t *testing.T) {
 	}
 }
 
-// After copytruncate the log grows to its old size, and ends as it did.
+// After copytruncate the log grows to its old size, and ends with the same bytes.
 func TestRefilledAlike(t *testing.T) {
 	for _, lines := range []int{3, 400} { // shorter and longer than the head
 		w := newWorld(t, running, Source{Path: "mail.log"})

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// open opens name for reading. O_NONBLOCK, because opening a pipe would wait
-// for its writer; it means nothing for a regular file.
+// open opens name for reading. O_NONBLOCK prevents that opening a pipe waits for a
+// writer; it has no effect on a regular file.
 func open(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// stat says what stands at name now, symbolic links followed.
+// stat returns the info of the file at name. It follows symbolic links.
 func stat(name string) (info, error) {
 	fi, err := os.Stat(name)
 	if err != nil {
@@ -22,7 +22,7 @@ func stat(name string) (info, error) {
 	return newInfo(fi), nil
 }
 
-// fstat says the same of an open file.
+// fstat returns the info of an open file.
 func fstat(f *os.File) (info, error) {
 	fi, err := f.Stat()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// open opens name so that others may rename and delete it meanwhile, which
-// os.Open forbids them (golang/go#32088).
+// open opens name for reading. Unlike os.Open, it lets other processes rename and
+// delete the open file (golang/go#32088).
 func open(name string) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
@@ -21,8 +21,8 @@ func open(name string) (*os.File, error) {
 	return os.NewFile(uintptr(h), name), nil
 }
 
-// stat says what stands at name now. It asks a handle, because a directory
-// entry shows the size as it was when the writer last closed the file.
+// stat returns the info of the file at name. It uses a handle, because a directory
+// entry has the size at the time when the writer last closed the file.
 func stat(name string) (info, error) {
 	f, err := open(name)
 	if err != nil {
@@ -32,7 +32,7 @@ func stat(name string) (info, error) {
 	return fstat(f)
 }
 
-// fstat says the same of an open file.
+// fstat returns the info of an open file.
 func fstat(f *os.File) (info, error) {
 	var d syscall.ByHandleFileInformation
 	if err := syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &d); err != nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestPermission takes the permissions of a log and its directory away and
-// gives them back. Root is not refused anything, so it runs this as nobody.
+// TestPermission removes the permissions of a log and its directory, and restores
+// them. Root is never refused, so the test runs as nobody.
 func TestPermission(t *testing.T) {
 	if os.Getuid() == 0 {
 		runAsNobody(t)
@@ -107,7 +107,7 @@ func runAsNobody(t *testing.T) {
 	}
 }
 
-// TestDescriptors proves that a Follower closes what it opens.
+// TestDescriptors tests that a Follower closes what it opens.
 func TestDescriptors(t *testing.T) {
 	count := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")

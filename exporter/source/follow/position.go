@@ -9,28 +9,28 @@ import (
 )
 
 const (
-	headLen  = 1024 // bytes of a file's head that its fingerprint covers
-	markLen  = 64   // bytes before an offset beyond the head that its mark covers
+	headLen  = 1024 // bytes of a file that a Head covers
+	markLen  = 64   // bytes that a Mark covers before an offset beyond the head
 	maxMarks = 16
 )
 
-// A Position says how far a file has been handed out. It holds no text of the
-// log and stays valid when the file is renamed, copied, compressed, or loses
-// its tail. No device number: those may change at a boot.
+// A Position is the place in a file up to which lines were handed out. It holds no
+// text of the log. It stays valid if the file is renamed, copied or compressed, or
+// loses its tail. It has no device number, since that may change at a boot.
 type Position struct {
-	// Path is the name that the file is or was followed under, or a source's
-	// pattern, which only says that this source has been followed before.
+	// Path is the name under which the file is or was followed, or a source's
+	// pattern, which only records that this source has been followed before.
 	Path string
-	// Inode is the file's number in its file system; 0 where no file was seen yet.
+	// Inode is the file's inode number; 0 if no file was seen yet.
 	Inode uint64
 	// Head covers the file's first bytes: as many as were handed out, at most 1,024.
 	Head Head
-	// Marks are offsets just after a line that was handed out, newest first:
-	// reading goes on at the newest one that holds. The older ones lie ever
-	// further apart, for a file that lost its tail in a power cut. None: the
-	// file has not been read.
+	// Marks are offsets just after a line that was handed out, newest first. Reading
+	// resumes at the newest mark that holds. Older marks are increasingly far apart;
+	// they serve a file that lost its tail in a power cut. There are none if the file
+	// has not been read.
 	Marks []Mark
-	// Seen is when a file was last seen there.
+	// Seen is when a file was last seen under Path.
 	Seen time.Time
 }
 
@@ -40,14 +40,14 @@ type Head struct {
 	Hash uint64
 }
 
-// A Mark is an offset in bytes and a hash of bytes before it: the last 64, or
-// all where they belong to the head.
+// A Mark is an offset in bytes and a hash of the bytes before it: the last 64, or
+// all of them if the offset lies within the head.
 type Mark struct {
 	Offset int64
 	Hash   uint64
 }
 
-// Offset is where reading goes on, in bytes of plain text.
+// Offset returns where reading resumes, in bytes of plain text.
 func (p Position) Offset() int64 {
 	if len(p.Marks) == 0 {
 		return 0
@@ -55,15 +55,15 @@ func (p Position) Offset() int64 {
 	return p.Marks[0].Offset
 }
 
-// Valid reports whether a Follower can have made the position.
+// Valid reports whether a Follower can have returned the position.
 func (p Position) Valid() bool {
 	negative := func(m Mark) bool { return m.Offset < 0 }
 	return p.Head.Len >= 0 && p.Head.Len <= headLen && !slices.ContainsFunc(p.Marks, negative)
 }
 
-// match looks in f for the place where pos goes on: the newest mark that holds,
-// or none (a zero m). same is false where f is another file. Of a compressed
-// file only the head is compared, reading it tells the rest.
+// match finds the place in f where pos resumes. m is the newest mark that holds, or
+// zero if none does. same is false if f is another file. match compares only the
+// head of a compressed file; reading the file checks the rest.
 func (f *file) match(pos Position) (m Mark, same bool) {
 	if len(pos.Marks) == 0 {
 		return Mark{}, f.info.id.inode == pos.Inode
@@ -85,13 +85,13 @@ func (f *file) match(pos Position) (m Mark, same bool) {
 	return Mark{}, same
 }
 
-// holds reports whether the bytes before m in r are those that it was made of.
+// holds reports whether the bytes before m in r have m's hash.
 func (m Mark) holds(r io.ReaderAt) bool {
 	got, err := markAt(r, m.Offset)
 	return err == nil && got == m
 }
 
-// markAt makes the mark of an offset in r.
+// markAt returns the mark of an offset in r.
 func markAt(r io.ReaderAt, offset int64) (Mark, error) {
 	var buf [headLen]byte
 	b := buf[:marked(offset)]
@@ -101,13 +101,13 @@ func markAt(r io.ReaderAt, offset int64) (Mark, error) {
 	return Mark{Offset: offset, Hash: hash(b)}, nil
 }
 
-// newMark makes the mark of an offset, given bytes that end there.
+// newMark returns the mark of an offset, given bytes that end there.
 func newMark(offset int64, before []byte) Mark {
 	return Mark{Offset: offset, Hash: hash(before[len(before)-marked(offset):])}
 }
 
-// marked is how many bytes before an offset its mark covers: in the head all of
-// them, as lines may well end alike.
+// marked returns how many bytes before an offset its mark covers: all of them within
+// the head, since lines often end alike.
 func marked(offset int64) int {
 	if offset <= headLen {
 		return int(offset)
@@ -115,9 +115,8 @@ func marked(offset int64) int {
 	return markLen
 }
 
-// addMark puts m before marks and thins out the older ones, so that the
-// distances from m grow about twofold: what is read twice after a loss is of
-// the size of the loss.
+// addMark puts m before marks and thins out the older ones, so that their distances
+// from m about double. After a loss, about as many bytes are read twice as were lost.
 func addMark(marks []Mark, m Mark) []Mark {
 	if len(marks) > 0 && marks[0].Offset == m.Offset {
 		return marks

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// resume opens the files that p left and those that took over the name since
-// then and have lost it again. What is not found stays in p.left. An error says
-// that it could not be looked for.
+// resume opens the files of p.left, and those that took and lost the name since then.
+// Positions whose file is not found stay in p.left. An error means that the search
+// failed.
 func (w *Follower) resume(p *path, now time.Time) error {
 	var last *file
 	var errs []error
@@ -25,7 +25,7 @@ func (w *Follower) resume(p *path, now time.Time) error {
 				last = f
 			}
 		case w.looked.IsZero():
-			w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: what was written to it after that is lost", p.name, pos.Inode, pos.Offset()))
+			w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: later lines in it are lost", p.name, pos.Inode, pos.Offset()))
 		}
 		return f != nil
 	})
@@ -38,9 +38,9 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	return nil
 }
 
-// find opens the file that pos, a position of p, is of, wherever it stands by
-// now; nil if it is not found. An error says that this may be one which cannot
-// be opened now.
+// find opens the file of pos, a position of p, under any name that it may have now;
+// nil if it is not found. An error means that the file at p's name cannot be opened,
+// so that it may be the one.
 func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 	exactly := func(f *file) bool {
 		m, same := f.match(pos)
@@ -71,7 +71,7 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 			return f, nil
 		}
 	}
-	// Last, since a log of another day may begin alike and have the same inode.
+	// Try this last, since a log of another day may begin alike and have the same inode.
 	for _, name := range plain {
 		if f, _ := w.openIf(lostTail, p, name, now); f != nil {
 			return f, nil
@@ -87,8 +87,8 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 	return nil, nil
 }
 
-// openIf opens name as a file of p; nil if that file is open already or is not
-// accepted.
+// openIf opens name as a file of p; nil if the file is open already, or if accept
+// returns false.
 func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now time.Time) (*file, error) {
 	f, err := openFile(p, name, now)
 	if err != nil {
@@ -106,8 +106,9 @@ func anyFile(*file) bool { return true }
 // atEnd accepts a file and places it at its end.
 func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf) == nil }
 
-// resumeShorter places f at the newest mark that holds if it begins as pos's
-// file did. Never at its beginning, which was read.
+// resumeShorter continues f at the newest mark that holds, or at its end if none does,
+// and reports whether f begins as pos's file did. It never continues at the
+// beginning, which was read.
 func (w *Follower) resumeShorter(f *file, pos Position) bool {
 	m, same := f.match(pos)
 	if !same || len(pos.Marks) == 0 {
@@ -118,18 +119,18 @@ func (w *Follower) resumeShorter(f *file, pos Position) bool {
 	} else if !w.atEnd(f) {
 		return false
 	}
-	w.errs = append(w.errs, fmt.Errorf("%s: lost its tail: it was read up to byte %d, goes on at %d", f.f.Name(), pos.Offset(), f.offset()))
+	w.errs = append(w.errs, fmt.Errorf("%s: lost its tail: was read up to byte %d, continues at %d", f.f.Name(), pos.Offset(), f.offset()))
 	return true
 }
 
-// truncated places f, which no longer holds what was read from it: the rest of
-// that may be in a copy.
+// truncated finds where to continue in f, which no longer holds what was read from
+// it. A copy may hold the rest of that.
 func (w *Follower) truncated(f *file, now time.Time) error {
 	if f.packed() {
-		return fmt.Errorf("%s: not the file that was read before it was compressed", f.f.Name())
+		return fmt.Errorf("%s: is not the compressed form of the file that was read", f.f.Name())
 	}
 	p, pos := f.path, f.position()
-	if !f.log { // a copy that was overwritten by the next one
+	if !f.log { // the next copy has overwritten this one
 		w.remove(f)
 		p.source.stats.LostBytes += max(0, f.size-pos.Offset())
 		return f.f.Close()
@@ -155,9 +156,9 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 	return nil
 }
 
-// addMissed adds, before index at of p's files, those that took over p's name
-// after last did and have lost it again: they come after last in the order of
-// their names, where last is among them, and were written to since then.
+// addMissed inserts at index at of p's files the files that took p's name after last
+// did, and have lost it again. Those come after last, if last is among them, in the
+// order of the rotated names, and were written to after since.
 func (w *Follower) addMissed(last *file, p *path, at int, since, now time.Time) {
 	all := rotatedFrom(p.name)
 	if last != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Follower that is killed after any Poll of a long catch-up, while the files
-// are rotated and compressed, goes on where it was.
+// A Follower that is killed after any Poll of a long catch-up, while the files are
+// rotated and compressed, resumes where it was.
 func TestKilledWhileCatchingUp(t *testing.T) {
 	w := newWorld(t, down, Source{Path: "mail.log", FromStart: true})
 	log := w.open("mail.log")

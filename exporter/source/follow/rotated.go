@@ -8,19 +8,20 @@ import (
 	"strings"
 )
 
-// rotated is a file that stands beside a log under a name that a rotation gives.
+// rotated is a file with the name of a rotated log, in the log's directory.
 type rotated struct {
 	name  string
 	stamp string // 1 in mail.log.1, 20261123 in mail.log-20261123.gz
 	info  info
 }
 
-// sequential reports whether the stamp counts rotations: the higher, the older.
+// sequential reports whether the stamp is a number of rotations. The higher it is, the
+// older the file.
 func (r rotated) sequential() bool { return len(r.stamp) <= 3 }
 
-// rotation returns what a rotation added to the name of a log to get name:
+// rotation returns the stamp that a rotation added to the name of a log to get name:
 // "1" for mail.log and mail.log.1, "20261123" for mail.log-20261123.gz or
-// mail-20261123.log. ok is false for other names, as mail.err beside mail.
+// mail-20261123.log. ok is false for other names, such as mail.err beside mail.
 func rotation(log, name string) (stamp string, ok bool) {
 	if packed(name) {
 		name = strings.TrimSuffix(name, filepath.Ext(name))
@@ -39,8 +40,8 @@ func rotation(log, name string) (stamp string, ok bool) {
 	return stamp, strings.Trim(stamp, "0123456789-._:T") == ""
 }
 
-// rotatedFrom lists the files that log was rotated to, oldest first. A
-// compressed one is left out while the plain one is still there.
+// rotatedFrom returns the files that log was rotated to, oldest first. It omits a
+// compressed file while its plain form still exists.
 func rotatedFrom(log string) []rotated {
 	found := rotatedIn(log)
 	if target, err := filepath.EvalSymlinks(log); err == nil && target != log {

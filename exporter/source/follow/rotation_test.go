@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// rotations are the ways in which a log is rotated. Each plays with the log
-// mail.log, which the follower has read up to its end.
+// rotations are the ways in which a log is rotated. Each rotates the log mail.log,
+// which the follower has read to its end.
 var rotations = []struct {
 	name string
 	play func(w *world, log *writer)
-	// not names modes in which lines cannot be kept, and why.
+	// not maps the modes in which lines must be lost to the reason.
 	not map[mode]string
-	// unordered: an unfinished last line is read when its file is let go.
+	// unordered is true if an unfinished last line is read late, when its file is
+	// closed.
 	unordered bool
 }{
 	{name: "none", play: func(w *world, log *writer) {
@@ -220,14 +221,14 @@ var rotations = []struct {
 	}},
 }
 
-// rename moves mail.log and its predecessors on by one number.
+// rename renames mail.log and its predecessors to the next number.
 func rename(w *world) {
 	w.Helper()
 	w.shift()
 	w.rename("mail.log", "mail.log.1")
 }
 
-// shift moves the predecessors of mail.log on by one number.
+// shift renames the predecessors of mail.log to the next number.
 func (w *world) shift() {
 	w.Helper()
 	for i := 40; i > 0; i-- {
@@ -255,7 +256,7 @@ func rotate(w *world, log *writer) {
 	log.reopen("mail.log")
 }
 
-// late renames the log while the writer goes on with the old file for d.
+// late renames the log while the writer keeps writing to the old file for d.
 func late(d time.Duration, create bool) func(*world, *writer) {
 	return func(w *world, log *writer) {
 		for range 3 {

@@ -12,30 +12,31 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// decompressors are the formats of compressed logs, by the file's extension.
+// decompressors are the formats of compressed logs, by file name extension.
 var decompressors = map[string]func(io.Reader) (io.Reader, error){
 	".gz":  func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
 	".zst": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
 }
 
-// Decompressor returns what reads a log that is compressed as its name says; nil
-// for other names.
+// Decompressor returns a function that decompresses a log with that name; nil if the
+// extension is not ".gz" or ".zst".
 func Decompressor(name string) func(io.Reader) (io.Reader, error) {
 	return decompressors[filepath.Ext(name)]
 }
 
 func packed(name string) bool { return Decompressor(name) != nil }
 
-// unpacker reads a compressed file as if it were a plain one, forward only.
+// unpacker reads the plain text of a compressed file, forward only.
 type unpacker struct {
 	f      *os.File
 	r      io.Reader // nil before the first read
 	err    error     // of r; io.EOF at the end
-	window []byte    // the plain bytes from start on
-	start  int64
+	window []byte    // plain bytes
+	start  int64     // offset of window in the plain text
 }
 
-// ReadAt reads at offset, which is not before that of the call before.
+// ReadAt reads plain text at offset, which must not be less than that of the last
+// call.
 func (u *unpacker) ReadAt(b []byte, offset int64) (int, error) {
 	for {
 		there, err := u.skip(offset)
@@ -54,11 +55,11 @@ func (u *unpacker) ReadAt(b []byte, offset int64) (int, error) {
 	return n, nil
 }
 
-// skip goes on to offset and reports whether it is there: a call decompresses as
-// much as a poll may read, not more.
+// skip advances to offset and reports whether it has reached it. One call decompresses
+// no more than a Poll may read.
 func (u *unpacker) skip(offset int64) (there bool, err error) {
 	if offset < u.start {
-		return false, errors.New("a compressed file is read forward only")
+		return false, errors.New("a compressed file can only be read forward")
 	}
 	for range pollBlocks {
 		if n := offset - u.start; n <= int64(len(u.window)) {
@@ -75,7 +76,7 @@ func (u *unpacker) skip(offset int64) (there bool, err error) {
 	return false, nil
 }
 
-// fill makes the window n bytes long, or as long as the file is.
+// fill extends the window to n bytes, or to the end of the file.
 func (u *unpacker) fill(n int) {
 	if u.r == nil && u.err == nil {
 		u.r, u.err = Decompressor(u.f.Name())(u.f)
@@ -88,13 +89,14 @@ func (u *unpacker) fill(n int) {
 	}
 }
 
-// behind is how many compressed bytes of size have not been read.
+// behind returns how many of size compressed bytes have not been read.
 func (u *unpacker) behind(size int64) int64 {
 	read, _ := u.f.Seek(0, io.SeekCurrent)
 	return max(0, size-read)
 }
 
-// packedAs reports whether name is f, compressed: whether both begin alike.
+// packedAs reports whether name is a compressed copy of f. It compares only their
+// beginnings.
 func (f *file) packedAs(name string) bool {
 	if !packed(name) || f.packed() {
 		return false

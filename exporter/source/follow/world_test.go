@@ -21,13 +21,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// mode is what the follower does while a test plays with its files.
+// mode is what the follower does while a test rotates its files.
 type mode string
 
 const (
 	running    mode = "running"
-	restarting mode = "restarting" // before each poll, at the positions that it had
-	down       mode = "down"       // until the play is over
+	restarting mode = "restarting" // before each poll, from its positions
+	down       mode = "down"       // until the rotation is over
 )
 
 // world is a directory with logs, a clock, and a follower.
@@ -73,14 +73,14 @@ func (w *world) must(err error) {
 	}
 }
 
-// start is the follower's first poll, in any mode.
+// start does the follower's first poll, in any mode.
 func (w *world) start() {
 	w.Helper()
 	w.pollNow()
 	w.save()
 }
 
-// poll lets a poll's time pass.
+// poll advances the clock and polls.
 func (w *world) poll() {
 	w.Helper()
 	w.now = w.now.Add(Interval)
@@ -124,7 +124,7 @@ func (w *world) save() {
 	w.must(err)
 }
 
-// restart kills the follower and starts another one where it was saved.
+// restart kills the follower and starts another one from the saved positions.
 func (w *world) restart() {
 	w.Helper()
 	w.overlong += w.stats().OverlongLines
@@ -135,13 +135,13 @@ func (w *world) restart() {
 	w.f.Restore(positions)
 }
 
-// restartEmpty starts a follower that knows nothing.
+// restartEmpty starts a follower without positions.
 func (w *world) restartEmpty() {
 	w.f.Close()
 	w.f = New(w.cfg)
 }
 
-// settle runs until all renamed files are let go, and compares.
+// settle polls until all renamed files are closed, and compares the lines.
 func (w *world) settle(unordered bool) {
 	w.Helper()
 	if w.mode != running {
@@ -167,7 +167,7 @@ func (w *world) settle(unordered bool) {
 	}
 }
 
-// stats are those of the first source.
+// stats returns the Stats of the first source.
 func (w *world) stats() Stats { return w.f.Stats(0) }
 
 // writer is a process that holds a log open.
@@ -187,7 +187,7 @@ func (w *world) open(name string) *writer {
 	return wr
 }
 
-// reopen is what a daemon does on SIGHUP.
+// reopen reopens the log, as a daemon does on SIGHUP.
 func (wr *writer) reopen(name string) {
 	wr.w.Helper()
 	wr.w.must(wr.f.Close())
@@ -222,7 +222,7 @@ func (wr *writer) add(n int) {
 	}
 }
 
-// line makes the next numbered line.
+// line returns the next numbered line.
 func (w *world) line() string {
 	w.lines++
 	return fmt.Sprintf("Nov 23 16:00:00 mail postfix/smtp[%d]: %s", w.lines, strings.Repeat("x", w.lines*37%150))
@@ -272,7 +272,7 @@ func (w *world) truncate(name string, size int64) {
 	w.must(os.Chtimes(w.path(name), w.now, w.now))
 }
 
-// compress replaces a file as gzip and zstd do: with its time.
+// compress replaces a file as gzip and zstd do, which keep its time.
 func (w *world) compress(name, ext string) {
 	w.Helper()
 	b, err := os.ReadFile(w.path(name))
@@ -293,7 +293,7 @@ func (w *world) compress(name, ext string) {
 	w.remove(name)
 }
 
-// reported reports whether an error like target was returned by a Poll.
+// reported reports whether a Poll returned an error like target.
 func (w *world) reported(target error) bool {
 	return slices.ContainsFunc(w.errs, func(err error) bool { return errors.Is(err, target) })
 }

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	chunkLen  = 4 << 10 // what journalctl writes at once
+	chunkLen  = 4 << 10 // bytes that journalctl writes at once
 	maxChunks = 1 << 10
 	maxStderr = 1 << 10
 )
 
-// A child is a journalctl that runs. One goroutine reads its output until it
-// ends; when nobody takes the chunks, it and then journalctl wait.
+// A child is a running journalctl. One goroutine reads its output until it ends. If
+// nobody receives the chunks, the goroutine waits, and then journalctl does.
 type child struct {
 	cmd    *exec.Cmd
-	chunks chan []byte // of its output; closed at its end
+	chunks chan []byte // of its output; closed when it ends
 
-	// These are set when chunks is closed.
+	// These are set before chunks is closed.
 	stderr string
 	err    error
 }
@@ -61,17 +61,19 @@ func (c *child) read(stdout io.Reader) {
 	}
 }
 
-// kill ends journalctl and the goroutine. What was not taken is lost.
+// kill ends journalctl and the goroutine. It discards chunks that nobody has
+// received.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // fails only if it has ended already
 	for range c.chunks {
 	}
 }
 
-var errNoJournal = errors.New("no journal: systemd-journald does not run here, or, in a container, the host's /var/log/journal, /run/log/journal and /etc/machine-id are not mounted")
+var errNoJournal = errors.New("no journal: systemd-journald does not run here; or, in a container, the host's /var/log/journal, /run/log/journal and /etc/machine-id are not mounted")
 
-// complaint tells what keeps an ended journalctl from reading: with no journal
-// or no permission it may end as if all were well.
+// complaint returns what kept journalctl, which has ended, from reading; nil if
+// nothing did. Without a journal, or without permission, journalctl may end with
+// status 0.
 func (c *child) complaint() error {
 	first, _, _ := strings.Cut(c.stderr, "\n")
 	switch {
@@ -87,7 +89,7 @@ func (c *child) complaint() error {
 	return nil
 }
 
-// head keeps the first bytes that are written to it.
+// head keeps the first bytes written to it.
 type head []byte
 
 func (h *head) Write(b []byte) (int, error) {

@@ -2,5 +2,5 @@ package journal
 
 import "syscall"
 
-// endsWithParent has the kernel end the child also when the exporter was killed.
+// endsWithParent makes the kernel kill the child if the exporter is killed.
 var endsWithParent = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -4,6 +4,6 @@ package journal
 
 import "syscall"
 
-// endsWithParent is empty: elsewhere journalctl ends at its next write to a
+// endsWithParent is empty. Without Linux, journalctl ends at its next write to the
 // closed pipe.
 var endsWithParent *syscall.SysProcAttr

@@ -20,8 +20,8 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// shell is the start of a script for journalctl: what it prints to check, to
-// catch up, and to follow.
+// shell is the start of a script for journalctl. It holds what journalctl prints in
+// each of the three steps.
 const shell = `case "$*" in
 *--lines=0*) step=check ;;
 *--follow*) step=follow ;;
@@ -33,8 +33,8 @@ func export(number string, fields ...string) string {
 	return "__CURSOR=s=1;i=" + number + ";b=1;x=" + number + "\n__REALTIME_TIMESTAMP=" + number + "\n" + strings.Join(fields, "\n") + "\n\n"
 }
 
-// TestFailures sees what journalctl says when it cannot read, each once however
-// often it is tried, and goes on when it can.
+// TestFailures tests that the Reader reports each failure of journalctl once, however
+// often it retries, and continues once journalctl can read.
 func TestFailures(t *testing.T) {
 	const good = shell + "[ $step = follow ] && exec sleep 1000\nexit 0"
 	cases := []struct {
@@ -77,7 +77,7 @@ func TestFailures(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			script := c.script
-			if strings.HasSuffix(script, "sleep 1000") { // fails when it catches up
+			if strings.HasSuffix(script, "sleep 1000") { // fails while it catches up
 				script = shell + "[ $step = check ] && exit\n" + script
 			}
 			w := newFake(t, script)
@@ -119,7 +119,7 @@ func TestNoJournalctl(t *testing.T) {
 	} {
 		r := New(Config{Journalctl: c.path})
 		_, err := r.Poll(time.UnixMicro(1), nil)
-		if !errors.Is(err, c.is) || !strings.HasPrefix(err.Error(), "no journalctl, which is a part of systemd: ") || r.Stats().Up {
+		if !errors.Is(err, c.is) || !strings.HasPrefix(err.Error(), "no journalctl, which is part of systemd: ") || r.Stats().Up {
 			t.Errorf("%s: %v, %+v", c.path, err, r.Stats())
 		}
 	}
@@ -145,7 +145,7 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestEntryInPieces has a journalctl that dies inside an entry.
+// TestEntryInPieces runs a journalctl that dies within an entry.
 func TestEntryInPieces(t *testing.T) {
 	whole := export("2", "MESSAGE=two")
 	w := newFake(t, shell+"[ $step = check ] && exit\nprintf '"+export("1", "MESSAGE=one")+whole[:len(whole)-1]+"'\n")
@@ -192,7 +192,7 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestArguments compares what journalctl is started with.
+// TestArguments compares the arguments of journalctl.
 func TestArguments(t *testing.T) {
 	dir := t.TempDir()
 	w := newFake(t, shell+`echo "$*" >>`+dir+"/args\n[ $step = follow ] && exec sleep 1000\nexit 0")
@@ -232,8 +232,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestSlow has a journalctl that prints without end, more than a Poll takes, and
-// is closed meanwhile. That nothing is left is TestMain's to see.
+// TestSlow runs a journalctl that prints endlessly, more than a Poll reads, and closes
+// the Reader meanwhile. TestMain checks that no goroutine is left.
 func TestSlow(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "export")
 	if err := os.WriteFile(name, []byte(strings.Repeat(export("1", "MESSAGE="+strings.Repeat("x", 1000)), 1000)), 0o644); err != nil {
@@ -260,7 +260,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestExporterKilled kills a process with a Reader: its journalctl ends, too.
+// TestExporterKilled tests that journalctl ends if the process of the Reader is
+// killed.
 func TestExporterKilled(t *testing.T) {
 	const variable = "TEST_EXPORTER_KILLED"
 	if path := os.Getenv(variable); path != "" {

@@ -9,10 +9,10 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// maxName is the length of a field's name, as journald bounds it.
+// maxName is journald's limit on the length of a field's name.
 const maxName = 64
 
-// The fields that are read; all others are skipped.
+// The fields that the decoder keeps. It skips all others.
 const (
 	fieldCursor = iota
 	fieldRealtime
@@ -33,26 +33,26 @@ var fieldNames = [numFields]string{
 	"_TRANSPORT", "MESSAGE_ID", "N_DROPPED",
 }
 
-// outputFields is what journalctl is asked for: much less than it has.
+// outputFields limits journalctl's output to the fields that the decoder keeps.
 var outputFields = strings.Join(fieldNames[:], ",")
 
 // A decoder reads the Journal Export Format (systemd's
-// docs/JOURNAL_EXPORT_FORMATS.md) in pieces of any size: lines NAME=value, or
-// NAME, a length of 64 bits, little endian, and as many bytes, for values that
-// are not plain text; an empty line ends an entry. Its memory is bounded,
-// whatever the size of an entry.
+// docs/JOURNAL_EXPORT_FORMATS.md) in pieces of any size. A field is a line
+// NAME=value. If the value is not plain text, the field is a line NAME, a length of
+// 64 bits, little-endian, the bytes of the value, and a line end. An empty line ends
+// an entry. The decoder's memory is bounded, whatever the size of an entry.
 type decoder struct {
-	fields [numFields][]byte // of the present entry; the first one where a name has several values
-	// overlong says that the present entry's message lacks what is beyond
+	fields [numFields][]byte // of the current entry; the first value if a name has several
+	// overlong reports whether the current entry's message was truncated to
 	// source.MaxLine.
 	overlong bool
 
 	state decoderState
 	text  []byte // of a line or a value, so far
 	long  bool   // text lacks its end
-	size  []byte // of a value, so far
-	left  uint64 // bytes of the value that are to come
-	field int    // of the value; -1: one that is not read
+	size  []byte // the length of a value, so far
+	left  uint64 // bytes of the value yet to come
+	field int    // of the value; -1 for a field that is not kept
 }
 
 type decoderState uint8
@@ -64,8 +64,9 @@ const (
 	afterValue
 )
 
-// decode reads the next bytes of the stream and calls entry at the end of each
-// entry, with d's fields set. An error means that the stream is none.
+// decode reads the next bytes of the stream. It calls entry at the end of each entry,
+// with d.fields set. It returns an error of entry, or one that says how the stream
+// violates the format.
 func (d *decoder) decode(b []byte, entry func() error) error {
 	for len(b) > 0 {
 		switch d.state {
@@ -103,7 +104,7 @@ func (d *decoder) decode(b []byte, entry func() error) error {
 	return nil
 }
 
-// add adds to the text of a line or value, up to limit.
+// add appends b to the text of a line or value, up to limit.
 func (d *decoder) add(b []byte, limit int) {
 	n := min(len(b), limit-len(d.text))
 	d.long = d.long || n < len(b)
@@ -129,7 +130,7 @@ func (d *decoder) endLine(entry func() error) error {
 	return nil
 }
 
-// set ends a line or value.
+// set stores a field's value, unless it has one, and clears the text.
 func (d *decoder) set(field int, value []byte) {
 	if field >= 0 && len(d.fields[field]) == 0 {
 		d.fields[field] = append(d.fields[field], value...)
@@ -138,7 +139,7 @@ func (d *decoder) set(field int, value []byte) {
 	d.text, d.long = d.text[:0], false
 }
 
-// clear makes the decoder ready for the next entry.
+// clear prepares the decoder for the next entry.
 func (d *decoder) clear() {
 	for i := range d.fields {
 		d.fields[i] = d.fields[i][:0]
@@ -146,7 +147,7 @@ func (d *decoder) clear() {
 	d.overlong = false
 }
 
-// reset makes the decoder ready for another stream.
+// reset prepares the decoder for another stream.
 func (d *decoder) reset() {
 	d.clear()
 	d.state, d.text, d.long, d.size = inLine, d.text[:0], false, d.size[:0]

@@ -16,12 +16,12 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// binaryField is a field as the export format has it where it is not plain text.
+// binaryField returns a field in the form for values that are not plain text.
 func binaryField(name, value string) string {
 	return name + "\n" + string(binary.LittleEndian.AppendUint64(nil, uint64(len(value)))) + value + "\n"
 }
 
-// decoded is an entry: the fields that it has, and whether its message was overlong.
+// decoded is an entry: its fields, and whether its message was overlong.
 type decoded struct {
 	fields   [numFields]string
 	overlong bool
@@ -94,7 +94,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// FuzzDecode decodes any bytes at once and in pieces.
+// FuzzDecode decodes any bytes, at once and in pieces.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("__CURSOR=a\nMESSAGE=b\n\nMESSAGE=c\n\n"), uint16(3))
 	f.Add([]byte(binaryField("MESSAGE", "a\nb")+"\n"), uint16(1))

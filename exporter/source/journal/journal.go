@@ -1,13 +1,16 @@
-// Package journal reads the systemd journal through journalctl, a child
-// process, so that the exporter needs no cgo and runs where there is no systemd.
+// Package journal reads the systemd journal. A Reader takes journalctl's matches,
+// hands out an Envelope for each entry, and returns a Position from which another
+// process resumes. It runs journalctl as a child process, so that the exporter
+// needs no cgo and also runs on hosts without systemd.
 //
-// Reading is in three steps, a journalctl each; when one fails, the first comes
-// again. The first one only checks, since with --output=export nothing is said
-// of a journal that is missing or may not be read. The second one prints what
-// is there and ends, which shows that all was read. The third one follows. The
-// latter two begin with the entry that was read last (--cursor, where
-// --after-cursor would begin with the next one), since journalctl seeks a cursor
-// that the journal does not hold to the next best place and says nothing.
+// It reads in three steps, each with its own journalctl. If a step fails, it starts
+// again with the first one. The first step only checks, since journalctl
+// --output=export reports neither a missing journal nor missing permission. The
+// second step prints all entries and ends, which shows that all were read. The third
+// step follows. The last two steps begin with the entry that was read last, by
+// --cursor instead of --after-cursor. If the journal does not hold that entry,
+// journalctl begins with the next best one without an error; the Reader notices by
+// the first entry that it gets.
 package journal
 
 import (
@@ -28,7 +31,7 @@ import (
 const (
 	pollLen = 4 << 20 // bytes that one Poll reads
 
-	// between two starts of journalctl when it fails; doubled each time
+	// The time between two starts of journalctl if it fails; it doubles each time.
 	minDelay = time.Second
 	maxDelay = time.Minute
 
@@ -36,63 +39,61 @@ const (
 	droppedID = "a596d6fe7bfa4994828e72309e95d61e"
 )
 
-// Older is why entries are dropped: they are older than the position's, of a
-// journal that does not hold that one.
+// Older is the cause of dropped entries in Stats.Dropped: the journal does not hold
+// the position's entry, and they are older than it.
 const Older = "older"
 
 // Config says what to read.
 type Config struct {
-	// Matches are journalctl's, such as _SYSTEMD_UNIT=exim4.service, where "+"
-	// is an or; none stands for SYSLOG_FACILITY=2, mail.
+	// Matches are journalctl's matches, such as _SYSTEMD_UNIT=exim4.service; "+" means
+	// or. None means SYSLOG_FACILITY=2, mail.
 	Matches []string
-	// FromStart reads the journal from its beginning where no position is
-	// restored, not from the first Poll on.
+	// FromStart reports whether the Reader begins with the first entry instead of the
+	// time of the first Poll, unless a position is restored.
 	FromStart bool
-	// Journalctl is the program's path; "" is journalctl in PATH.
+	// Journalctl is the program's path; "" means journalctl in PATH.
 	Journalctl string
-	// ExtraArgs say which journal to read, such as --directory=DIR; none
-	// stands for the host's.
+	// ExtraArgs select the journal, such as --directory=DIR; none means the host's.
 	ExtraArgs []string
 }
 
-// A Position says how far the journal has been handed out. The zero Position
-// stands for a journal that was not read yet.
+// A Position is the place in the journal up to which entries were handed out. The
+// zero Position means that the journal was not read yet.
 type Position struct {
-	// Cursor is the last entry's; "" where there was none yet.
+	// Cursor is the last entry's; "" if there was none yet.
 	Cursor string
 	// Realtime is when journald received that entry, or when reading began, in
-	// microseconds since 1970: where the journal does not hold the entry,
-	// reading goes on with those that are not older.
+	// microseconds since 1970. If the journal does not hold the entry, the Reader
+	// resumes with the entries that are not older.
 	Realtime int64
 }
 
-// A Reader reads one journal. It is not safe for concurrent use: its caller
-// polls it.
+// A Reader reads one journal. Its caller polls it. It is not safe for concurrent use.
 type Reader struct {
 	cfg      Config
 	decoder  decoder
-	envelope logparse.Envelope // of the call
+	envelope logparse.Envelope // of the entry handed out
 
 	cursor   []byte // these two are the position
 	realtime int64
-	at       []byte // cursor of the last entry read: handed out, dropped, or journald's own
-	dropping bool   // older entries than the position's
+	at       []byte // cursor of the last entry read, which may be dropped or journald's own
+	dropping bool   // entries older than the position are dropped
 
 	step    step
-	child   *child    // of this step; nil: to be started
-	started time.Time // the child
-	begun   bool      // the child has printed the entry to begin with, or another one
-	more    bool      // the last Poll left something
+	child   *child    // of this step; nil if it is to be started
+	started time.Time // when the child was started
+	begun   bool      // the child has printed its first entry, or needs none at the position
+	more    bool      // the last Poll left output unread
 	next    time.Time // when to start the next child
 	delay   time.Duration
 
-	stats source.Stats // but Up, CaughtUp and Dropped
+	stats source.Stats // without Up, CaughtUp and Dropped
 	older int64        // entries dropped
-	err   error        // what was wrong since the journal was last read to its end
+	err   error        // the last error since the journal was last read to its end
 	errs  []error
 }
 
-// A step of reading, see above.
+// A step is one of the three steps in the package comment.
 type step uint8
 
 const (
@@ -101,7 +102,8 @@ const (
 	following
 )
 
-// New returns a Reader of what cfg says. It starts nothing before the first Poll.
+// New returns a Reader of the journal that cfg selects. It starts nothing before the
+// first Poll.
 func New(cfg Config) *Reader {
 	cfg.Journalctl = cmp.Or(cfg.Journalctl, "journalctl")
 	if len(cfg.Matches) == 0 {
@@ -110,20 +112,20 @@ func New(cfg Config) *Reader {
 	return &Reader{cfg: cfg}
 }
 
-// Restore makes the first Poll go on at a position, as Position returned it.
-// Call it before the first Poll.
+// Restore makes the first Poll resume from a position that Position returned. Call it
+// before the first Poll.
 func (r *Reader) Restore(p Position) {
 	r.cursor, r.at, r.realtime = []byte(p.Cursor), []byte(p.Cursor), p.Realtime
 }
 
-// Position returns where the Reader stands. Between two Polls all entries up
-// to it have been handed out, and none after it.
+// Position returns the Reader's position. Between two Polls, all entries up to it have
+// been handed out, and none after it.
 func (r *Reader) Position() Position {
 	return Position{Cursor: string(r.cursor), Realtime: r.realtime}
 }
 
-// Stats returns what is known of the journal: it is up while journalctl can read
-// it, and caught up when what there was at journalctl's start has been handed out.
+// Stats returns the journal's Stats. The journal is up while journalctl can read it,
+// and caught up once all entries that existed when journalctl started are handed out.
 func (r *Reader) Stats() source.Stats {
 	s := r.stats
 	s.Dropped = map[string]int64{Older: r.older}
@@ -132,14 +134,14 @@ func (r *Reader) Stats() source.Stats {
 	return s
 }
 
-// Poll hands out what has arrived, at most 4 MiB of journalctl's output: envelopes
-// with SYSLOG_IDENTIFIER (else _COMM) as program, SYSLOG_PID (else _PID), and
-// messages that may have several lines. It
-// starts journalctl, also when it has ended, but does not wait for it. more
-// reports whether the next Poll has something to do at once. err is what is wrong
-// since this Poll and was not before: no journalctl (exec.ErrNotFound), no
-// journal, no permission (fs.ErrPermission), a position that the journal does
-// not hold. All is tried again, at growing intervals of a minute at most.
+// Poll hands out the entries that have arrived, from at most 4 MiB of journalctl's
+// output. An Envelope has SYSLOG_IDENTIFIER, or else _COMM, as the program, and
+// SYSLOG_PID, or else _PID; its message may have several lines. Poll starts
+// journalctl, again if it has ended, but does not wait for it. more reports whether
+// the next Poll has something to do at once. err joins the errors that are new since
+// the last Poll: no journalctl (exec.ErrNotFound), no journal, no permission
+// (fs.ErrPermission), a position that the journal does not hold. Poll retries at
+// growing intervals of at most a minute.
 func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
 	r.errs = nil
 	if r.child == nil && !now.Before(r.next) {
@@ -149,7 +151,7 @@ func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err
 	return r.more, errors.Join(r.errs...)
 }
 
-// Close ends journalctl. The position stays.
+// Close ends journalctl. Position remains valid.
 func (r *Reader) Close() {
 	if r.child != nil {
 		r.child.kill()
@@ -169,7 +171,7 @@ func (r *Reader) start(now time.Time) {
 		if !r.begun {
 			args = append(args, "--cursor="+string(r.at))
 		} else if r.realtime > 0 {
-			r.dropping = true // of the second in which reading began
+			r.dropping = true // --since has a resolution of a second
 			args = append(args, fmt.Sprintf("--since=@%d", r.realtime/1e6))
 		}
 		if r.step == following {
@@ -183,7 +185,7 @@ func (r *Reader) start(now time.Time) {
 	c, err := startChild(r.cfg.Journalctl, args)
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		r.fail(now, fmt.Errorf("no journalctl, which is a part of systemd: %w", err))
+		r.fail(now, fmt.Errorf("no journalctl, which is part of systemd: %w", err))
 	case err != nil:
 		r.fail(now, fmt.Errorf("cannot start journalctl: %w", err))
 	default:
@@ -191,7 +193,7 @@ func (r *Reader) start(now time.Time) {
 	}
 }
 
-// read takes what the child has printed.
+// read decodes what the child has printed.
 func (r *Reader) read(now time.Time, handle func(source.Record)) (more bool) {
 	for n := 0; n < pollLen; {
 		select {
@@ -215,7 +217,8 @@ func (r *Reader) read(now time.Time, handle func(source.Record)) (more bool) {
 	return true
 }
 
-// take hands out the entry that the decoder has, if it is one to hand out.
+// take hands out the decoder's entry, unless it is older than the position, or is
+// journald's own report of lost lines.
 func (r *Reader) take(handle func(source.Record)) error {
 	f := &r.decoder.fields
 	realtime, err := strconv.ParseInt(string(f[fieldRealtime]), 10, 64)
@@ -266,18 +269,18 @@ func (r *Reader) take(handle func(source.Record)) error {
 	return nil
 }
 
-// missing goes on where the journal does not hold the entry to begin with.
+// missing handles a journal that does not hold the entry at the position.
 func (r *Reader) missing() {
 	r.dropping = true
 	if r.step == catchingUp { // with --follow, journalctl may print entries of this boot only
-		r.errs = append(r.errs, fmt.Errorf("the journal does not hold the entry that was read last (removed, another journal, or other matches): going on with those since %s",
+		r.errs = append(r.errs, fmt.Errorf("the journal does not hold the entry that was read last (removed, another journal, or other matches): continuing with the entries since %s",
 			time.UnixMicro(r.realtime).UTC().Format(time.RFC3339Nano)))
 	}
 }
 
-// sameEntry compares two cursors, s=FILE;i=NUMBER;b=BOOT;m=...;t=...;x=HASH
-// (sd_journal_get_cursor(3)). Of files of different origin only what comes after
-// the number counts: that stays when journald moves entries from /run to /var.
+// sameEntry reports whether two cursors, s=FILE;i=NUMBER;b=BOOT;m=...;t=...;x=HASH
+// (sd_journal_get_cursor(3)), are of the same entry. If FILE differs, it compares
+// only what follows NUMBER: that stays when journald moves entries from /run to /var.
 func sameEntry(a, b []byte) bool {
 	fileA, _, _ := bytes.Cut(a, []byte(";i="))
 	fileB, _, _ := bytes.Cut(b, []byte(";i="))
@@ -289,7 +292,8 @@ func sameEntry(a, b []byte) bool {
 	return bytes.Equal(a, b)
 }
 
-// ended goes on after the child has ended. more reports whether at once.
+// ended proceeds to the next step after the child has ended. more reports whether the
+// next step can start at once.
 func (r *Reader) ended(now time.Time) (more bool) {
 	err := r.child.complaint()
 	if r.step == following {
@@ -313,7 +317,7 @@ func (r *Reader) ended(now time.Time) (more bool) {
 	return true
 }
 
-// fail begins again with the first step, later.
+// fail schedules a new start with the first step.
 func (r *Reader) fail(now time.Time, err error) {
 	if news := source.Changed(&r.err, err); news != nil {
 		r.errs = append(r.errs, news)

@@ -40,7 +40,7 @@ func TestCorpus(t *testing.T) {
 func TestRestarts(t *testing.T) {
 	want, _ := corpus(t)
 	t.Run("journalctl", func(t *testing.T) {
-		// Ends after as many bytes, wherever in an entry that is, as long as there is more.
+		// Ends after this many bytes, anywhere in an entry, as long as there is more.
 		w := newJournal(t)
 		w.cfg.Journalctl = filepath.Join(t.TempDir(), "journalctl")
 		w.script(shell + `[ $step = check ] && exec journalctl "$@"
@@ -140,8 +140,8 @@ func TestGrow(t *testing.T) {
 	}
 }
 
-// TestEnd follows from now on, and goes on there after a restart without an
-// entry in between.
+// TestEnd starts at the present time, and resumes there after a restart with no entry
+// in between.
 func TestEnd(t *testing.T) {
 	want, realtime := corpus(t)
 	const n = 2000
@@ -163,10 +163,10 @@ func TestEnd(t *testing.T) {
 	w.wantErrs()
 }
 
-// TestOtherJournal goes on at cursors that the journal does not hold.
+// TestOtherJournal resumes from cursors that the journal does not hold.
 func TestOtherJournal(t *testing.T) {
 	const n = 2000
-	const complaint = "the journal does not hold the entry that was read last (removed, another journal, or other matches): going on with those since "
+	const complaint = "the journal does not hold the entry that was read last (removed, another journal, or other matches): continuing with the entries since "
 	want, realtime := corpus(t)
 	id := strings.Repeat("0123456789abcdef", 2)
 	for _, c := range []struct {

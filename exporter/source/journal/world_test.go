@@ -24,7 +24,7 @@ const (
 	journalRemote = "/usr/lib/systemd/systemd-journal-remote"
 )
 
-// world is a Reader, a clock, and what the Reader told.
+// world is a Reader, a clock, and what the Reader returned.
 type world struct {
 	*testing.T
 	cfg  Config
@@ -34,7 +34,7 @@ type world struct {
 	errs []string
 }
 
-// line is what a test compares of an entry.
+// line holds the parts of an entry that a test compares.
 type line struct {
 	Program, PID, Host, Message, Realtime string
 }
@@ -80,7 +80,7 @@ func (w *world) script(script string) {
 	}
 }
 
-// restart goes on with another Reader at the position of the present one.
+// restart resumes with another Reader from the position of the current one.
 func (w *world) restart() {
 	position := w.r.Position()
 	w.r.Close()

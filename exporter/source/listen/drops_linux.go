@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// dropsLen is the length of the control message that reportDrops asks for.
+// dropsLen is the length of the control message that reportDrops requests.
 var dropsLen = syscall.CmsgSpace(4)
 
-// reportDrops makes the kernel say with a datagram how many it has dropped
-// before it since the socket was made, for want of room (socket(7), SO_RXQ_OVFL).
+// reportDrops makes the kernel report with each datagram how many it has dropped for
+// lack of room since the socket was created (socket(7), SO_RXQ_OVFL).
 func reportDrops(c *net.UDPConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -26,7 +26,7 @@ func reportDrops(c *net.UDPConn) error {
 	return optErr
 }
 
-// readDrops reads the number, which the kernel leaves out while it is 0.
+// readDrops reads that number, which the kernel omits while it is 0.
 func readDrops(control []byte) uint32 {
 	if len(control) < syscall.CmsgLen(4) {
 		return 0

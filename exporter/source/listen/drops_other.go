@@ -4,7 +4,7 @@ package listen
 
 import "net"
 
-// Other kernels do not say what they dropped.
+// Other kernels do not report what they dropped.
 const dropsLen = 0
 
 func reportDrops(*net.UDPConn) error { return nil }

@@ -7,16 +7,16 @@ import (
 	"io"
 )
 
-// maxCountDigits bounds a frame's length, so that a number of ten digits and
-// more, such as a Unix time, is text.
+// maxCountDigits bounds a frame's length, so that a number with ten or more digits,
+// such as a Unix time, is text.
 const maxCountDigits = 9
 
-// readFrame reads a message of a TCP stream. Each frame shows for itself how it
-// is framed: "LENGTH SP MESSAGE" is octet counting (RFC 6587 §3.4.1), all else
-// ends with LF or CRLF (§3.4.2). The message is valid until r is read again; an
-// overlong one is its first maxLen bytes. What does not fit into r's buffer takes
-// no more memory than has come. An error is what ended the stream before the
-// frame's end.
+// readFrame reads a message from a TCP stream. Each frame shows its own framing:
+// "LENGTH SP MESSAGE" is octet counting (RFC 6587 §3.4.1), anything else ends with
+// LF or CRLF (§3.4.2). The message is valid until the next read of r. An overlong
+// message is truncated to maxLen bytes. A message that does not fit into r's buffer
+// takes no more memory than the bytes received. An error means that the stream ended
+// before the frame did.
 func readFrame(r *bufio.Reader, maxLen int) (message []byte, overlong bool, err error) {
 	digits, n, err := peekCount(r)
 	if err != nil {
@@ -39,7 +39,7 @@ func readFrame(r *bufio.Reader, maxLen int) (message []byte, overlong bool, err 
 	return line[:min(len(line), maxLen)], len(line) > maxLen, nil
 }
 
-// readLine reads a line and returns its first bytes, "\n" included.
+// readLine reads a line and returns its first maxLen bytes, which include "\n".
 func readLine(r *bufio.Reader, maxLen int) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -53,8 +53,9 @@ func readLine(r *bufio.Reader, maxLen int) ([]byte, error) {
 	return line[:min(len(line), maxLen)], err
 }
 
-// peekCount reads nothing off r, and waits for no byte that is not the frame's.
-// digits is 0 if the frame does not begin with a length.
+// peekCount returns the length n at the start of a frame and how many digits it has;
+// digits is 0 if the frame begins otherwise. peekCount consumes nothing, and waits
+// only for bytes of the frame.
 func peekCount(r *bufio.Reader) (digits, n int, err error) {
 	for digits <= maxCountDigits {
 		b, err := r.Peek(digits + 1)
@@ -73,7 +74,7 @@ func peekCount(r *bufio.Reader) (digits, n int, err error) {
 	return 0, 0, nil
 }
 
-// readCounted reads a message of n bytes and returns the first of them.
+// readCounted reads a message of n bytes and returns its first maxLen bytes.
 func readCounted(r *bufio.Reader, n, maxLen int) ([]byte, error) {
 	if n <= r.Size() {
 		message, err := r.Peek(n)

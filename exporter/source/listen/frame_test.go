@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// frames reads a stream as a connection does, with a buffer of 32 bytes; an
-// overlong message shows with "!".
+// frames reads a stream as a connection does, with a buffer of 32 bytes. It marks an
+// overlong message with "!".
 func frames(r io.Reader, maxLen int) (messages []string, end error) {
 	b := bufio.NewReaderSize(r, 32)
 	for {
@@ -73,8 +73,8 @@ func TestReadFrame(t *testing.T) {
 	}
 }
 
-// However a stream arrives, it holds the same frames; and what is framed well is
-// read as it was, after whatever else.
+// A stream holds the same frames, however it is split. A well-framed message is read
+// unchanged, whatever precedes it.
 func FuzzReadFrame(f *testing.F) {
 	f.Add([]byte("<22>a\n5 <22>b<22>c\r\n"), []byte("<22>d"))
 	f.Add([]byte("99 too long for what follows"), []byte("1"))

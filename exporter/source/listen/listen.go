@@ -1,10 +1,10 @@
 // Package listen receives syslog messages, as relays such as rsyslog send them,
-// over UDP (RFC 5426), TCP (RFC 6587) and a Unix datagram socket.
+// over UDP (RFC 5426), TCP (RFC 6587) and a Unix datagram socket. A Listener takes a
+// URL and the networks of its senders, and hands out one Record per message.
 //
-// What no receiver can know: datagrams that the network lost; messages that a
-// sender had handed to a TCP connection when it broke, for plain syslog has no
-// acknowledgements (RFC 6587 §4.1); what came in after the last commit, when the
-// process is killed.
+// It loses, and cannot count, datagrams that the network drops, messages in a TCP
+// connection that breaks, since plain syslog has no acknowledgements (RFC 6587
+// §4.1), and messages received after the last commit if the process is killed.
 package listen
 
 import (
@@ -24,34 +24,35 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// retryInterval is between two attempts to bind a socket.
+// retryInterval is the time between two attempts to bind a socket.
 const retryInterval = time.Second
 
-// Why messages are dropped: the keys of Stats.Dropped.
+// The causes of dropped messages, which are the keys of Stats.Dropped.
 const (
 	NotAllowed         = "not_allowed"          // a datagram, or a whole connection, from outside Config.Allow
 	TooManyConnections = "too_many_connections" // a connection beyond Config.MaxConnections
-	QueueFull          = "queue_full"           // a datagram that Poll came too late for
-	ReceiveBufferFull  = "receive_buffer_full"  // a datagram that the kernel had no room for; known on Linux only
-	Incomplete         = "incomplete"           // a connection ended, or stalled for frameTimeout, within a message
+	QueueFull          = "queue_full"           // a datagram that found no room in the queue
+	ReceiveBufferFull  = "receive_buffer_full"  // a datagram that the kernel had no room for; counted on Linux only
+	Incomplete         = "incomplete"           // a message during which its connection ended, or stalled for frameTimeout
 )
 
-// Config says where to listen, and for whom.
+// Config says where to listen, and who may send.
 type Config struct {
 	// URL is udp://ADDRESS:PORT, tcp://ADDRESS:PORT or unix:///PATH. An empty
-	// ADDRESS is all of the host's.
+	// ADDRESS means all addresses of the host.
 	URL string
-	// Allow are the networks of the senders that are heard; none is any, which
-	// only a loopback address may have. IPv4 networks are not IPv4-mapped.
+	// Allow are the networks that may send. None means all, and is valid only for a
+	// loopback address. IPv4 networks must not be IPv4-mapped.
 	Allow []netip.Prefix
-	// MaxLine is the length in bytes that longer messages are cut to; 0 is source.MaxLine.
+	// MaxLine is the length in bytes to which longer messages are truncated; 0 means
+	// source.MaxLine.
 	MaxLine int
-	// MaxConnections is how many TCP connections may be open; 0 is 100.
+	// MaxConnections is how many TCP connections may be open; 0 means 100.
 	MaxConnections int
 }
 
-// A Listener receives in goroutines of its own. Its methods are for one caller,
-// who polls it.
+// A Listener receives in its own goroutines. One caller polls it; its methods are not
+// safe for concurrent use.
 type Listener struct {
 	cfg              Config
 	network, address string
@@ -62,18 +63,18 @@ type Listener struct {
 
 	wg        sync.WaitGroup
 	queue     *queue
-	batch     []byte // taken from the queue
+	batch     []byte // the messages taken from the queue
 	readBytes int64  // of messages handed out
 
 	mu          sync.Mutex
 	closed      bool
 	connections map[net.Conn]struct{}
 	overlong    int64            // messages
-	dropped     map[string]int64 // by every cause there is
+	dropped     map[string]int64 // has a key for each cause
 }
 
-// New checks cfg. Nothing is bound before the first Poll. Errors begin with the
-// URL and say what to write instead.
+// New checks cfg and returns a Listener. It binds nothing before the first Poll.
+// Errors begin with the URL and say what to write instead.
 func New(cfg Config) (*Listener, error) {
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 100)
@@ -93,8 +94,8 @@ func New(cfg Config) (*Listener, error) {
 	}, nil
 }
 
-// parseURL returns what package net is to listen on. restricted says whether the
-// senders are.
+// parseURL returns the network and address for package net. restricted reports whether
+// Config.Allow restricts the senders.
 func parseURL(url string, restricted bool) (network, address string, err error) {
 	scheme, address, _ := strings.Cut(url, "://")
 	switch {
@@ -124,16 +125,15 @@ func parseURL(url string, restricted bool) (network, address string, err error) 
 	return scheme, address, nil
 }
 
-// Poll binds the socket, if it is not, and hands out what has arrived, at most
-// 4 MiB: each message as the one line that it was before it was sent, PRI
-// included, and not trusted, since anybody can send one. more reports whether the next Poll has much to
-// hand out at once. err is what is wrong since this Poll and was not before; it
-// is tried again once a second.
+// Poll binds the socket, unless it is bound, and hands out the messages that have
+// arrived, at most 4 MiB. Each message is one line with its PRI, and untrusted, since
+// anybody can send one. more reports whether the next Poll has much to hand out at
+// once. err is an error that is new since the last Poll. Poll retries once a second.
 func (l *Listener) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
 	err = source.Changed(&l.err, l.ready(now))
 	l.batch = l.queue.swap(l.batch[:0])
 	for text, rest := cutMessage(l.batch); text != nil; text, rest = cutMessage(rest) {
-		// Some senders end a datagram as they would a line or a C string.
+		// Some senders end a datagram like a line or a C string.
 		if text = bytes.TrimRight(text, "\r\n\x00"); len(text) > 0 {
 			l.readBytes += int64(len(text))
 			handle(source.Record{Line: text})
@@ -142,7 +142,7 @@ func (l *Listener) Poll(now time.Time, handle func(source.Record)) (more bool, e
 	return len(l.batch) > queueLen/2, err
 }
 
-// ready binds the socket when there is none that works.
+// ready binds the socket if there is none, or closes one that has failed.
 func (l *Listener) ready(now time.Time) (err error) {
 	if l.socket == nil && now.Before(l.retry) {
 		return l.err
@@ -160,7 +160,7 @@ func (l *Listener) ready(now time.Time) (err error) {
 	return nil
 }
 
-// allowed reports whether messages from ip are heard.
+// allowed reports whether ip may send.
 func (l *Listener) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, network := range l.cfg.Allow {
@@ -177,7 +177,7 @@ func (l *Listener) drop(cause string, n int64) {
 	l.dropped[cause] += n
 }
 
-// received counts a message that was put into the queue.
+// received counts a message in the queue if it is overlong.
 func (l *Listener) received(overlong bool) {
 	if overlong {
 		l.mu.Lock()
@@ -186,7 +186,7 @@ func (l *Listener) received(overlong bool) {
 	}
 }
 
-// Stats returns what is known now: a bound socket is up, and has caught up.
+// Stats returns the Listener's Stats. A bound socket is up and caught up.
 func (l *Listener) Stats() source.Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,8 +196,8 @@ func (l *Listener) Stats() source.Stats {
 	}
 }
 
-// Close closes the socket and all connections. What the last Poll did not hand
-// out is lost.
+// Close closes the socket and all connections, and waits for the goroutines. It
+// discards messages that the last Poll did not hand out.
 func (l *Listener) Close() {
 	if l.socket != nil {
 		l.socket.close()

@@ -100,7 +100,7 @@ func TestStats(t *testing.T) {
 	if d := cmp.Diff(want, l.Stats()); d != "" {
 		t.Error(d)
 	}
-	l.Close() // of what was never bound
+	l.Close() // although it was never bound
 }
 
 func TestAllow(t *testing.T) {
@@ -115,7 +115,7 @@ func TestAllow(t *testing.T) {
 		{"loopback, any", "//127.0.0.1:5514", "127.0.0.1", nil, true},
 		{"in one of the networks", "//:5514", "127.0.0.9", []netip.Prefix{prefix("192.0.2.0/24"), prefix("127.0.0.8/29")}, true},
 		{"beside the network", "//:5514", "127.0.0.1", []netip.Prefix{prefix("127.0.0.8/29")}, false},
-		{"loopback is not allowed of itself", "//127.0.0.1:5514", "127.0.0.1", []netip.Prefix{prefix("192.0.2.0/24")}, false},
+		{"loopback is not always allowed", "//127.0.0.1:5514", "127.0.0.1", []netip.Prefix{prefix("192.0.2.0/24")}, false},
 		{"IPv6", "//:5514", "::1", []netip.Prefix{prefix("::1/128")}, true},
 		{"IPv6, not allowed", "//[::1]:5514", "::1", []netip.Prefix{prefix("127.0.0.0/8")}, false},
 	}
@@ -163,8 +163,8 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-// Datagrams that nobody polls for are dropped and counted, none twice: the
-// kernel's drops show with a datagram after them.
+// Without a poll, datagrams are dropped and counted, none twice. The kernel reports
+// its drops with the next datagram.
 func TestQueueFull(t *testing.T) {
 	l := listen(t, Config{URL: "udp://127.0.0.1:5514"})
 	c := l.dial()
@@ -184,18 +184,18 @@ func TestQueueFull(t *testing.T) {
 	})
 }
 
-// TestReceiveBufferFull tests that datagrams which the kernel dropped are counted. The
-// kernel reports them with the next datagram that it hands over.
+// TestReceiveBufferFull tests that datagrams dropped by the kernel are counted. The
+// kernel reports them with the next datagram.
 func TestReceiveBufferFull(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux reports dropped datagrams")
 	}
 	l := listen(t, Config{URL: "udp://127.0.0.1:5514"})
 	c := l.dial()
-	l.queue.mu.Lock() // receiving stands still
+	l.queue.mu.Lock() // stops receiving
 	const sent = 1000
 	for range sent {
-		l.send(c, strings.Repeat("x", 16<<10)) // 16 MB, four times what the buffer may be
+		l.send(c, strings.Repeat("x", 16<<10)) // 16 MB, four times the largest buffer
 	}
 	l.queue.mu.Unlock()
 	last := int64(0)
@@ -203,6 +203,7 @@ func TestReceiveBufferFull(t *testing.T) {
 		l.send(c, "last")
 		last++
 		st := l.Stats()
-		return st.Dropped[ReceiveBufferFull] > 0 && int64(len(l.messages))+st.Dropped[ReceiveBufferFull] == sent+last-1
+		dropped := st.Dropped[ReceiveBufferFull] + st.Dropped[QueueFull]
+		return st.Dropped[ReceiveBufferFull] > 0 && int64(len(l.messages))+dropped == sent+last-1
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// listening is a bound Listener with what it handed out and reported.
+// listening is a bound Listener with its records and errors.
 type listening struct {
 	*testing.T
 	*Listener
@@ -21,7 +21,8 @@ type listening struct {
 	errs     []error
 }
 
-// listen listens at cfg.URL, a network address on a port that is free.
+// listen listens at cfg.URL. It replaces the port of a network address with a free
+// one.
 func listen(t *testing.T, cfg Config) *listening {
 	l, err := New(cfg)
 	if err != nil {
@@ -62,7 +63,7 @@ func (l *listening) addr() string {
 	return ""
 }
 
-// wait waits until done without a poll.
+// wait waits until done returns true, without a poll.
 func (l *listening) wait(what string, done func() bool) {
 	l.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
@@ -72,7 +73,7 @@ func (l *listening) wait(what string, done func() bool) {
 	}
 }
 
-// until polls until done.
+// until polls until done returns true.
 func (l *listening) until(what string, done func() bool) {
 	l.Helper()
 	l.wait(what, func() bool { l.poll(); return done() })
@@ -88,7 +89,7 @@ func (l *listening) untilDropped(cause string, n int64) {
 	l.until(fmt.Sprintf("%d are %s", n, cause), func() bool { return l.Stats().Dropped[cause] >= n })
 }
 
-// want compares what was received, and dropped except for nothing.
+// want compares the messages received, and the causes with dropped messages.
 func (l *listening) want(dropped map[string]int64, messages ...string) {
 	l.Helper()
 	if d := cmp.Diff(messages, l.messages); d != "" {

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// queueLen is how many bytes a queue holds.
+// queueLen is the capacity of a queue in bytes.
 const queueLen = 4 << 20
 
-// A queue is what has been received and not been handed out: messages, each
-// after its length in four bytes.
+// A queue holds the messages that were received and not handed out yet. Each message
+// follows its length in four bytes. It is safe for concurrent use.
 type queue struct {
 	mu     sync.Mutex
 	room   *sync.Cond
@@ -23,7 +23,7 @@ func newQueue() *queue {
 	return q
 }
 
-// offer adds a message if there is room.
+// offer adds a message if there is room, and reports whether there is.
 func (q *queue) offer(message []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -34,7 +34,7 @@ func (q *queue) offer(message []byte) bool {
 	return true
 }
 
-// put adds a message as soon as there is room, unless the queue is closed.
+// put adds a message. It waits for room until the queue is closed.
 func (q *queue) put(message []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -44,7 +44,8 @@ func (q *queue) put(message []byte) {
 	q.add(message)
 }
 
-// fits lets a message longer than the whole queue into an empty one.
+// fits reports whether there is room for a message. An empty queue has room for a
+// message of any length.
 func (q *queue) fits(message []byte) bool {
 	return len(q.buf) == 0 || len(q.buf)+4+len(message) <= queueLen
 }
@@ -54,7 +55,7 @@ func (q *queue) add(message []byte) {
 	q.buf = append(q.buf, message...)
 }
 
-// swap takes all messages, for cutMessage, and leaves the queue an empty buffer.
+// swap returns all messages, for cutMessage, and gives the queue an empty buffer.
 func (q *queue) swap(empty []byte) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -64,7 +65,7 @@ func (q *queue) swap(empty []byte) []byte {
 	return full
 }
 
-// close ends all waiting for room.
+// close makes every put return without waiting for room.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -72,7 +73,7 @@ func (q *queue) close() {
 	q.room.Broadcast()
 }
 
-// cutMessage returns the first of the messages in b, nil if there is none.
+// cutMessage returns the first message in b, or nil if there is none.
 func cutMessage(b []byte) (message, rest []byte) {
 	if len(b) == 0 {
 		return nil, nil

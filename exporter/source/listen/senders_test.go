@@ -15,8 +15,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// find returns the path of a program of Debian's package. Where it is not
-// installed the test is skipped, but not in CI.
+// find returns the path of a program of a Debian package. It skips the test if the
+// program is not installed, except in CI.
 func find(t *testing.T, program, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -40,8 +40,8 @@ const (
 		"Recipient address rejected: Greylisted #%d (in reply to RCPT TO command))"
 )
 
-// untilReplies polls until all of n replies have come, in order and as the
-// parser understands them.
+// untilReplies polls until all n replies have come, in order and in a form that the
+// parser understands.
 func (l *listening) untilReplies(n int) {
 	l.Helper()
 	l.untilMessages(n)
@@ -63,7 +63,7 @@ func (l *listening) untilReplies(n int) {
 	}
 }
 
-// replies writes n of them to a file and returns its path.
+// replies writes n lines with replies to a file and returns its path.
 func replies(t *testing.T, n int) string {
 	var text strings.Builder
 	for i := range n {
@@ -76,7 +76,7 @@ func replies(t *testing.T, n int) string {
 	return path
 }
 
-// logger sends what is in file, with args.
+// logger sends the lines of file with logger(1) and args.
 func logger(t *testing.T, file string, args ...string) {
 	t.Helper()
 	args = append(args, "--tag", tag, "--id=699", "--priority", "mail.info", "--size", "2048", "--file", file)
@@ -117,7 +117,7 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// rsyslogd takes messages from logger and forwards them.
+// rsyslogd receives messages from logger and forwards them.
 func TestRsyslog(t *testing.T) {
 	rsyslogd := find(t, "rsyslogd", "rsyslog")
 	find(t, "logger", "bsdutils")
@@ -135,7 +135,7 @@ func TestRsyslog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := 1000
 			if tt.protocol == "udp" {
-				n = 100 // as many as the kernel keeps for a receiver that sleeps
+				n = 100 // no more than the kernel queues for a receiver that sleeps
 			}
 			l := listen(t, Config{URL: tt.url})
 			action := fmt.Sprintf("module(load=\"omuxsock\")\n$OMUxSockSocket %s\n*.* :omuxsock:;RSYSLOG_ForwardFormat", l.addr())
@@ -153,8 +153,8 @@ func TestRsyslog(t *testing.T) {
 	}
 }
 
-// startRsyslog runs rsyslogd with an action, and returns the socket that it
-// takes messages from.
+// startRsyslog runs rsyslogd with an action, and returns the socket from which it
+// receives messages.
 func startRsyslog(t *testing.T, l *listening, rsyslogd, action string) (input string) {
 	dir := t.TempDir()
 	input = filepath.Join(dir, "input")

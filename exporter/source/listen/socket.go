@@ -11,25 +11,24 @@ import (
 	"time"
 )
 
-// frameTimeout is how long a TCP sender may take for one message. Between
-// messages there is no limit: a sender learns that its idle connection was
-// closed only after it has lost a message to it, so only TCP's keep-alive ends
-// those of dead hosts.
+// frameTimeout is how long a TCP sender may take for one message. There is no limit
+// between messages: a sender notices that its idle connection was closed only after
+// it has lost a message. TCP's keep-alive closes the connections of dead hosts.
 const frameTimeout = time.Minute
 
-// bufferLen is the length of a connection's buffer, and of the longest datagram
-// of UDP.
+// bufferLen is the length in bytes of a connection's buffer, and of the longest UDP
+// datagram.
 const bufferLen = 64 << 10
 
-// A socket is bound, and received from by a goroutine.
+// A socket is bound. A goroutine receives from it.
 type socket struct {
 	io.Closer
-	failed chan error // has one what the goroutine ended with
+	failed chan error // receives the error that ends the goroutine
 	path   string     // of a Unix socket
 	file   os.FileInfo
 }
 
-// bind binds the socket and starts to receive.
+// bind binds a socket and starts a goroutine that receives from it.
 func (l *Listener) bind() (*socket, error) {
 	s := &socket{failed: make(chan error, 1)}
 	var receive func() error
@@ -65,7 +64,7 @@ func (l *Listener) bind() (*socket, error) {
 	return s, nil
 }
 
-// failure returns why the socket receives nothing any more.
+// failure returns why the socket has stopped receiving; nil if it has not.
 func (s *socket) failure() error {
 	select {
 	case err := <-s.failed:
@@ -73,12 +72,12 @@ func (s *socket) failure() error {
 	default:
 	}
 	if s.file != nil && !s.named() {
-		return errors.New("the socket's file was removed or replaced; it is made again")
+		return errors.New("the socket's file was removed or replaced; creating it again")
 	}
 	return nil
 }
 
-// named reports whether a Unix socket is still the one at its path.
+// named reports whether a Unix socket's path still refers to it.
 func (s *socket) named() bool {
 	file, err := os.Lstat(s.path)
 	return err == nil && os.SameFile(file, s.file)
@@ -100,7 +99,7 @@ func listenUDP(address string) (*net.UDPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// As much as the kernel grants: more than its default, hardly ever all.
+	// The kernel grants more than its default, but rarely all.
 	if err := errors.Join(c.SetReadBuffer(queueLen), reportDrops(c)); err != nil {
 		c.Close()
 		return nil, err
@@ -108,11 +107,11 @@ func listenUDP(address string) (*net.UDPConn, error) {
 	return c, nil
 }
 
-// listenUnix binds the socket at path. A socket that a killed process left there
-// is removed, one that somebody listens on is not.
+// listenUnix binds the socket at path. It replaces a socket that a killed process
+// left there, but not one on which a process listens.
 //
-// Like /dev/log it can be written to by everybody, since rsyslog runs as root
-// here and as syslog there: who may write to it is the directory's matter.
+// Everybody may write to the socket, as to /dev/log, since rsyslog runs as root on
+// some systems and as syslog on others. The directory's mode restricts the writers.
 func listenUnix(path string) (*net.UnixConn, error) {
 	addr := &net.UnixAddr{Net: "unixgram", Name: path}
 	c, err := net.ListenUnixgram("unixgram", addr)
@@ -139,7 +138,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if file.Mode().Type() != os.ModeSocket {
-		return fmt.Errorf("%s is there and not a socket; name another path", path)
+		return fmt.Errorf("%s exists and is not a socket; name another path", path)
 	}
 	c, err := net.Dial("unixgram", path)
 	if err == nil {
@@ -151,8 +150,8 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// receiveUDP queues datagrams until reading fails. One that finds the queue full
-// is dropped here, where it is counted, and not by the kernel.
+// receiveUDP queues datagrams until reading fails. If the queue is full, it drops the
+// datagram and counts it, so that the kernel need not drop it.
 func (l *Listener) receiveUDP(c *net.UDPConn) error {
 	buf := make([]byte, bufferLen)
 	control := make([]byte, dropsLen)
@@ -211,7 +210,7 @@ func (l *Listener) accept(ln net.Listener) error {
 	}
 }
 
-// admit enters c into the open connections if it may be one.
+// admit adds c to the open connections if it is allowed, and reports whether it did.
 func (l *Listener) admit(c net.Conn) bool {
 	if !l.allowed(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()) {
 		l.drop(NotAllowed, 1)
@@ -230,9 +229,8 @@ func (l *Listener) admit(c net.Conn) bool {
 	return true
 }
 
-// serve queues the messages of a connection until it ends. Senders wait for
-// room. A message that is not whole is no message: what is missing may be the
-// end of a reply.
+// serve queues the messages of a connection until it ends. Senders wait for room. It
+// drops an incomplete message, since the missing part may be the end of a reply.
 func (l *Listener) serve(c net.Conn) {
 	r := bufio.NewReaderSize(c, bufferLen)
 	for {

@@ -49,19 +49,19 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("mode %v", file.Mode())
 	}
 
-	// The file is removed: nobody could send any more.
+	// Without its file, nobody can send to the socket.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	l.poll()
 	l.poll()
-	if len(l.errs) != 2 || !strings.HasSuffix(l.errs[1].Error(), "the socket's file was removed or replaced; it is made again") {
+	if len(l.errs) != 2 || !strings.HasSuffix(l.errs[1].Error(), "the socket's file was removed or replaced; creating it again") {
 		t.Errorf("reported %v", l.errs)
 	}
 	l.send(l.dial(), "b")
 	l.untilMessages(2)
 
-	// Another process does not take it over.
+	// Another process must not take it over.
 	second := listen(t, Config{URL: "unix://" + path})
 	second.poll()
 	want := fmt.Sprintf("unix://%[1]s: another process listens on %[1]s; stop it or name another path", path)
@@ -104,7 +104,7 @@ func TestUnixSocketPathTaken(t *testing.T) {
 	}
 	defer ln.Close()
 	for path, want := range map[string]string{
-		file:   "is there and not a socket; name another path",
+		file:   "exists and is not a socket; name another path",
 		stream: "another process listens on " + stream + "; stop it or name another path",
 	} {
 		l := listen(t, Config{URL: "unix://" + path})

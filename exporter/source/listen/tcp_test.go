@@ -15,7 +15,7 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// open returns how many connections are.
+// open returns the number of open connections.
 func (l *Listener) open() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,8 +45,8 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-// A message over the limit is counted and its beginning handed out, and the next
-// one is whole, however they are framed.
+// A message over the limit counts, its beginning is handed out, and the next message
+// is whole, in each framing.
 func TestOverlong(t *testing.T) {
 	l := listen(t, Config{URL: "tcp://127.0.0.1:5514"})
 	c := l.dial()
@@ -61,7 +61,7 @@ func TestOverlong(t *testing.T) {
 	}
 }
 
-// A connection that breaks within a message leaves nothing of it.
+// A message during which its connection breaks is dropped.
 func TestTCPHalfFrame(t *testing.T) {
 	for _, half := range []string{"<22>half a lin", "20 <22>half", "1", "12 ", "99999999 <22>"} {
 		t.Run(half, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestTooManyConnections(t *testing.T) {
 	l.want(map[string]int64{TooManyConnections: 1}, "a", "b", "c")
 }
 
-// What nobody polls for waits at the sender, and none is lost.
+// Without a poll, messages wait at the sender, and none is lost.
 func TestTCPBackPressure(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestStalledSender(t *testing.T) {
 		time.Sleep(frameTimeout - time.Second)
 		send("\n")
 		began := send("<22>")
-		for range 3 { // slowly is too slow, too
+		for range 3 { // a slow sender also times out
 			time.Sleep(frameTimeout / 4)
 			send("c")
 		}
@@ -209,7 +209,7 @@ func TestStalledSender(t *testing.T) {
 	})
 }
 
-// BenchmarkTCP is what a connection takes for a message of an ordinary length.
+// BenchmarkTCP receives messages of an ordinary length over one connection.
 func BenchmarkTCP(b *testing.B) {
 	for _, framing := range []string{"lines", "octet counting"} {
 		b.Run(framing, func(b *testing.B) {

@@ -18,7 +18,7 @@ func makePipe(t *testing.T) string {
 	return path
 }
 
-// openWriter opens a pipe that somebody reads.
+// openWriter opens a pipe that has a reader.
 func openWriter(t *testing.T, path string) *os.File {
 	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -38,7 +38,7 @@ func write(t *testing.T, f *os.File, text string) {
 func TestPipeWriters(t *testing.T) {
 	path := makePipe(t)
 	r := read(t, NewPipe(path))
-	for range 5 { // no writer yet: nothing hangs
+	for range 5 { // without a writer, Poll must not hang
 		r.poll()
 	}
 	if !r.Stats().Up {
@@ -50,7 +50,7 @@ func TestPipeWriters(t *testing.T) {
 	r.untilLines(1)
 	write(t, first, "c\nhalf")
 	r.untilLines(2)
-	first.Close() // what it began is not glued to what the next one writes
+	first.Close() // its unfinished line must not be joined with the next writer's
 	r.untilLines(3)
 
 	second, third := openWriter(t, path), openWriter(t, path)
@@ -70,7 +70,8 @@ func TestPipeWriters(t *testing.T) {
 	}
 }
 
-// The pipe is deleted and made again: its writer is read on until it closes.
+// After a pipe is deleted and recreated, the Reader reads the old writer until it
+// closes.
 func TestPipeReplaced(t *testing.T) {
 	path := makePipe(t)
 	r := read(t, NewPipe(path))

@@ -1,5 +1,5 @@
-// Package stream reads the lines of what can be read only once: standard input
-// and named pipes.
+// Package stream reads standard input and named pipes, which can be read only once. A
+// Reader hands out one Record per line.
 package stream
 
 import (
@@ -14,42 +14,42 @@ import (
 	"smtp_reply_exporter/exporter/source"
 )
 
-// retryInterval is between two attempts to open a named pipe.
+// retryInterval is the time between two attempts to open a named pipe.
 const retryInterval = time.Second
 
 const (
-	blockLen = 64 << 10 // as much as Linux' pipes hold
-	blocks   = 4        // that are read ahead of Poll; then the writer waits
+	blockLen = 64 << 10 // bytes; the capacity of a pipe on Linux
+	blocks   = 4        // blocks read ahead of Poll; then the writer waits
 )
 
-// A Reader reads in a goroutine of its own. Its methods are for one caller, who
-// polls it.
+// A Reader reads in its own goroutine. One caller polls it; its methods are not safe
+// for concurrent use.
 type Reader struct {
 	path  string // of a named pipe; "" if f was given
 	f     io.ReadCloser
 	retry time.Time   // when to open the named pipe again
 	err   error       // of the last attempt
-	run   *run        // nil: nothing reads
+	run   *run        // nil if no goroutine reads
 	free  chan []byte // blocks for runs to fill
 
-	line     []byte // begun, without its end
-	overlong bool   // line lacks what came after it
+	line     []byte // the beginning of a line whose end has yet to come
+	overlong bool   // line was truncated
 	stats    source.Stats
 }
 
-// A run is one goroutine's reading up to an end or an error.
+// A run is one goroutine that reads until the input ends or an error occurs.
 type run struct {
-	full chan []byte   // closed at the end
+	full chan []byte   // closed when the goroutine ends
 	stop chan struct{} // closed to end the run
-	err  error         // what ended it, once full is closed
+	err  error         // why it ended; set before full is closed
 }
 
-// New returns a Reader of f, such as os.Stdin. It reads nothing before the first
-// Poll.
+// New returns a Reader of f, such as os.Stdin. It reads nothing before the first Poll.
+// Close closes f.
 func New(f io.ReadCloser) *Reader { return newReader("", f) }
 
 // NewPipe returns a Reader of the named pipe at path. It opens nothing before the
-// first Poll. Writers may come and go, and the pipe may be made again.
+// first Poll. Writers may come and go, and the pipe may be recreated.
 func NewPipe(path string) *Reader { return newReader(path, nil) }
 
 func newReader(path string, f io.ReadCloser) *Reader {
@@ -60,11 +60,11 @@ func newReader(path string, f io.ReadCloser) *Reader {
 	return r
 }
 
-// Poll hands out lines that have arrived, without their end ("\n" or "\r\n"). A last line without an end is handed out
-// when its writer has gone. more reports whether the next Poll has something to
-// hand out at once. err is what is wrong since this Poll and was not before: the
-// end of what New was given, which is for good, or a named pipe that cannot be
-// read, which is tried again once a second.
+// Poll hands out the lines that have arrived, without their end ("\n" or "\r\n"). It
+// hands out a last line without an end once its writer has closed the input. more
+// reports whether the next Poll has more to hand out at once. err is an error that is
+// new since the last Poll: the end of New's f, after which Poll reads nothing more, or
+// a named pipe that cannot be read, which Poll retries once a second.
 func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err error) {
 	if err := r.start(now); err != nil {
 		return false, source.Changed(&r.err, err)
@@ -87,7 +87,7 @@ func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err
 	return true, nil
 }
 
-// start makes a goroutine read if none does and there is something to read.
+// start starts a goroutine that reads, if none does and there is an input.
 func (r *Reader) start(now time.Time) error {
 	if r.run != nil {
 		return nil
@@ -111,8 +111,8 @@ func (r *Reader) start(now time.Time) error {
 	return nil
 }
 
-// open makes f the pipe that is at path now. One that is open already stays so
-// when its writers have gone: to close it would lose what the next one writes.
+// open opens the pipe at path. A pipe that is open already stays open after its
+// writers have gone, since closing it would lose what the next writer writes.
 func (r *Reader) open() error {
 	there, err := os.Stat(r.path)
 	if err == nil && there.Mode().Type() != os.ModeNamedPipe {
@@ -127,7 +127,7 @@ func (r *Reader) open() error {
 	if err != nil {
 		return err
 	}
-	// O_NONBLOCK, because opening a pipe would wait for its writer.
+	// Without O_NONBLOCK, opening a pipe would wait for a writer.
 	f, err := os.OpenFile(r.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (r *Reader) open() error {
 	return nil
 }
 
-// ended takes note of the end of a run.
+// ended handles the end of a run and returns an error to report.
 func (r *Reader) ended(handle func(source.Record)) error {
 	err := r.run.err
 	r.run = nil
@@ -146,8 +146,8 @@ func (r *Reader) ended(handle func(source.Record)) error {
 	switch {
 	case r.path == "":
 		r.close()
-		return fmt.Errorf("the input has ended, its source is down until a restart: %w", err)
-	case errors.Is(err, io.EOF): // no writer at present
+		return fmt.Errorf("the input has ended; its source is down until a restart: %w", err)
+	case errors.Is(err, io.EOF): // no writer for now
 		return nil
 	}
 	r.close()
@@ -172,7 +172,7 @@ func (r *run) read(f io.Reader, free <-chan []byte) {
 	}
 }
 
-// lines hands out the lines that end in b, and keeps what is begun.
+// lines hands out the lines that end in b, and keeps the beginning of the next.
 func (r *Reader) lines(b []byte, handle func(source.Record)) {
 	r.stats.ReadBytes += int64(len(b))
 	for len(b) > 0 {
@@ -191,7 +191,7 @@ func (r *Reader) lines(b []byte, handle func(source.Record)) {
 	}
 }
 
-// handOut ends the line that was begun.
+// handOut hands out the line that was kept.
 func (r *Reader) handOut(handle func(source.Record)) {
 	if r.overlong {
 		r.stats.OverlongLines++
@@ -204,16 +204,16 @@ func handOut(text []byte, handle func(source.Record)) {
 	handle(source.Record{Line: bytes.TrimSuffix(text, []byte{'\r'}), Trusted: true})
 }
 
-// Stats returns what is known now: an open pipe is up, and has caught up.
+// Stats returns the Reader's Stats. An open input is up and caught up.
 func (r *Reader) Stats() source.Stats {
 	s := r.stats
 	s.CaughtUp = s.Up
 	return s
 }
 
-// Close closes what is read. What the last Poll did not hand out is lost. It
-// does not wait for a read that closing cannot interrupt, as that of an idle
-// standard input: such a goroutine ends with its read.
+// Close closes the input. It discards what the last Poll did not hand out. It does not
+// wait for a read that closing cannot interrupt, such as that of an idle standard
+// input; that goroutine ends with its read.
 func (r *Reader) Close() {
 	if r.run != nil {
 		close(r.run.stop)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// reading is a Reader with what it handed out and reported.
+// reading is a Reader with its lines and errors.
 type reading struct {
 	*testing.T
 	*Reader
@@ -45,7 +45,7 @@ func (r *reading) poll() (more bool) {
 	return more
 }
 
-// until polls until done.
+// until polls until done returns true.
 func (r *reading) until(what string, done func() bool) {
 	r.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -122,8 +122,8 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-// A pipe like that of standard input: what is written waits for Poll, the writer
-// too once there is no room, and Close ends the read.
+// In a pipe like standard input, written lines wait for Poll, the writer waits once
+// there is no room, and Close ends the read.
 func TestBackPressure(t *testing.T) {
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -183,7 +183,7 @@ func (endless) Read(b []byte) (int, error) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\n\nc"), uint8(2))
 	f.Fuzz(func(t *testing.T, input []byte, size uint8) {
-		// Whatever the blocks are, the lines are the same.
+		// The lines do not depend on the blocks.
 		r := New(nil)
 		var got []string
 		handle := func(record source.Record) { got = append(got, string(record.Line)) }
