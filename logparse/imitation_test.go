@@ -15,7 +15,10 @@ import (
 // A place is where a stranger's words stand in a line. The letter says how the MTA
 // writes them, see written. Places with the same number before the letter are in
 // the hands of one stranger.
-var place = regexp.MustCompile(`%([0-9]?[sqhwbujcle])`)
+var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
+
+// ways are the letters that written knows.
+const ways = "stqbhwujcle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
@@ -39,6 +42,7 @@ func imitable(t testing.TB, mta string) (all []*template) {
 // written returns a stranger's words as an MTA writes them:
 //
 //	s  with question marks for control characters
+//	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
 //	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
 //	b  so, with backslashes alone, as a local part that is not in quotes
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
@@ -69,7 +73,7 @@ func written(how byte, words string) string {
 	printable := without("")
 	escaped := func() string { return escape.Replace(printable) }
 	switch how {
-	case 's':
+	case 's', 't':
 		return printable
 	case 'q':
 		return `"` + escaped() + `"`

@@ -160,7 +160,7 @@ func (m *template) allows(want *lineTold, got *logparse.Result, words string) bo
 		if m.ambiguous && w.Kind == g.Kind && w.Direction == g.Direction && w.Code == g.Code {
 			continue
 		}
-		if !sameButBytes(*w, *g) || !bytes.Equal(w.Addr, g.Addr) ||
+		if !sameButBytes(w, g) || w.Enhanced != g.Enhanced && !slices.Contains(m.hows, 't') || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, words) || !sameButWords(w.QueueID, g.QueueID, words) {
 			return false
 		}
@@ -168,9 +168,10 @@ func (m *template) allows(want *lineTold, got *logparse.Result, words string) bo
 	return true
 }
 
-// sameButBytes reports whether all of two events but their slices is equal.
-func sameButBytes(a, b logparse.Event) bool {
-	return a.Kind == b.Kind && a.Direction == b.Direction && a.Code == b.Code && a.Enhanced == b.Enhanced &&
+// sameButBytes reports whether all of two events is equal but their slices and
+// enhanced codes.
+func sameButBytes(a, b *logparse.Event) bool {
+	return a.Kind == b.Kind && a.Direction == b.Direction && a.Code == b.Code &&
 		a.Command == b.Command && a.Count == b.Count && a.Repeat == b.Repeat && a.Implied == b.Implied &&
 		a.Dialogue == b.Dialogue && a.Deliveries == b.Deliveries && a.Cause == b.Cause && a.Authenticated == b.Authenticated
 }
@@ -193,6 +194,7 @@ func TestSplice(t *testing.T) {
 		t.Run(mta, func(t *testing.T) {
 			t.Parallel()
 			t.Run("imitation", func(t *testing.T) { spliceAll(t, mta, imitable(t, mta), words, 500) })
+			t.Run("cases", func(t *testing.T) { spliceAll(t, mta, caseTemplates(t, mta), words, 5000) })
 		})
 	}
 }
