@@ -2,6 +2,7 @@ package logparse_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,12 +18,13 @@ import (
 //
 //	# A comment.
 //	safe REGEXP               what no stranger fills, or what cannot hurt, such as an IP address
-//	hostile HOW REGEXP        the group is what a stranger fills; HOW is how the MTA writes it
+//	hostile HOW REGEXP        the group is what a stranger fills; HOW are the letters of the
+//	                          ways in which the MTA may write it, see written
 //	ambiguous HOW REGEXP      so, but the MTA's log does not show where it ends: see template
 //	apart REGEXP              the FILE/NAME of cases that are lines cut short or imitations
 type field struct {
 	line      string // of the declaration
-	how       byte   // 0 for a safe field
+	hows      string // "" for a safe field
 	ambiguous bool
 	apart     bool
 	find      *regexp.Regexp
@@ -44,7 +46,8 @@ func declared(t testing.TB, mta string) (all []*field) {
 			f.apart = true
 		case "hostile", "ambiguous":
 			f.ambiguous = kind == "ambiguous"
-			if f.how, find = find[0], find[1:]; !strings.ContainsRune(ways, rune(f.how)) {
+			f.hows, find, _ = strings.Cut(find, " ")
+			if f.hows == "" || strings.Trim(f.hows, ways) != "" {
 				t.Fatalf("%s: no way to write: %s", mta, line)
 			}
 		default:
@@ -56,7 +59,7 @@ func declared(t testing.TB, mta string) (all []*field) {
 		if f.find, err = regexp.Compile(strings.TrimLeft(find, " ")); err != nil {
 			t.Fatalf("%s: %s: %v", mta, line, err)
 		}
-		if groups := f.find.NumSubexp(); (groups == 1) != (f.how != 0) {
+		if groups := f.find.NumSubexp(); (groups == 1) != (f.hows != "") {
 			t.Fatalf("%s: %d groups: %s", mta, groups, line)
 		}
 		all = append(all, f)
@@ -80,13 +83,13 @@ func findFields(line string, fields []*field) (hostile []spot, open []int) {
 		}
 		for _, m := range f.find.FindAllStringSubmatchIndex(line, -1) {
 			value := m[len(m)-2:]
-			if f.how != 0 && slices.Contains(taken[value[0]:value[1]], true) {
+			if f.hows != "" && slices.Contains(taken[value[0]:value[1]], true) {
 				continue
 			}
 			f.found = true
 			fill(matched[m[0]:m[1]])
 			fill(taken[value[0]:value[1]])
-			if f.how != 0 && value[0] < value[1] {
+			if f.hows != "" && value[0] < value[1] {
 				hostile = append(hostile, spot{value[0], value[1], f})
 			}
 		}
@@ -107,7 +110,8 @@ func fill(some []bool) {
 }
 
 // caseTemplates returns the cases of an MTA with places for hostile fields: one
-// template for each value in a case, at all spots where it stands.
+// template for each value in a case, at all spots where it stands, and for each way
+// in which it may be written.
 func caseTemplates(t *testing.T, mta string) (all []*template) {
 	fields := declared(t, mta)
 	seen := map[string]bool{}
@@ -116,8 +120,7 @@ func caseTemplates(t *testing.T, mta string) (all []*template) {
 			continue
 		}
 		log, spots, outcomes := spotsOf(t, mta, c, fields)
-		for _, value := range valuesOf(log, spots) {
-			m := templateOf(log, value, spots)
+		for _, m := range templatesOf(log, spots) {
 			if seen[m.String()] {
 				continue
 			}
@@ -125,7 +128,8 @@ func caseTemplates(t *testing.T, mta string) (all []*template) {
 			m.play()
 			for i, want := range m.want {
 				if want.outcome != outcomes[i] {
-					t.Errorf("%s: with %s for %q, line %d is %v:\n%s", c.name, innocent, value, i, want.outcome, m)
+					t.Errorf("%s: %v is %v with innocent words:\n%s", c.name, outcomes[i], want.outcome, m)
+					break
 				}
 			}
 			all = append(all, m)
@@ -190,26 +194,34 @@ func spotsOf(t *testing.T, mta string, c logCase, fields []*field) (log string, 
 	return strings.TrimSuffix(b.String(), "\n"), spots, outcomes
 }
 
-// valuesOf returns the different values at the spots.
-func valuesOf(log string, spots []spot) (values []string) {
+// templatesOf returns the log with places for each of the values at the spots.
+func templatesOf(log string, spots []spot) (all []*template) {
+	places := map[string][]spot{}
 	for _, s := range spots {
-		if value := log[s.start:s.end]; !slices.Contains(values, value) {
-			values = append(values, value)
+		value := log[s.start:s.end]
+		places[value] = append(places[value], s)
+	}
+	for _, value := range slices.Sorted(maps.Keys(places)) {
+		ways := 0
+		for _, s := range places[value] {
+			ways = max(ways, len(s.field.hows))
+		}
+		for i := range ways {
+			all = append(all, templateOf(log, places[value], i))
 		}
 	}
-	return values
+	return all
 }
 
-// templateOf returns the log with places for one value.
-func templateOf(log, value string, spots []spot) *template {
+// templateOf returns the log with places at the spots, written in the i-th way.
+func templateOf(log string, spots []spot, i int) *template {
 	m := &template{}
 	last := 0
 	for _, s := range spots {
-		if log[s.start:s.end] == value {
-			m.parts, m.hows = append(m.parts, log[last:s.start]), append(m.hows, s.field.how)
-			m.ambiguous = m.ambiguous || s.field.ambiguous
-			last = s.end
-		}
+		m.parts = append(m.parts, log[last:s.start])
+		m.hows = append(m.hows, s.field.hows[min(i, len(s.field.hows)-1)])
+		m.ambiguous = m.ambiguous || s.field.ambiguous
+		last = s.end
 	}
 	m.parts = append(m.parts, log[last:])
 	return m

@@ -18,7 +18,7 @@ import (
 var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
 
 // ways are the letters that written knows.
-const ways = "stqbhwujcle"
+const ways = "stTqbxhwujcle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
@@ -43,8 +43,10 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //
 //	s  with question marks for control characters
 //	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
+//	T  so, as a reply's text within quotes
 //	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
 //	b  so, with backslashes alone, as a local part that is not in quotes
+//	x  so, as an address that Exim writes without its quotes, and then with them
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
 //	w  so, as one word: also with question marks for blanks
 //	u  so, with underlines for blanks and slashes
@@ -79,6 +81,8 @@ func written(how byte, words string) string {
 		return `"` + escaped() + `"`
 	case 'b':
 		return special.ReplaceAllString(printable, `\$0`)
+	case 'x':
+		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
 	case 'h':
 		return without(` <>()\";@`)
 	case 'w':
@@ -92,7 +96,7 @@ func written(how byte, words string) string {
 			return `"` + escaped() + `"`
 		}
 		return printable
-	case 'e':
+	case 'e', 'T':
 		return escaped()
 	}
 	panic("no way to write: " + string(how))

@@ -43,7 +43,8 @@ type template struct {
 	parts []string // what stands between the places
 	hows  []byte   // of the places, see written
 	// ambiguous is true where the log's own format lets the words be read in two
-	// ways. The line may then be not understood, and must not give other codes.
+	// ways. The line may then be not understood, or a refusal without its code, and
+	// must not give other codes.
 	ambiguous bool
 	want      []lineTold // with innocent words
 }
@@ -157,10 +158,10 @@ func (m *template) allows(want *lineTold, got *logparse.Result, words string) bo
 	}
 	for i := range want.events {
 		w, g := &want.events[i], &got.Events[i]
-		if m.ambiguous && w.Kind == g.Kind && w.Direction == g.Direction && w.Code == g.Code {
+		if m.ambiguous && w.Direction == g.Direction && (w.Code == g.Code || g.Kind == logparse.Refusal) {
 			continue
 		}
-		if !sameButBytes(w, g) || w.Enhanced != g.Enhanced && !slices.Contains(m.hows, 't') || !bytes.Equal(w.Addr, g.Addr) ||
+		if !sameButBytes(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tT") || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, words) || !sameButWords(w.QueueID, g.QueueID, words) {
 			return false
 		}
