@@ -183,8 +183,8 @@ func spotsOf(t *testing.T, mta string, c logCase, fields []*field) (log string, 
 		line = bytes.ReplaceAll(line, []byte("\n"), []byte("?"))
 		r := p.Parse(line)
 		outcomes = append(outcomes, r.Outcome)
-		at := bytes.Index(line, r.Envelope.Message)
-		if r.MTA == mta && at >= 0 {
+		at := len(line) - len(r.Envelope.Message)
+		if r.MTA == mta && bytes.HasSuffix(line, r.Envelope.Message) {
 			hostile, open := findFields(string(line[at:]), fields)
 			if len(open) > 0 {
 				t.Errorf("%s: not declared: %.40s in\n%s", c.name, line[at+open[0]:], line)

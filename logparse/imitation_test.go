@@ -18,7 +18,7 @@ import (
 var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
 
 // ways are the letters that written knows.
-const ways = "stTqbxhwujcle"
+const ways = "stTmqbaxhwujcle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
@@ -44,12 +44,14 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //	s  with question marks for control characters
 //	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
 //	T  so, as a reply's text within quotes
+//	m  so, as a reply's text, also with question marks for single quotes
 //	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
 //	b  so, with backslashes alone, as a local part that is not in quotes
+//	a  so, as an atom, with question marks for all that it must not have
 //	x  so, as an address that Exim writes without its quotes, and then with them
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
 //	w  so, as one word: also with question marks for blanks
-//	u  so, with underlines for blanks and slashes
+//	u  so, as a reply's text, with underlines for blanks (qmail-send.c)
 //	j  within a string of JSON
 //	c  within a quoted field of CSV (RFC 4180)
 //	l  so, as a value of logfmt, in quotes where it must be
@@ -81,6 +83,10 @@ func written(how byte, words string) string {
 		return `"` + escaped() + `"`
 	case 'b':
 		return special.ReplaceAllString(printable, `\$0`)
+	case 'a':
+		return special.ReplaceAllString(printable, "?")
+	case 'm':
+		return without("'")
 	case 'x':
 		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
 	case 'h':
@@ -88,7 +94,7 @@ func written(how byte, words string) string {
 	case 'w':
 		return without(" ")
 	case 'u':
-		return underline.Replace(printable)
+		return strings.ReplaceAll(printable, " ", "_")
 	case 'c':
 		return strings.ReplaceAll(printable, `"`, `""`)
 	case 'l':
@@ -102,10 +108,7 @@ func written(how byte, words string) string {
 	panic("no way to write: " + string(how))
 }
 
-var (
-	escape    = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-	underline = strings.NewReplacer(" ", "_", "/", "_")
-)
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // special is what RFC 5322 §3.2.3 does not allow in an atom.
 var special = regexp.MustCompile("[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]")
