@@ -18,7 +18,7 @@ import (
 var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
 
 // ways are the letters that written knows.
-const ways = "stTmqbaxhwujcle"
+const ways = "stTmPqbaxhwuvjJcle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
@@ -45,6 +45,7 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
 //	T  so, as a reply's text within quotes
 //	m  so, as a reply's text, also with question marks for single quotes
+//	P  so, as a reply's text within a string of Python, in single quotes
 //	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
 //	b  so, with backslashes alone, as a local part that is not in quotes
 //	a  so, as an atom, with question marks for all that it must not have
@@ -52,12 +53,14 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
 //	w  so, as one word: also with question marks for blanks
 //	u  so, as a reply's text, with underlines for blanks (qmail-send.c)
+//	v  so, as a reply's text or else within a field of CSV that is not in quotes
 //	j  within a string of JSON
+//	J  so, as a reply's text
 //	c  within a quoted field of CSV (RFC 4180)
 //	l  so, as a value of logfmt, in quotes where it must be
 //	e  so, within a value in quotes
 func written(how byte, words string) string {
-	if how == 'j' {
+	if how == 'j' || how == 'J' {
 		var b strings.Builder
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
@@ -87,6 +90,8 @@ func written(how byte, words string) string {
 		return special.ReplaceAllString(printable, "?")
 	case 'm':
 		return without("'")
+	case 'P':
+		return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(printable)
 	case 'x':
 		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
 	case 'h':
@@ -95,6 +100,8 @@ func written(how byte, words string) string {
 		return without(" ")
 	case 'u':
 		return strings.ReplaceAll(printable, " ", "_")
+	case 'v':
+		return without(`,"`)
 	case 'c':
 		return strings.ReplaceAll(printable, `"`, `""`)
 	case 'l':

@@ -162,7 +162,7 @@ func (m *template) allows(want *lineTold, got *logparse.Result, words string) bo
 		if m.ambiguous && w.Direction == g.Direction && (w.Code == g.Code || g.Kind == logparse.Refusal) {
 			continue
 		}
-		if !sameButBytes(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tTmu") || !bytes.Equal(w.Addr, g.Addr) ||
+		if !sameButBytes(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tTmPuvJ") || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, words) || !sameButWords(w.QueueID, g.QueueID, words) {
 			return false
 		}
