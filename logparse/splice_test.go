@@ -199,7 +199,7 @@ func TestSplice(t *testing.T) {
 	full, _ := sweeps(t)
 	some, few := 200, 40
 	if full {
-		some, few = len(words), len(words)/10
+		some, few = len(words), len(words)/40
 	}
 	for _, mta := range logparse.MTAs() {
 		t.Run(mta, func(t *testing.T) {
