@@ -139,7 +139,7 @@ func (in *input) prune(now time.Time) {
 
 // save returns the state that belongs to the input's part of a snapshot.
 func (in *input) save(s *SourceSnapshot) savedSource {
-	counts := *s.Snapshot // without the sums, which Restore makes again
+	counts := *s.Snapshot // without the sums, which the next Snapshot computes again
 	counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
 	saved := savedSource{
 		Name: in.name, Snapshot: &counts, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},

@@ -30,7 +30,7 @@ type file struct {
 	f    *os.File
 	data io.ReaderAt // the plain text in f
 	info info        // at the last look
-	log  bool        // a look has found it at its path's name, so it is no copy
+	main bool        // a look has found it at its path's name, so it is no copy
 
 	head  Head
 	marks []Mark // of line ends, newest first; all lines before marks[0] were handed out

@@ -191,7 +191,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 		f.path = p
 		w.add(f, len(p.files))
 	}
-	f.log, p.named, p.left = true, f, nil
+	f.main, p.named, p.left = true, f, nil
 	return nil
 }
 

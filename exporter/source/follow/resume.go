@@ -130,7 +130,7 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		return fmt.Errorf("%s: is not the compressed form of the file that was read", f.f.Name())
 	}
 	p, pos := f.path, f.position()
-	if !f.log { // the next copy has overwritten this one
+	if !f.main { // the next copy has overwritten this one
 		w.remove(f)
 		p.source.stats.LostBytes += max(0, f.size-pos.Offset())
 		return f.f.Close()

@@ -177,8 +177,8 @@ func (l *Listener) drop(cause string, n int64) {
 	l.dropped[cause] += n
 }
 
-// received counts a message in the queue if it is overlong.
-func (l *Listener) received(overlong bool) {
+// countOverlong counts a received message if it is overlong.
+func (l *Listener) countOverlong(overlong bool) {
 	if overlong {
 		l.mu.Lock()
 		defer l.mu.Unlock()

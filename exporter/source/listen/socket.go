@@ -171,7 +171,7 @@ func (l *Listener) receiveUDP(c *net.UDPConn) error {
 		case !l.queue.offer(buf[:min(n, l.cfg.MaxLine)]):
 			l.drop(QueueFull, 1)
 		default:
-			l.received(n > l.cfg.MaxLine)
+			l.countOverlong(n > l.cfg.MaxLine)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (l *Listener) receiveUnix(c *net.UnixConn) error {
 			return err
 		}
 		l.queue.put(buf[:min(n, l.cfg.MaxLine)])
-		l.received(n > l.cfg.MaxLine)
+		l.countOverlong(n > l.cfg.MaxLine)
 	}
 }
 
@@ -246,7 +246,7 @@ func (l *Listener) serve(c net.Conn) {
 			return
 		}
 		l.queue.put(message)
-		l.received(overlong)
+		l.countOverlong(overlong)
 		if err := c.SetReadDeadline(time.Time{}); err != nil {
 			return
 		}
