@@ -49,7 +49,7 @@ func parseEximCallout(text []byte) (r eximReply, found, ok bool) {
 	}
 	h, rest, isHost := cutEximHost(text)
 	rest, colon := bytes.CutPrefix(rest, []byte(" : "))
-	if !isHost || !colon {
+	if !isHost || !colon || h.client() {
 		return r, false, false
 	}
 	if response, quoted := bytes.CutPrefix(rest, []byte(`response to "`)); quoted {
