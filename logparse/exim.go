@@ -118,7 +118,8 @@ func (l *exim) parse() {
 		}
 	}
 	record := l.seed.add(b)
-	if _, rest, ok := cutTime(b); ok {
+	// Exim's own time. A command can look like another one: "ETRN 23 14:24:10".
+	if _, rest, ok := cutRFC3339(b); ok {
 		b = bytes.TrimLeft(rest, " ")
 	}
 	b = cutEximPID(b)

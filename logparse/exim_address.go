@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// maxEximAddress is the longest address that Exim takes (exim.h, EXIM_EMAILADDR_MAX).
-const maxEximAddress = 256
-
 // cutEximAddress reads an address as Exim keeps it, without comments (parse.c,
 // read_addr_spec()). The words of a local part stand between dots. Each is quoted as
 // a whole, or has a backslash before each special character. A domain need not be
@@ -110,10 +107,11 @@ func cutEximRecipient(b []byte, delivered bool) (recipient, rest []byte, ok bool
 		if needsEximQuotes(original) && isEximDeliveryField(next) {
 			last := len(b) - len(next)
 			address := b[:last-len(original)-len(" <>")]
-			switch unquoted := unquoteEximLocalPart(original); {
-			case isEximLocalPart(address, unquoted) && isEximAddressOnly(address, delivered):
+			plain := eximPlain{address: original}
+			switch {
+			case plain.isLocalPartOf(address) && isEximAddressOnly(b, len(address), delivered):
 				return b[:last], next, true
-			case holdsEximFields(unquoted, address[end:]):
+			case plain.holdsFields(address[end:]):
 				return nil, nil, false
 			}
 		}
@@ -128,7 +126,7 @@ func skipEximParents(b []byte) (rest []byte) {
 	switch {
 	case i < 0:
 		i = len(b)
-	case i > 0 && b[i-1] == ':': // and a reason
+	case i > 0 && b[i-1] == ':' && b[0] != ':': // and a reason, unlike ":blackhole:"
 		i--
 	}
 	rest = b[i:]
@@ -163,9 +161,9 @@ func cutEximOriginal(b []byte) (original, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 		b = b[i+len(" <"):]
-		address, after, ok := cutEximAddress(b[:min(len(b), maxEximAddress+1)])
-		if ok && len(after) > 0 && after[0] == '>' {
-			return address, b[len(address)+len(">"):], true
+		address, after, ok := cutEximAddress(b)
+		if after, closed := bytes.CutPrefix(after, []byte(">")); ok && closed {
+			return address, after, true
 		}
 	}
 }
@@ -173,54 +171,80 @@ func cutEximOriginal(b []byte) (original, rest []byte, ok bool) {
 // needsEximQuotes reports whether Exim logs an address without its quotes.
 func needsEximQuotes(address []byte) bool { return bytes.ContainsAny(address, `"\`) }
 
-// unquoteEximLocalPart returns the local part of an address without its quotes.
-func unquoteEximLocalPart(address []byte) []byte {
-	var buffer [maxEximAddress]byte
-	plain := buffer[:0]
-	quoted := false
-	for i := 0; i < len(address); i++ {
-		switch {
-		case address[i] == '"':
-			quoted = !quoted
+// An eximPlain is the local part of an address without its quotes, from an index on.
+type eximPlain struct {
+	address []byte
+	i       int
+	quoted  bool
+}
+
+// next returns the next byte; ok is false at the end.
+func (p *eximPlain) next() (c byte, ok bool) {
+	for ; p.i < len(p.address); p.i++ {
+		switch c := p.address[p.i]; {
+		case c == '"':
+			p.quoted = !p.quoted
 			continue
-		case address[i] == '@' && !quoted:
-			return plain
-		case address[i] == '\\' && i+1 < len(address):
-			i++
+		case c == '@' && !p.quoted:
+			return 0, false
+		case c == '\\' && p.i+1 < len(p.address):
+			p.i++
 		}
-		plain = append(plain, address[i])
+		p.i++
+		return p.address[p.i-1], true
 	}
-	return plain
+	return 0, false
 }
 
-// isEximLocalPart reports whether an address without its quotes is a local part, with
-// a domain or without. Routers ignore the case unless told otherwise.
-func isEximLocalPart(address, local []byte) bool {
-	if len(address) < len(local) || !bytes.EqualFold(address[:len(local)], local) {
-		return false
+// isLocalPartOf reports whether an address without its quotes has this local part, and
+// a domain or none. Routers ignore the case unless told otherwise.
+func (p eximPlain) isLocalPartOf(address []byte) bool {
+	for {
+		c, ok := p.next()
+		if !ok {
+			break
+		}
+		if len(address) == 0 || lower(c) != lower(address[0]) {
+			return false
+		}
+		address = address[1:]
 	}
-	domain, found := bytes.CutPrefix(address[len(local):], []byte("@"))
-	return len(address) == len(local) || found && eximDomain(domain) == len(domain)
+	domain, found := bytes.CutPrefix(address, []byte("@"))
+	return len(address) == 0 || found && eximDomain(domain) == len(domain)
 }
 
-// isEximAddressOnly reports whether nobody but the sender can have written what is an
-// address in one reading of a line, and in the other its fields: neither the other
-// host, in a reply or a certificate, nor the sender in further addresses.
-func isEximAddressOnly(address []byte, delivered bool) bool {
-	for _, field := range []string{" F=<", " P=<", ` DN="`} {
-		if bytes.Contains(address, []byte(field)) {
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// holds reports whether a text is in the local part.
+func (p eximPlain) holds(text []byte) bool {
+	for {
+		from, n := p, 0
+		for n < len(text) {
+			if c, ok := from.next(); !ok || c != text[n] {
+				break
+			}
+			n++
+		}
+		if n == len(text) {
+			return true
+		}
+		if _, ok := p.next(); !ok {
 			return false
 		}
 	}
-	return delivered || !bytes.Contains(address, []byte(": "))
 }
 
-// holdsEximFields reports whether a local part without its quotes holds fields, which
-// a domain and parents may follow.
-func holdsEximFields(local, fields []byte) bool {
+// holdsFields reports whether fields are in the local part, but for a domain and
+// parents behind them.
+func (p eximPlain) holdsFields(fields []byte) bool {
 	for {
 		domain := bytes.LastIndexByte(fields, '@')
-		if bytes.Contains(local, fields) || domain > 0 && bytes.Contains(local, fields[:domain]) {
+		if p.holds(fields) || domain > 0 && p.holds(fields[:domain]) {
 			return true
 		}
 		parents := bytes.LastIndex(fields, []byte(" ("))
@@ -231,6 +255,24 @@ func holdsEximFields(local, fields []byte) bool {
 			return false
 		}
 	}
+}
+
+// isEximAddressOnly reports whether nobody but the recipient's own stranger can have
+// written the first n bytes, which are an address in one reading of a line and begin
+// its fields in the other: neither the other host, in a reply or a certificate, nor a
+// sender or return path that goes on behind them.
+func isEximAddressOnly(b []byte, n int, delivered bool) bool {
+	for i := range b[:n] {
+		switch address := b[i:]; {
+		case bytes.HasPrefix(address, []byte(` DN="`)), !delivered && bytes.HasPrefix(address, []byte(": ")):
+			return false
+		case bytes.HasPrefix(address, []byte(" F=<")), bytes.HasPrefix(address, []byte(" P=<")):
+			if rest, ok := skipEximAddress(address[len(" F=<"):]); ok && len(b)-len(rest) > n {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // eximDeliveryFields are what can follow the recipient of a delivery.

@@ -96,12 +96,19 @@ func (h *eximHost) restatedBefore(b []byte, field func(b []byte) bool) bool {
 	if !h.client() {
 		return false
 	}
+	identified := false
 	for i := range b {
 		switch {
 		case b[i] == ')' && h.helo != nil && bytes.HasPrefix(b[i:], []byte(") [")):
 			other, rest, ok := cutEximHost(b[i+len(") "):])
-			if ok && (other.ident || field(rest)) {
+			if ok && field(rest) {
 				return true
+			}
+			if ok && other.ident && !identified {
+				identified = true // looks at all that comes
+				if other.restatedBefore(rest, field) {
+					return true
+				}
 			}
 		case b[i] == ' ' && h.ident && field(b[i:]):
 			return true
