@@ -14,10 +14,9 @@ import "bytes"
 // own refusals show no code. The rejectlog repeats lines of the main log and reads
 // like it.
 //
-// Strangers write quoted local parts, HELO names (helo_accept_junk_hosts), certificates
-// and answers to RFC 1413, and can imitate the fields of a line there. If this gives a
-// line two readings, a refusal counts without a code, and any other line is not
-// understood.
+// Strangers write quoted local parts, commands, HELO names (helo_accept_junk_hosts),
+// certificates and answers to RFC 1413, and can imitate the fields of a line there. If
+// this gives a line two readings, it is not understood.
 //
 // Repeats:
 //   - -> and >> after a => or >> of the same message, host and confirmation: the
@@ -42,6 +41,7 @@ import "bytes"
 
 // The forms of Exim's lines that look as if they showed a reply.
 const (
+	shapeEximArrival  = "exim_arrival"   // <= ... H=...
 	shapeEximDelivery = "exim_delivery"  // => ... C=, == ..., ** ...
 	shapeEximHost     = "exim_host"      // H=... SMTP error from remote mail server ...
 	shapeEximRejected = "exim_rejected"  // H=... rejected RCPT ...
@@ -56,7 +56,7 @@ var eximMTA = mtaSpec{
 	program:  []byte("exim"),
 	programs: []string{"exim", "exim4"},
 	ownsForm: eximOwnsForm,
-	shapes:   []string{shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
+	shapes:   []string{shapeEximArrival, shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
 	new:      newExim,
 }
 
@@ -118,7 +118,8 @@ func (l *exim) parse() {
 		}
 	}
 	record := l.seed.add(b)
-	if _, rest, ok := cutTime(b); ok {
+	// Exim's own time. A command can look like another one: "ETRN 23 14:24:10".
+	if _, rest, ok := cutRFC3339(b); ok {
 		b = bytes.TrimLeft(rest, " ")
 	}
 	b = cutEximPID(b)

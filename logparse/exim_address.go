@@ -1,19 +1,84 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
-// maxEximAddress is the longest address that Exim takes (exim.h, EXIM_EMAILADDR_MAX).
-const maxEximAddress = 256
-
-// skipEximAddress passes over an address as Exim has read it (parse.c,
-// read_local_part()) and the ">" after it: any word of a local part can stand in
-// quotes, and any character behind a backslash.
-func skipEximAddress(b []byte) (rest []byte, ok bool) {
-	i := indexUnquoted(b, ">")
-	if i < 0 {
-		return nil, false
+// cutEximAddress reads an address as Exim keeps it, without comments (parse.c,
+// read_addr_spec()). The words of a local part stand between dots. Each is quoted as
+// a whole, or has a backslash before each special character. A domain need not be
+// there, and ok is false if no local part is.
+//
+//	a."b c".d\ e@[192.0.2.7]
+func cutEximAddress(b []byte) (address, rest []byte, ok bool) {
+	i := 0
+	for word := true; word; {
+		n, closed := eximWord(b[i:])
+		if !closed {
+			return nil, b, false
+		}
+		i += n
+		for word = false; i < len(b) && b[i] == '.'; i++ {
+			word = true
+		}
 	}
-	return b[i+1:], true
+	if i == 0 {
+		return nil, b, false
+	}
+	if i < len(b) && b[i] == '@' {
+		i += 1 + eximDomain(b[i+1:])
+	}
+	return b[:i], b[i:], true
+}
+
+// eximWord returns the length of the word at the start of b (read_local_part()).
+// closed is false where one of its quotes or backslashes is the last byte.
+func eximWord(b []byte) (n int, closed bool) {
+	quoted := len(b) > 0 && b[0] == '"'
+	if quoted {
+		n = 1
+	}
+	for ; n < len(b); n++ {
+		switch {
+		case b[n] == '\\':
+			if n++; n == len(b) {
+				return n, false
+			}
+		case quoted && b[n] == '"':
+			return n + 1, true
+		case !quoted && isEximSpecial(b[n]):
+			return n, true
+		}
+	}
+	return n, !quoted
+}
+
+// isEximSpecial reports whether a byte needs quotes (macros.h,
+// mac_iscntrl_or_special()).
+func isEximSpecial(c byte) bool {
+	return c <= ' ' || c == 0x7f || strings.IndexByte(`()<>@,;:\".[]`, c) >= 0
+}
+
+// eximDomain returns the length of the domain or address literal at the start of b.
+func eximDomain(b []byte) int {
+	if len(b) > 0 && b[0] == '[' {
+		return bytes.IndexByte(b, ']') + 1
+	}
+	for i, c := range b {
+		if c != '.' && isEximSpecial(c) {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// skipEximAddress passes over an address, which may be empty, and the ">" after it.
+func skipEximAddress(b []byte) (rest []byte, ok bool) {
+	if address, after, ok := cutEximAddress(b); ok {
+		_, b = address, after
+	}
+	return bytes.CutPrefix(b, []byte(">"))
 }
 
 // cutEximRecipient reads the recipient of a delivery (deliver.c,
@@ -22,9 +87,10 @@ func skipEximAddress(b []byte) (rest []byte, ok bool) {
 //	ADDR[ (PARENT, ...)][ <ORIGINAL>]
 //
 // ADDR has lost its quotes and may hold blanks, and so may a command or a file. Then
-// ORIGINAL follows, with its quotes. A sender chooses what is in them: if it reads
-// like the fields behind a recipient, the line has two readings, and ok is false.
-func cutEximRecipient(b []byte) (recipient, rest []byte, ok bool) {
+// ORIGINAL follows, with its quotes. A sender chooses what is in them: if it is what
+// looks like the fields behind a recipient, the line has two readings. ok is false
+// unless no words of another stranger can have made the second one.
+func cutEximRecipient(b []byte, delivered bool) (recipient, rest []byte, ok bool) {
 	rest = skipEximParents(b)
 	for !isEximDeliveryField(rest) {
 		_, rest, ok = cutEximOriginal(rest)
@@ -32,16 +98,24 @@ func cutEximRecipient(b []byte) (recipient, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 	}
-	after := rest
-	for {
+	end := len(b) - len(rest)
+	for after := b[end:]; ; {
 		original, next, found := cutEximOriginal(after)
 		if !found {
-			return b[:len(b)-len(rest)], rest, true
+			return b[:end], rest, true
 		}
-		if imitatesEximFields(original) {
-			return nil, nil, false
+		if needsEximQuotes(original) && isEximDeliveryField(next) {
+			last := len(b) - len(next)
+			address := b[:last-len(original)-len(" <>")]
+			plain := eximPlain{address: original}
+			switch {
+			case plain.isLocalPartOf(address) && isEximAddressOnly(b, len(address), delivered):
+				return b[:last], next, true
+			case plain.holdsFields(address[end:]):
+				return nil, nil, false
+			}
 		}
-		after = next
+		after = b[len(b)-len(next)-len(original)-len(">"):] // another can begin within it
 	}
 }
 
@@ -52,13 +126,23 @@ func skipEximParents(b []byte) (rest []byte) {
 	switch {
 	case i < 0:
 		i = len(b)
-	case i > 0 && b[i-1] == ':': // and a reason
+	case i > 0 && b[i-1] == ':' && b[0] != ':': // and a reason, unlike ":blackhole:"
 		i--
 	}
 	rest = b[i:]
 	if parents, found := bytes.CutPrefix(rest, []byte(" (")); found {
-		if i := indexUnquoted(parents, ")"); i >= 0 {
-			rest = parents[i+1:]
+		for {
+			_, after, ok := cutEximAddress(parents)
+			if !ok {
+				return rest
+			}
+			if parents, found = bytes.CutPrefix(after, []byte(", ")); found {
+				continue
+			}
+			if after, found = bytes.CutPrefix(after, []byte(")")); found {
+				rest = after
+			}
+			break
 		}
 	}
 	if original, found := bytes.CutPrefix(rest, []byte(" <")); found {
@@ -77,34 +161,118 @@ func cutEximOriginal(b []byte) (original, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 		b = b[i+len(" <"):]
-		address := b[:min(len(b), maxEximAddress+len(">"))]
-		if after, ok := skipEximAddress(address); ok {
-			n := len(address) - len(after)
-			return b[:n-len(">")], b[n:], true
+		address, after, ok := cutEximAddress(b)
+		if after, closed := bytes.CutPrefix(after, []byte(">")); ok && closed {
+			return address, after, true
 		}
 	}
 }
 
-// imitatesEximFields reports whether an address without its quotes holds what looks
-// like the fields of a delivery.
-func imitatesEximFields(address []byte) bool {
-	var buffer [maxEximAddress]byte
-	plain := buffer[:0]
-	for i := 0; i < len(address); i++ {
-		if address[i] == '"' {
+// needsEximQuotes reports whether Exim logs an address without its quotes.
+func needsEximQuotes(address []byte) bool { return bytes.ContainsAny(address, `"\`) }
+
+// An eximPlain is the local part of an address without its quotes, from an index on.
+type eximPlain struct {
+	address []byte
+	i       int
+	quoted  bool
+}
+
+// next returns the next byte; ok is false at the end.
+func (p *eximPlain) next() (c byte, ok bool) {
+	for ; p.i < len(p.address); p.i++ {
+		switch c := p.address[p.i]; {
+		case c == '"':
+			p.quoted = !p.quoted
 			continue
+		case c == '@' && !p.quoted:
+			return 0, false
+		case c == '\\' && p.i+1 < len(p.address):
+			p.i++
 		}
-		if address[i] == '\\' && i+1 < len(address) {
-			i++
-		}
-		plain = append(plain, address[i])
+		p.i++
+		return p.address[p.i-1], true
 	}
-	for i := range plain {
-		if isEximDeliveryField(plain[i:]) {
+	return 0, false
+}
+
+// isLocalPartOf reports whether an address without its quotes has this local part, and
+// a domain or none. Routers ignore the case unless told otherwise.
+func (p eximPlain) isLocalPartOf(address []byte) bool {
+	for {
+		c, ok := p.next()
+		if !ok {
+			break
+		}
+		if len(address) == 0 || lower(c) != lower(address[0]) {
+			return false
+		}
+		address = address[1:]
+	}
+	domain, found := bytes.CutPrefix(address, []byte("@"))
+	return len(address) == 0 || found && eximDomain(domain) == len(domain)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// holds reports whether a text is in the local part.
+func (p eximPlain) holds(text []byte) bool {
+	for {
+		from, n := p, 0
+		for n < len(text) {
+			if c, ok := from.next(); !ok || c != text[n] {
+				break
+			}
+			n++
+		}
+		if n == len(text) {
 			return true
 		}
+		if _, ok := p.next(); !ok {
+			return false
+		}
 	}
-	return false
+}
+
+// holdsFields reports whether fields are in the local part, but for a domain and
+// parents behind them.
+func (p eximPlain) holdsFields(fields []byte) bool {
+	for {
+		domain := bytes.LastIndexByte(fields, '@')
+		if p.holds(fields) || domain > 0 && p.holds(fields[:domain]) {
+			return true
+		}
+		parents := bytes.LastIndex(fields, []byte(" ("))
+		if parents <= 0 || fields[len(fields)-1] != ')' {
+			return false
+		}
+		if fields = fields[:parents]; bytes.HasSuffix(fields, []byte(" defer")) {
+			return false
+		}
+	}
+}
+
+// isEximAddressOnly reports whether nobody but the recipient's own stranger can have
+// written the first n bytes, which are an address in one reading of a line and begin
+// its fields in the other: neither the other host, in a reply or a certificate, nor a
+// sender or return path that goes on behind them.
+func isEximAddressOnly(b []byte, n int, delivered bool) bool {
+	for i := range b[:n] {
+		switch address := b[i:]; {
+		case bytes.HasPrefix(address, []byte(` DN="`)), !delivered && bytes.HasPrefix(address, []byte(": ")):
+			return false
+		case bytes.HasPrefix(address, []byte(" F=<")), bytes.HasPrefix(address, []byte(" P=<")):
+			if rest, ok := skipEximAddress(address[len(" F=<"):]); ok && len(b)-len(rest) > n {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // eximDeliveryFields are what can follow the recipient of a delivery.

@@ -10,28 +10,36 @@ func (l *exim) senderVerify(client eximHost, b []byte) {
 		return
 	}
 	rest, ok := skipEximAddress(address)
-	if !ok || client.restated(rest) {
+	text := bytes.TrimPrefix(rest, []byte(": "))
+	r, found, parsed := parseEximCallout(text)
+	if found {
+		text = r.reply
+	}
+	if !ok || client.restated(text) {
 		l.notUnderstood(shapeEximCallout)
 		return
 	}
-	l.callout(bytes.TrimPrefix(rest, []byte(": ")))
+	l.calledOut(r, found, parsed)
 }
 
 // callout adds the reply to a callout. found is false if text shows none; ok is false
 // for one that is not understood.
 func (l *exim) callout(text []byte) (found, ok bool) {
 	r, found, ok := parseEximCallout(text)
-	if !found {
-		return false, false
-	}
-	if !ok {
+	l.calledOut(r, found, ok)
+	return found, ok
+}
+
+// calledOut adds what parseEximCallout returned.
+func (l *exim) calledOut(r eximReply, found, ok bool) {
+	switch {
+	case found && !ok:
 		l.notUnderstood(shapeEximCallout)
-		return true, false
+	case found:
+		e := r.event(l.id)
+		e.Repeat = l.repeated
+		l.emit(e)
 	}
-	e := r.event(l.id)
-	e.Repeat = l.repeated
-	l.emit(e)
-	return true, true
 }
 
 // parseEximCallout reads the reply of the server that was asked about an address
@@ -49,7 +57,7 @@ func parseEximCallout(text []byte) (r eximReply, found, ok bool) {
 	}
 	h, rest, isHost := cutEximHost(text)
 	rest, colon := bytes.CutPrefix(rest, []byte(" : "))
-	if !isHost || !colon {
+	if !isHost || !colon || h.client() {
 		return r, false, false
 	}
 	if response, quoted := bytes.CutPrefix(rest, []byte(`response to "`)); quoted {

@@ -7,8 +7,14 @@ import "bytes"
 //
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
 func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
-	_, rest, ok := cutEximDelivery(b)
+	if eximStartsWith(b, []string{"Warning: ", "incomplete transaction ("}) {
+		return // words of an ACL, or a stranger's addresses
+	}
+	_, rest, ok := cutEximDelivery(b, true)
 	if !ok {
+		if bytes.Contains(b, []byte(" after DATA: R=")) {
+			l.notUnderstood(shapeEximDelivery)
+		}
 		return
 	}
 	refused, rejected := bytes.CutPrefix(rest, []byte(" rejected after DATA: R="))
@@ -46,8 +52,7 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
 func parseEximCutThrough(b []byte) (r eximReply, transport []byte, ok bool) {
 	_, b, _ = bytes.Cut(b, []byte(" "))
 	b, ok = bytes.CutPrefix(b, []byte("T="))
-	_, confirmation, confirmed := bytes.Cut(b, []byte(` C="`))
-	if !ok || !confirmed {
+	if !ok {
 		return r, nil, false
 	}
 	transport, b, _ = bytes.Cut(b, []byte(" "))
@@ -55,11 +60,14 @@ func parseEximCutThrough(b []byte) (r eximReply, transport []byte, ok bool) {
 		_, b, _ = bytes.Cut(b, []byte(" "))
 	}
 	server, named := bytes.CutPrefix(b, []byte("H="))
-	r.eximHost, _, ok = cutEximHost(server)
+	r.eximHost, b, ok = cutEximHost(server)
 	if !named || !ok {
 		return r, nil, false
 	}
-	r.command, r.reply = EndOfData, eximQuoted(confirmation)
+	r.command = EndOfData
+	if _, r.reply, ok = cutEximConfirmation(b); !ok {
+		return r, nil, false
+	}
 	r.code, r.enhanced, ok = parseReplyLines(r.reply, `\n`)
 	return r, transport, ok
 }

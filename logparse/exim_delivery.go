@@ -13,8 +13,9 @@ type eximDelivery struct {
 }
 
 // cutEximDelivery reads the fields up to the host and returns what follows them.
-func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
-	d.recipient, rest, ok = cutEximRecipient(b)
+// delivered is true of a line that ends with the other host's reply in quotes.
+func cutEximDelivery(b []byte, delivered bool) (d eximDelivery, rest []byte, ok bool) {
+	d.recipient, rest, ok = cutEximRecipient(b, delivered)
 	for ok && len(rest) > 2 && rest[0] == ' ' {
 		field := rest[1:]
 		switch {
@@ -47,7 +48,7 @@ func cutEximDelivery(b []byte) (d eximDelivery, rest []byte, ok bool) {
 
 // recipient reads the line of a recipient after its mark.
 func (l *exim) recipient(mark, b []byte) {
-	d, rest, ok := cutEximDelivery(b)
+	d, rest, ok := cutEximDelivery(b, mark[1] == '>')
 	if ok {
 		switch string(mark) {
 		case "==":
@@ -68,16 +69,17 @@ func (l *exim) recipient(mark, b []byte) {
 // understood.
 func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 	l.setProgram(d.transport)
-	fields, confirmation, confirmed := bytes.Cut(rest, []byte(` C="`))
-	if d.addr == nil && !confirmed {
+	fields, confirmation, ok := cutEximConfirmation(rest)
+	if !ok {
+		return false
+	}
+	if d.addr == nil && confirmation == nil {
 		l.emit(Event{Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: CauseLocal})
 		return true
 	}
 	e := Event{
 		Direction: Received, Command: EndOfData, QueueID: l.id, Deliveries: 1, Remote: d.name, Addr: d.addr,
-	}
-	if confirmed {
-		e.Text = eximQuoted(confirmation)
+		Text: confirmation,
 	}
 	e.Code, e.Enhanced, ok = parseReplyLines(e.Text, `\n`)
 	if len(e.Text) == 0 {
@@ -87,11 +89,63 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 	}
 	a := l.next(d.recipient, true)
 	if d.addr != nil { // the lmtp transport has a reply for each
-		own := first || bytes.Contains(fields, []byte(" PRDR"))
+		own := first || hasEximPRDR(fields)
 		e.Repeat = l.remember(a, d.eximHost, e.Text) && !own
 	}
 	l.emit(e)
 	return true
+}
+
+// cutEximConfirmation reads C="REPLY", behind which no more than the times that a
+// delivery took stand; reply is nil where there is none. No reply can hold such a
+// field, since its quotes are escaped, but what stands before it can. ok is false if
+// none is whole, or two are.
+func cutEximConfirmation(b []byte) (fields, reply []byte, ok bool) {
+	const start = ` C="`
+	fields = b
+	for i := 0; ; i++ {
+		n := bytes.Index(b[i:], []byte(start))
+		if n < 0 {
+			return fields, reply, i == 0 || reply != nil
+		}
+		i += n
+		quoted := eximQuoted(b[i+len(start):])
+		if after := b[i+len(start)+len(quoted):]; len(after) > 0 && !areEximTimes(after[1:]) {
+			continue
+		}
+		if reply != nil {
+			return nil, nil, false
+		}
+		fields, reply = b[:i], quoted
+	}
+}
+
+// areEximTimes reports whether b is QT=0.379s and DT=0.212s, or one of them, or none.
+func areEximTimes(b []byte) bool {
+	for _, name := range []string{" QT=", " DT="} {
+		if value, ok := bytes.CutPrefix(b, []byte(name)); ok {
+			end := bytes.IndexByte(value, ' ')
+			if end < 0 {
+				end = len(value)
+			}
+			if bytes.IndexByte(value[:end], '"') >= 0 {
+				return false
+			}
+			b = value[end:]
+		}
+	}
+	return len(b) == 0
+}
+
+// hasEximPRDR reports whether the fields before the reply and the times say that each
+// recipient has a reply of its own.
+func hasEximPRDR(b []byte) bool {
+	for _, name := range []string{" DT=", " QT=", " DKIM=", " K"} {
+		if i := bytes.LastIndex(b, []byte(name)); i >= 0 && bytes.IndexByte(b[i+1:], ' ') < 0 {
+			b = b[:i]
+		}
+	}
+	return bytes.HasSuffix(b, []byte(" PRDR"))
 }
 
 // eximQuoted returns what stands before the closing quote.
@@ -158,7 +212,10 @@ func cutEximReason(b []byte) (reason, rest []byte) {
 //
 // ok is false for a line that is not understood.
 func (l *exim) failure(d eximDelivery, rest []byte) (ok bool) {
-	rest = skipEximTLS(rest)
+	rest, ok = skipEximTLS(rest, isEximErrorText)
+	if !ok {
+		return false
+	}
 	text, found := bytes.CutPrefix(rest, []byte(": "))
 	if !found && len(rest) > 0 && rest[0] != ' ' {
 		return false
@@ -174,24 +231,42 @@ func trimEximDeliverTime(b []byte) []byte {
 	return b
 }
 
+// isEximErrorText reports whether b is the text of a failure that shows a reply.
+func isEximErrorText(b []byte) bool {
+	text, ok := bytes.CutPrefix(b, []byte(": "))
+	return ok && eximStartsWith(text, eximErrors)
+}
+
 // skipEximTLS passes over the fields of a TLS session (deliver.c, d_tlslog();
-// smtp_in.c, s_tlslog()): X=, CV=, DN="..." and SNI=, of which only DN holds blanks.
-func skipEximTLS(b []byte) []byte {
+// smtp_in.c, s_tlslog()): X=, CV=, DN="..." and SNI=, of which only DN holds blanks,
+// and before 4.95 SNI="...". A stranger wrote the names, and Exim escapes no quote in
+// them; GnuTLS does. ok is false if two quotes stand before what field says can
+// follow, so that either can end a name.
+func skipEximTLS(b []byte, field func(b []byte) bool) (rest []byte, ok bool) {
 	for {
-		field, ok := bytes.CutPrefix(b, []byte(" "))
 		switch {
-		case !ok:
-			return b
-		case bytes.HasPrefix(field, []byte(`DN="`)):
-			_, rest, closed := bytes.Cut(field[len(`DN="`):], []byte(`"`))
-			if !closed {
-				return b
+		case eximStartsWith(b, []string{` DN="`, ` SNI="`}):
+			name := b[bytes.IndexByte(b, '"')+1:]
+			first := bytes.IndexByte(name, '"')
+			if first < 0 {
+				return b, true
 			}
-			b = rest
-		case eximStartsWith(field, []string{"X=", "CV=", "SNI=", "A="}):
-			b = field[len(eximField(field)):]
+			b = name[first+1:]
+			end := -1
+			for i := first; i < len(name); i++ {
+				if name[i] != '"' || !field(name[i+1:]) {
+					continue
+				}
+				if end >= 0 {
+					return nil, false
+				}
+				end = i
+				b = name[i+1:]
+			}
+		case eximStartsWith(b, []string{" X=", " CV=", " SNI=", " A="}):
+			b = b[1+len(eximField(b[1:])):]
 		default:
-			return b
+			return b, true
 		}
 	}
 }

@@ -5,13 +5,12 @@ import "bytes"
 // An eximHost is a host as Exim names it.
 type eximHost struct {
 	name, addr []byte
-	helo       bool // a name given in HELO, which is not kept
-	ident      bool // an answer to RFC 1413
-	subject    bool // the name in a certificate
+	helo       []byte // a name given in HELO; nil where the line shows none
+	ident      bool   // an answer to RFC 1413
 }
 
 // client reports whether only a client is named so.
-func (h *eximHost) client() bool { return h.helo || h.ident }
+func (h *eximHost) client() bool { return h.helo != nil || h.ident }
 
 // cutEximHost reads what follows "H=" or "from " (host.c, host_and_ident() and
 // host_build_sender_fullhost(); deliver.c, d_hostlog()):
@@ -34,7 +33,7 @@ func cutEximHost(b []byte) (h eximHost, rest []byte, ok bool) {
 		if end < 0 {
 			return h, nil, false
 		}
-		h.helo = true
+		h.helo = b[1:end]
 		b = b[end+len(") "):]
 	}
 	h.addr, b, ok = cutEximIP(b)
@@ -87,18 +86,31 @@ func cutEximIP(b []byte) (addr, rest []byte, ok bool) {
 
 // restated reports whether b, which stands behind a client's host, begins the
 // structure of a client's line once more. If so, the client may have written what
-// came before, in a HELO name ("x) [IP] ..."), in its certificate or in its answer to
-// RFC 1413; or else what comes now.
-func (h *eximHost) restated(b []byte) bool {
+// came before, in a HELO name ("x) [IP] ...") or in its answer to RFC 1413; or else
+// what comes now.
+func (h *eximHost) restated(b []byte) bool { return h.restatedBefore(b, isEximClientField) }
+
+// restatedBefore is restated for a line in which field reports whether b can follow
+// the host.
+func (h *eximHost) restatedBefore(b []byte, field func(b []byte) bool) bool {
+	if !h.client() {
+		return false
+	}
+	identified := false
 	for i := range b {
 		switch {
-		case b[i] == ')' && h.helo:
-			if address, ok := bytes.CutPrefix(b[i:], []byte(") ")); ok {
-				if _, rest, ok := cutEximHost(address); ok && isEximClientField(rest) {
+		case b[i] == ')' && h.helo != nil && bytes.HasPrefix(b[i:], []byte(") [")):
+			other, rest, ok := cutEximHost(b[i+len(") "):])
+			if ok && field(rest) {
+				return true
+			}
+			if ok && other.ident && !identified {
+				identified = true // looks at all that comes
+				if other.restatedBefore(rest, field) {
 					return true
 				}
 			}
-		case b[i] == '"' && h.subject && isEximClientField(b[i+1:]), b[i] == ' ' && h.ident && isEximClientField(b[i:]):
+		case b[i] == ' ' && h.ident && field(b[i:]):
 			return true
 		}
 	}
@@ -119,4 +131,21 @@ func isEximClientField(b []byte) bool {
 	}
 	acl, _ := cutEximACL(b)
 	return acl != nil
+}
+
+// isEximClientLine reports whether b can follow a client's certificate.
+func isEximClientLine(b []byte) bool {
+	if isEximClientField(b) || eximStartsWith(b, []string{" Warning: ", " incomplete transaction ("}) {
+		return true
+	}
+	address, ok := bytes.CutPrefix(b, []byte(" ")) // see cutThrough
+	if !ok {
+		return false
+	}
+	sender, ok := bytes.CutPrefix(skipEximParents(address), []byte(" F=<"))
+	if !ok {
+		return false
+	}
+	rest, ok := skipEximAddress(sender)
+	return ok && eximStartsWith(rest, []string{" rejected after DATA: ", " tmp-reject ", " Q=", " P=<"})
 }

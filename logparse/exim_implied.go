@@ -44,32 +44,58 @@ var eximAnswers = []eximAnswer{
 	{"too many recipients: excess temporarily rejected: sender=<", " H=", "", Rcpt, 452},
 }
 
-// client reads the host of a line; ok is false for a line that is another one.
-func (a *eximAnswer) client(b []byte) (h eximHost, ok bool) {
-	rest, ok := bytes.CutPrefix(b, []byte(a.before))
-	if !ok {
-		return h, false
+// client reads the host of a line. found is false for a line that is another one, ok
+// for one that has two readings.
+func (a *eximAnswer) client(b []byte) (h eximHost, found, ok bool) {
+	rest, found := bytes.CutPrefix(b, []byte(a.before))
+	if !found {
+		return h, false, false
 	}
 	if a.before[len(a.before)-1] == '<' {
 		rest, _ = skipEximAddress(rest)
-		rest, ok = bytes.CutPrefix(rest, []byte(a.between))
+		rest, found = bytes.CutPrefix(rest, []byte(a.between))
 	} else if a.between != "" {
-		_, rest, ok = bytes.Cut(rest, []byte(a.between))
+		_, rest, found = bytes.Cut(rest, []byte(a.between))
 	}
-	if !ok {
-		return h, false
+	if !found {
+		return h, false, false
 	}
-	h, rest, ok = cutEximHost(rest)
-	return h, ok && bytes.HasPrefix(rest, []byte(a.after))
+	h, rest, found = cutEximHost(rest)
+	if !found || !bytes.HasPrefix(rest, []byte(a.after)) {
+		return h, false, false
+	}
+	sender, named := bytes.CutPrefix(rest, []byte(" F=<"))
+	if after, whole := skipEximAddress(sender); named && whole && len(after) == 0 {
+		return h, true, true
+	}
+	if a.after == "" { // the host's address is all that counts, and stands before an answer to RFC 1413
+		h.ident = false
+		return h, true, !h.restatedBefore(rest, func([]byte) bool { return true })
+	}
+	return h, true, !h.restatedBefore(rest, isEximAnswerEnd)
+}
+
+// isEximAnswerEnd reports whether b begins with what can follow the host.
+func isEximAnswerEnd(b []byte) bool {
+	for i := range eximAnswers {
+		if after := eximAnswers[i].after; after != "" && bytes.HasPrefix(b, []byte(after)) {
+			return true
+		}
+	}
+	return false
 }
 
 // implied reads the lines that begin neither with a host nor with an address.
 func (l *exim) implied(b []byte) {
 	for i := range eximAnswers {
 		a := &eximAnswers[i]
-		h, ok := a.client(b)
-		if !ok {
+		h, found, ok := a.client(b)
+		if !found {
 			continue
+		}
+		if !ok {
+			l.notUnderstood(shapeEximClosed)
+			return
 		}
 		l.answer(h, a.command, a.code)
 		if a.command == Ehlo {
@@ -136,13 +162,20 @@ func (l *exim) closed(b []byte) {
 //
 //	rejected "EHLO NAME" from HOST
 func (l *exim) helo(b []byte, code Code) {
-	_, client, ok := bytes.Cut(b, []byte(`" from `))
-	h, _, isHost := cutEximHost(client)
-	if !ok || !isHost {
-		l.notUnderstood(shapeEximRejected)
-		return
+	const between = `" from `
+	for rest := b; ; {
+		_, client, found := bytes.Cut(rest, []byte(between))
+		if !found {
+			break
+		}
+		// A name can hold what is between, and then the host shows the name once more.
+		if h, after, ok := cutEximHost(client); ok && len(after) == 0 {
+			l.answer(h, Ehlo, code)
+			return
+		}
+		rest = client
 	}
-	l.answer(h, Ehlo, code)
+	l.notUnderstood(shapeEximRejected)
 }
 
 // prdr reads the answer to one recipient of a message (receive.c): PRDR R=<ADDR> refusal
@@ -163,22 +196,32 @@ func (l *exim) prdr(b []byte) {
 
 // verified reads "VRFY failed for ARGUMENT H=HOST"; the client wrote the argument.
 func (l *exim) verified(b []byte) {
-	if i := bytes.LastIndex(b, []byte(" H=")); i >= 0 {
-		if h, rest, ok := cutEximHost(b[i+len(" H="):]); ok && len(rest) == 0 {
-			l.answer(h, Vrfy, 550)
-		}
+	i := bytes.LastIndex(b, []byte(" H="))
+	if i < 0 {
+		return
 	}
+	h, rest, ok := cutEximHost(b[i+len(" H="):])
+	if !ok || len(rest) > 0 || bytes.Contains(b[:i], []byte(" U=")) && bytes.Contains(b[:i], []byte(" H=")) {
+		l.notUnderstood(shapeEximRejected) // the argument, or an answer to RFC 1413
+		return
+	}
+	l.answer(h, Vrfy, 550)
 }
 
 // localScan reads "SENDER H=HOST P=PROTOCOL [temporarily ]rejected by local_scan(): TEXT".
 func (l *exim) localScan(b []byte) {
-	sender, client, ok := bytes.Cut(b, []byte(" H="))
+	rest, ok := bytes.CutPrefix(b, []byte("<>"))
+	if !ok {
+		_, rest, _ = cutEximAddress(b)
+	}
+	client, ok := bytes.CutPrefix(rest, []byte(" H="))
 	h, rest, isHost := cutEximHost(client)
-	if !ok || !isHost || bytes.IndexByte(sender, ' ') >= 0 {
+	protocol, text, found := bytes.Cut(rest, []byte("rejected by local_scan(): "))
+	if !ok || !isHost || !found || !isEximProtocol(rest) {
 		return
 	}
-	protocol, _, found := bytes.Cut(rest, []byte("rejected by local_scan(): "))
-	if !found || !bytes.HasPrefix(rest, []byte(" P=")) {
+	if h.restatedBefore(text, isEximProtocol) {
+		l.notUnderstood(shapeEximRejected)
 		return
 	}
 	code := Code(550)

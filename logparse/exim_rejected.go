@@ -9,8 +9,11 @@ import "bytes"
 //	sender verify fail for <ADDR>[: TEXT]
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
 func (l *exim) refused(h eximHost, b []byte) {
-	rest := skipEximTLS(b)
-	h.subject = bytes.Contains(b[:len(b)-len(rest)], []byte(` DN="`))
+	rest, ok := skipEximTLS(b, isEximClientLine)
+	if !ok {
+		l.notUnderstood(shapeEximRejected)
+		return
+	}
 	b = bytes.TrimPrefix(rest, []byte(" "))
 	if rest, ok := bytes.CutPrefix(b, []byte("sender verify ")); ok {
 		l.senderVerify(h, rest)
@@ -102,21 +105,17 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) {
 	if temporarily {
 		code = 451
 	}
-	rest, sure, ok := skipEximOperand(acl.command, rest)
-	if h.restated(rest) { // a refusal in both readings
-		sure = false
-	}
+	rest, sure, ok := skipEximOperand(acl.command, h, rest)
 	text, found := bytes.CutPrefix(rest, []byte(": "))
 	switch {
-	case !ok, !found && len(rest) > 0 && rest[0] != ':':
+	case !ok, !found && len(rest) > 0 && rest[0] != ':', h.restated(rest):
 		l.notUnderstood(shapeEximRejected)
+	case !sure:
+		l.refusal(e)
 	case found:
-		l.aclText(e, text, code, sure)
-	case sure:
-		e.Code, e.Implied, e.Dialogue = code, true, code.Class() < 4
-		l.emit(e)
+		l.aclText(e, text, code)
 	default:
-		e.Kind = Refusal
+		e.Code, e.Implied, e.Dialogue = code, true, code.Class() < 4
 		l.emit(e)
 	}
 }
@@ -139,9 +138,8 @@ func (l *exim) localScanRefusal(e Event, b []byte, temporarily bool) {
 // aclText reads the TEXT of an ACL's refusal. It is log_message or, if there is none,
 // the message for the client with the code that it begins with: that reply is
 // implied, since the line never shows it as such. Without a code in TEXT the message
-// for the client can still have one. code is the one that Exim sends otherwise, and
-// sure is false where the client may have written TEXT.
-func (l *exim) aclText(e Event, text []byte, code Code, sure bool) {
+// for the client can still have one. code is the one that Exim sends otherwise.
+func (l *exim) aclText(e Event, text []byte, code Code) {
 	// A reply to a callout for the recipient comes first in a line.
 	if found, ok := l.callout(text); found {
 		if ok {
@@ -154,7 +152,7 @@ func (l *exim) aclText(e Event, text []byte, code Code, sure bool) {
 	// smtp_message_code() takes a code only with a blank after it, and corrects one
 	// of the wrong class: another one is the log_message's.
 	wrong := c.Class() != code.Class() && e.Command != Vrfy
-	if !ok || !sure || len(text) < 4 || text[3] != ' ' || wrong {
+	if !ok || len(text) < 4 || text[3] != ' ' || wrong {
 		l.refusal(e)
 		return
 	}
@@ -168,25 +166,37 @@ func (l *exim) refusal(e Event) {
 	if l.repeated {
 		return
 	}
-	e.Kind = Refusal
+	e.Kind, e.Repeat = Refusal, false
 	l.emit(e)
 }
 
 // skipEximOperand passes over what follows the command in a refusal. sure is false
-// where the client may have written the rest too; ok is false for an operand with two
+// where the client may have written the rest too: all that an operand without a
+// grammar may hold, and before 4.95 all of AUTH. ok is false for an operand with two
 // readings.
-func skipEximOperand(c Command, b []byte) (rest []byte, sure, ok bool) {
+func skipEximOperand(c Command, h eximHost, b []byte) (rest []byte, sure, ok bool) {
 	switch c {
 	case Rcpt, Mail:
 		rest, ok = skipEximArgument(b)
 		return rest, true, ok
-	case Ehlo, Auth:
-		return b[len(eximField(b)):], true, true
-	case Vrfy, Etrn, OtherCommand: // as the client wrote it
-		if i := bytes.IndexByte(b, ':'); i >= 0 {
+	case Ehlo: // the HELO name, which the line shows unless it is the host's
+		name := h.helo
+		if name == nil {
+			name = eximField(b)
+		}
+		rest, ok = bytes.CutPrefix(b, name)
+		if !ok && len(name) > maxEximArgument {
+			rest, ok = bytes.CutPrefix(b, name[:maxEximArgument])
+		}
+		return rest, true, ok
+	case Auth:
+		rest = b[len(eximField(b)):]
+		return rest, len(rest) == 0, true
+	case Vrfy, Etrn, OtherCommand:
+		if i := bytes.Index(b, []byte(": ")); i >= 0 {
 			return b[i:], false, true
 		}
-		return nil, true, true
+		return nil, !bytes.HasSuffix(b, []byte(":")), true
 	}
 	return b, true, true
 }
@@ -195,32 +205,19 @@ func skipEximOperand(c Command, b []byte) (rest []byte, sure, ok bool) {
 const maxEximArgument = 100
 
 // skipEximArgument passes over the address that a client named, as the client wrote
-// it: with or without angle brackets. Comments in it (RFC 5322 §3.2.2) could hold
-// anything.
+// it. No whole address goes on with a colon.
 func skipEximArgument(b []byte) (rest []byte, ok bool) {
-	if len(b) > maxEximArgument && bytes.HasPrefix(b[maxEximArgument:], []byte(": ")) {
-		if rest, ok := skipWholeEximArgument(b[:maxEximArgument]); ok && len(rest) == 0 {
-			return b[maxEximArgument:], true
-		}
-		if _, ok := skipWholeEximArgument(b); !ok {
-			return b[maxEximArgument:], true
-		}
+	rest, ok = skipEximMailbox(b)
+	ok = ok && (len(rest) == 0 || bytes.HasPrefix(rest, []byte(": ")))
+	if ok && len(b)-len(rest) <= maxEximArgument {
+		return rest, true
 	}
-	return skipWholeEximArgument(b)
-}
-
-// skipWholeEximArgument passes over an argument that Exim has not shortened.
-func skipWholeEximArgument(b []byte) (rest []byte, ok bool) {
-	if len(b) > 0 && b[0] == '<' {
-		rest, ok = skipEximAddress(b[1:])
-		if !ok || indexUnquoted(b[:len(b)-len(rest)], "( ") >= 0 {
-			return nil, false
-		}
-		return rest, len(rest) == 0 || bytes.HasPrefix(rest, []byte(": "))
+	if len(b) < maxEximArgument || !ok && len(b) == maxEximArgument {
+		return nil, ok
 	}
-	end := bytes.Index(b, []byte(": "))
-	if end < 0 {
-		end = len(b)
+	shortened := bytes.HasPrefix(b[maxEximArgument:], []byte(": "))
+	if ok { // before 4.95 all of it is logged
+		return rest, !shortened
 	}
-	return b[end:], !bytes.ContainsAny(b[:end], ` "(`)
+	return b[maxEximArgument:], shortened
 }

@@ -9,7 +9,7 @@ type eximReply struct {
 	enhanced EnhancedCode
 	command  Command
 	own      bool   // it answers one recipient only
-	text     []byte // all of it, from "SMTP error" on
+	text     []byte // all of it, from "SMTP error" on, but for what Exim may have added
 	reply    []byte
 }
 
@@ -34,7 +34,6 @@ var eximErrors = []string{
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
 func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
-	text = bytes.TrimSuffix(text, []byte(": retry timeout exceeded")) // retry.c
 	var rest []byte
 	for _, words := range eximErrors {
 		rest, found = bytes.CutPrefix(text, []byte(words))
@@ -46,7 +45,8 @@ func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
 		return r, false, false
 	}
 	lmtp := text[0] != 'S'
-	r.text = text
+	rest = bytes.TrimSuffix(rest, []byte(eximRetryTimeout))
+	r.text = trimEximAdded(text)
 	rest, pipelined := bytes.CutPrefix(rest, []byte("pipelined "))
 	r.command, rest, ok = cutEximCommand(rest)
 	if !ok {
@@ -69,6 +69,20 @@ func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
 	r.reply = rest
 	r.code, r.enhanced, ok = parseReplyLines(rest, `\n`)
 	return r, true, ok
+}
+
+const eximRetryTimeout = ": retry timeout exceeded" // retry.c
+
+// trimEximAdded drops what Exim adds to an error. A server can end its reply so too,
+// and the lines that show it must still be found equal.
+func trimEximAdded(b []byte) []byte {
+	for {
+		trimmed := bytes.TrimSuffix(trimEximDeliverTime(b), []byte(eximRetryTimeout))
+		if len(trimmed) == len(b) {
+			return b
+		}
+		b = trimmed
+	}
 }
 
 // cutEximCommand reads the command, as it was sent or as Exim calls it, and the

@@ -33,16 +33,21 @@ var eximSyntaxErrors = []struct {
 //
 //	SMTP syntax error in "COMMAND" H=HOST TEXT
 //
-// The client wrote the command, and Exim escapes no quote in it.
+// The client wrote the command, and Exim escapes no quote in it before 4.99. Its own
+// words do not hold what is between, so that the last one counts. A client's command
+// that they repeat can, and an answer to RFC 1413.
 func (l *exim) syntaxError(b []byte, syntax bool) {
 	const between = `" H=`
-	i := bytes.Index(b, []byte(between))
+	i := bytes.LastIndex(b, []byte(between))
 	if i < 0 || b[0] != '"' {
 		return
 	}
 	h, text, ok := cutEximHost(b[i+len(between):])
 	text, blank := bytes.CutPrefix(text, []byte(" "))
-	if !ok || !blank || bytes.Contains(text, []byte(between)) {
+	if first := bytes.Index(b, []byte(between)); first < i {
+		ok = ok && eximSyntaxCode(text, false) != 0 && !h.ident && !bytes.Contains(b[first:i], []byte(" U="))
+	}
+	if !ok || !blank || h.restatedBefore(text, func([]byte) bool { return true }) {
 		l.notUnderstood(shapeEximSyntax)
 		return
 	}
@@ -86,25 +91,50 @@ func (l *exim) errorKey(h eximHost, c Command) hash {
 //
 //	SMTP protocol synchronization error (input sent without waiting for greeting): rejected connection from H=HOST input="..."
 //	SMTP protocol synchronization error (next input sent too soon: pipelining was not advertised): rejected "COMMAND" H=HOST next input="..."
+//
+// The client wrote the command and the input, and Exim escapes no quote in them before
+// 4.99: what stands between the two may stand in both.
 func (l *exim) unsynchronized(b []byte) {
-	_, rest, ok := bytes.Cut(b, []byte("): rejected "))
-	command := Connect
-	client, connected := bytes.CutPrefix(rest, []byte("connection from H="))
-	if !connected {
-		var input []byte
-		input, client, ok = bytes.Cut(rest, []byte(`" H=`))
-		ok = ok && len(input) > 0
-		if ok {
-			command = commandOf(input[1:])
+	_, rest, _ := bytes.Cut(b, []byte("): rejected "))
+	if client, connected := bytes.CutPrefix(rest, []byte("connection from H=")); connected {
+		h, rest, ok := cutEximHost(client)
+		if !ok || len(rest) > 0 && !bytes.HasPrefix(rest, []byte(` input="`)) {
+			l.notUnderstood(shapeEximSyntax)
+			return
+		}
+		l.answer(h, Connect, 554)
+		return
+	}
+	var h eximHost
+	var command Command
+	readings := 0
+	for i := range rest {
+		client, ok := bytes.CutPrefix(rest[i:], []byte(`" H=`))
+		if !ok {
+			continue
+		}
+		other, after, ok := cutEximHost(client)
+		if !ok || !isEximNextInput(after) {
+			continue
+		}
+		h, command = other, commandOf(rest[min(1, i):i])
+		readings++
+		if h.restatedBefore(after, isEximNextInput) || bytes.Contains(rest[:i], []byte(`" H=`)) && bytes.Contains(rest[:i], []byte(" U=")) {
+			readings++
 		}
 	}
-	h, _, isHost := cutEximHost(client)
-	if !ok || !isHost {
+	if readings != 1 || rest[0] != '"' {
 		l.notUnderstood(shapeEximSyntax)
 		return
 	}
 	l.answer(h, command, 554)
 }
+
+func isEximNextInput(b []byte) bool { return bytes.HasPrefix(b, []byte(` next input="`)) }
+
+const eximDropped = " dropped: too many "
+
+func isEximDropped(b []byte) bool { return bytes.HasPrefix(b, []byte(eximDropped)) }
 
 // dropped reads what follows "SMTP call from ":
 //
@@ -113,9 +143,10 @@ func (l *exim) unsynchronized(b []byte) {
 //	HOST dropped: too many syntax or protocol errors (last command was "DATA",  C=EHLO,...)
 func (l *exim) dropped(b []byte) {
 	h, rest, ok := cutEximHost(b)
-	rest, found := bytes.CutPrefix(rest, []byte(" dropped: too many "))
+	found := isEximDropped(rest)
+	rest = bytes.TrimPrefix(rest, []byte(eximDropped))
 	what, last, quoted := bytes.Cut(rest, []byte(` "`))
-	if !ok || !found || !quoted {
+	if !ok || !found || !quoted || h.restatedBefore(rest, isEximDropped) {
 		l.notUnderstood(shapeEximClosed)
 		return
 	}

@@ -50,7 +50,8 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
 //	b  so, with backslashes alone, as a local part that is not in quotes
 //	a  so, as an atom, with question marks for all that it must not have
-//	x  so, as an address that Exim writes without its quotes, and then with them
+//	x  so, as an address that Exim writes without its quotes, and then with them; it
+//	   takes none that is longer than 256 bytes
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
 //	w  so, as one word: also with question marks for blanks
 //	u  so, as a reply's text, with underlines for blanks (qmail-send.c)
@@ -94,6 +95,7 @@ func written(how byte, words string) string {
 	case 'P':
 		return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(printable)
 	case 'x':
+		printable = printable[:min(len(printable), 100)]
 		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
 	case 'h':
 		return without(` <>()\";@`)
