@@ -15,9 +15,9 @@ import "bytes"
 // each of them (in versions that split it). They look like those of further
 // messages, so each counts. No record repeats another one.
 //
-// A content that begins with "KumoMTA internal:" is no server's reply. An Expiration
-// or AdminBounce is no attempt; OOB and Feedback are mails. The dialogue is not
-// logged.
+// A content that begins with "KumoMTA internal:" is no server's reply, unless it
+// answers a command: KumoMTA's own verdicts have none. An Expiration or AdminBounce is
+// no attempt; OOB and Feedback are mails. The dialogue is not logged.
 
 // The members of a record that are read.
 const (
@@ -130,6 +130,7 @@ func (l *kumo) response(direction Direction) {
 		e.Deliveries = max(l.record.texts[kumoRecipient], 1)
 	}
 	internal, isInternal := bytes.CutPrefix(e.Text, []byte("KumoMTA internal:"))
+	isInternal = isInternal && len(v[kumoCommand]) == 0
 	protocol := v[kumoDeliveryProtocol]
 	switch {
 	case isInternal && direction == Sent:

@@ -49,12 +49,12 @@ var mtas = [...]*mtaSpec{
 	&qmailMTA, // before queue ids and modules, which "tcpserver: " and "rblsmtpd: " look like
 	&postfixMTA,
 	&harakaMTA,
+	&openSMTPDMTA, // before maddy, whose module and words "mta: 0x55d1d0: <<< 220 x" looks like
 	&maddyMTA,
 	&msmtpMTA,
 	&exchangeMTA,
 	&hMailServerMTA,
 	&powerMTA,
-	&openSMTPDMTA,
 	&sendmailMTA,
 	&courierMTA,
 	&dmaMTA,
