@@ -53,6 +53,9 @@ func (l *sendmail) delivery(id, b []byte) {
 		l.notUnderstood(shapeSendmailDelivery)
 		return
 	}
+	if d.network() && d.ownWords() && l.mayBeOfRecipient(d.stat) {
+		return
+	}
 	if d.mailer != nil || string(d.stat) == "discarded" {
 		l.accept(id)
 	}
@@ -149,6 +152,12 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 		}
 		d.set(key, value)
 	}
+}
+
+// ownWords reports whether stat= ends in Sendmail's words: it does not end in those of
+// a server.
+func (d *sendmailDelivery) ownWords() bool {
+	return !bytes.HasPrefix(d.stat, []byte("Deferred: ")) && !bytes.HasSuffix(d.stat, []byte(")"))
 }
 
 // set takes over the value of a field before reply= and stat=.
