@@ -77,7 +77,8 @@ func sendmailOwnsProgram(program []byte) bool {
 // sendmail is a line of Sendmail, and what is remembered between its lines.
 type sendmail struct {
 	*line
-	ends        *sendmailRecipientError // what the line ends in, if it does
+	text        []byte                  // of the line, behind the id
+	ends        *sendmailRecipientError // what the text ends in, if it does
 	sessions    table[sendmailSession]  // by process
 	messages    table[sendmailMessage]  // from clients, by queue id
 	seenReplies table[bool]             // of servers, by process and text
@@ -101,6 +102,7 @@ func (l *sendmail) parse() {
 	if continued {
 		return // the rest of a line that was too long (conf.c, sm_syslog())
 	}
+	l.text = text
 	if l.ends = sendmailRecipientErrorOf(text); l.ends != nil && l.recipientError(id, text) {
 		return
 	}

@@ -33,7 +33,7 @@ type sendmailDelivery struct {
 	name, addr []byte // of the server; no addr without a connection
 	dsn, stage []byte
 	reply      []byte // nil where the line has none
-	stat       []byte // nil where the reply might hold one too
+	stat       []byte
 }
 
 // delivery reads what follows "QID: to=".
@@ -133,11 +133,9 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 				return ok
 			}
 		case "reply", "q_rstatus":
+			// Where it stands twice, either may be a server's.
 			d.reply, d.stat, ok = bytes.Cut(value, []byte(", stat="))
-			if bytes.Contains(d.stat, []byte(", stat=")) {
-				d.stat = nil
-			}
-			return ok
+			return ok && !bytes.Contains(d.stat, []byte(", stat="))
 		case "stat":
 			d.stat = value
 			return true

@@ -5,7 +5,9 @@ import "bytes"
 // refusal reads a line whose words show a reply, though not its code.
 func (l *sendmail) refusal(id, text []byte) {
 	if name, addr, rest, ok := cutSendmailClient(text); ok {
-		if what, ok := bytes.CutPrefix(rest, []byte(": ")); ok && !l.mayBeOfRecipient(what) {
+		what, ok := bytes.CutPrefix(rest, []byte(": "))
+		whole := bytes.HasSuffix(what, []byte(`\n`)) // a command with its line end
+		if ok && (whole || !l.mayBeOfRecipient(what)) {
 			l.session().switchTo(addr)
 			l.imply(id, name, what, impliedOfSendmailClient)
 		}
@@ -30,7 +32,13 @@ func (l *sendmail) refusal(id, text []byte) {
 	}
 	name, addr, rest, ok := cutSendmailClient(client)
 	t := impliedBy(impliedBySendmail, text)
-	if t == nil || t.suffix == "" && !(ok && len(rest) == 0) && l.mayBeOfRecipient(text) {
+	if t == nil {
+		return
+	}
+	if len(rest) > 0 && !bytes.HasPrefix(text, []byte("rejecting ")) {
+		name, ok = nil, false // not at the end
+	}
+	if t.suffix == "" && !ok && l.mayBeOfRecipient(text) {
 		return
 	}
 	if ok {
@@ -68,6 +76,7 @@ var impliedBySendmail = []sendmailImplied{
 	{"SMTP AUTH command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 3, 0}, Auth},
 	{"SMTP STARTTLS command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 7, 0}, StartTLS},
 	{"AUTH decode64 error [", "", 501, EnhancedCode{5, 5, 4}, Auth},
+	{"AUTH encode64 error [", `"]`, 454, EnhancedCode{4, 5, 4}, Auth},
 	{"AUTH encode64 error [", "", 454, EnhancedCode{4, 5, 4}, Auth},
 	{"invalid domain name (", "", 501, EnhancedCode{5, 0, 0}, Ehlo},
 	// collect.c

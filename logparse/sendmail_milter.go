@@ -98,11 +98,11 @@ func (l *sendmail) milterCommand(id, b []byte, command Command) {
 		return
 	}
 	text, ok := bytes.CutPrefix(rest, []byte("reject="))
-	if !ok {
+	if again := bytes.Contains(text, []byte(", reject=")); again && (!ok || command == OtherCommand) {
+		l.notUnderstood(shapeSendmailMilter)
 		return
 	}
-	if command == OtherCommand && bytes.Contains(text, []byte(", reject=")) {
-		l.notUnderstood(shapeSendmailMilter)
+	if !ok {
 		return
 	}
 	if string(text) == "421, errormode=4" {

@@ -66,6 +66,10 @@ var sendmailDots = []byte("... ")
 // escaped (conf.h, MAXSHORTSTR).
 const lenSendmailRecipient = 203
 
+func isTooLongForRecipient(b []byte) bool {
+	return len(b) > lenSendmailRecipient && bytes.IndexByte(b, '\\') < 0
+}
+
 // sendmailRecipientErrorOf returns the words that a line ends in, behind "... " and
 // what can be a recipient; nil for none of them.
 func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
@@ -76,7 +80,7 @@ func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
 			continue
 		}
 		rest, ok = bytes.CutSuffix(rest, sendmailDots)
-		if !ok || len(rest) > lenSendmailRecipient && bytes.IndexByte(rest, '\\') < 0 {
+		if !ok || isTooLongForRecipient(rest) {
 			return nil
 		}
 		return e
@@ -87,10 +91,12 @@ func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
 	return nil
 }
 
-// mayBeOfRecipient says that a line is not understood if what looks like one of its
-// fields may be what Sendmail says of a recipient, and reports whether it may.
-func (l *sendmail) mayBeOfRecipient(text []byte) bool {
-	if !bytes.Contains(text, sendmailDots) {
+// mayBeOfRecipient says that the line is not understood if its end, which looks like
+// one of its fields, may be what Sendmail says of a recipient, and reports whether it
+// may.
+func (l *sendmail) mayBeOfRecipient(end []byte) bool {
+	i := bytes.LastIndex(end, sendmailDots)
+	if i < 0 || isTooLongForRecipient(l.text[:len(l.text)-len(end)+i]) {
 		return false
 	}
 	l.notUnderstood(shapeSendmailRecipient)
@@ -109,7 +115,7 @@ func (l *sendmail) recipientError(id, text []byte) bool {
 		return said // in the dialogue, just before
 	}
 	if !w.whole && isSendmailAddress(text[:len(text)-len(w.words)-len(sendmailDots)]) {
-		l.refuseRecipient(id, text[len(text)-len(w.words):], w.code)
+		l.refuseRecipient(id, text[len(text)-len(w.words):])
 		return true
 	}
 	switch {
@@ -129,7 +135,7 @@ func (l *sendmail) recipientError(id, text []byte) bool {
 	case !w.whole && beginsWithSendmailID(text):
 		return true // savemail.c: "QID: DSN: ADDR... User unknown"
 	case w.whole && !mayHoldReply(text):
-		l.refuseRecipient(id, text[bytes.LastIndex(text, sendmailDots)+len(sendmailDots):], 0)
+		l.refuseRecipient(id, text[bytes.LastIndex(text, sendmailDots)+len(sendmailDots):])
 		return true
 	}
 	l.notUnderstood(shapeSendmailRecipient)
@@ -163,20 +169,20 @@ func (l *sendmail) recipientRefused(id, text []byte) bool {
 	if end == len(text) || !ok || !isSendmailAddress(address) {
 		return false
 	}
-	l.refuseRecipient(id, text[bytes.LastIndex(text, sendmailDots)+len(sendmailDots):], 0)
+	l.refuseRecipient(id, text[bytes.LastIndex(text, sendmailDots)+len(sendmailDots):])
 	return true
 }
 
 // refuseRecipient adds the refusal of a recipient. Of Sendmail's own words, only those
 // on unknown users are never an administrator's with another code.
-func (l *sendmail) refuseRecipient(id, words []byte, code Code) {
+func (l *sendmail) refuseRecipient(id, words []byte) {
 	s := l.session()
 	if s.Logged {
 		return // the dialogue shows it
 	}
 	e := Event{Kind: Refusal, Direction: Sent, Command: Rcpt, QueueID: id, Text: words}
 	if string(words) == "User unknown" {
-		e.Kind, e.Code, e.Enhanced, e.Implied = Reply, code, EnhancedCode{5, 1, 1}, true
+		e.Kind, e.Code, e.Enhanced, e.Implied = Reply, 550, EnhancedCode{5, 1, 1}, true
 	}
 	s.Client.addTo(&e)
 	l.emit(e)

@@ -104,7 +104,7 @@ func (l *sendmail) ruleset(id, b []byte) {
 func cutSendmailRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
 	if unstructured {
 		arg, last, ok := cutSendmailLast(b, ", relay=")
-		if !ok || bytes.Contains(arg, b[len(arg):]) {
+		if _, between, quoted := bytes.Cut(arg, b[len(arg):]); !ok || quoted && bytes.Contains(between, []byte(", relay=")) {
 			return nil, nil, false
 		}
 		b = last
