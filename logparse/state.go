@@ -270,6 +270,7 @@ func (t *table[V]) read(b []byte) bool {
 			return false
 		}
 	}
+	filled.evicted = t.evicted
 	*t = filled
 	return true
 }
