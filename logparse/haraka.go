@@ -29,7 +29,8 @@ import (
 // counted when the next one comes: with the code that harakaHooks implies, or without
 // if the plugin may have set another. Refusals that lr does not show also count
 // without a code, and so do the recipients that disconnect counts as rejected and no
-// line explains.
+// line explains. Of a session that finds no room any more, it is counted when the
+// session is forgotten, and what disconnect shows of it later repeats it.
 //
 // Implied codes:
 //
@@ -68,9 +69,11 @@ type haraka struct {
 	attributes          []byte // NAME=VALUE ..., of the forms that are no JSON
 	object              jsonObject
 	inJSON              bool
-	decoded             []byte // values with escapes, decoded
+	decoded             []byte        // values with escapes, decoded
+	unknown             harakaSession // of which nothing is remembered
 
 	sessions     table[harakaSession]     // by the connection's UUID
+	counted      table[harakaRefusal]     // of sessions that found no room, so
 	transactions table[harakaTransaction] // by the transaction's
 	items        table[harakaItem]        // by the queue item's
 }
@@ -87,17 +90,20 @@ var harakaAttributes = []string{
 var harakaMsg = slices.Index(harakaAttributes, "msg")
 
 func newHaraka(l *line) grammar {
-	return &haraka{
+	h := &haraka{
 		line:         l,
 		object:       newJSONObject(harakaAttributes...),
 		sessions:     newTable[harakaSession](4096),
+		counted:      newTable[harakaRefusal](16384),
 		transactions: newTable[harakaTransaction](1024),
 		items:        newTable[harakaItem](8192),
 	}
+	h.sessions.evicted = h.forgotten
+	return h
 }
 
 func (l *haraka) tables() []remembered {
-	return []remembered{&l.sessions, &l.transactions, &l.items}
+	return []remembered{&l.sessions, &l.transactions, &l.items, &l.counted}
 }
 
 func (l *haraka) parse() {

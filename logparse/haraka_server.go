@@ -22,8 +22,10 @@ type harakaRefusal struct {
 }
 
 func (s *harakaSession) valid() bool {
-	return s.Client.valid() && s.dialogue.valid() && s.Refused.Command < numCommands
+	return s.Client.valid() && s.dialogue.valid() && s.Refused.valid()
 }
+
+func (r *harakaRefusal) valid() bool { return r.Command < numCommands }
 
 func (s *harakaSession) client() []byte { return s.Client.bytes() }
 
@@ -93,19 +95,43 @@ func (l *haraka) refuse(r harakaRefusal, words []byte) {
 		return // the dialogue shows it
 	}
 	if held := s.Refused; held.Held {
-		e := Event{Kind: Refusal, Direction: Sent, Command: held.Command, Addr: s.client(), QueueID: l.uuid[:lenHarakaUUID]}
+		e := held.event()
+		e.Addr, e.QueueID = s.client(), l.uuid[:lenHarakaUUID]
 		if held.Words == r.Words {
 			e.Text = words
-		}
-		if held.Code != 0 {
-			e.Kind = Reply
-			e.Code = held.Code
-			e.Implied = true
 		}
 		l.emit(e)
 	}
 	r.Held = true
 	s.Refused = r
+}
+
+// event returns the event of a refusal whose code no line shows.
+func (r *harakaRefusal) event() Event {
+	e := Event{Kind: Refusal, Direction: Sent, Command: r.Command}
+	if r.Code != 0 {
+		e.Kind, e.Code, e.Implied = Reply, r.Code, true
+	}
+	return e
+}
+
+// forgotten counts the refusal held of a session that finds no room any more. It came
+// once, however often the present line came.
+func (l *haraka) forgotten(session hash, s *harakaSession) {
+	if !s.Refused.Held {
+		return
+	}
+	*l.counted.put(session) = s.Refused
+	e := s.Refused.event()
+	e.Addr, e.Count = l.copied(s.client()), 1
+	l.events = append(l.events, e)
+}
+
+// copied returns a copy for an event of what is about to be forgotten.
+func (l *haraka) copied(b []byte) []byte {
+	start := len(l.decoded)
+	l.decoded = append(l.decoded, b...)
+	return l.decoded[start:len(l.decoded):len(l.decoded)]
 }
 
 // queue reads the end of a message's reception (queue_respond,
@@ -137,12 +163,19 @@ func (l *haraka) queue() {
 //
 //	disconnect ip=192.0.2.7 rdns=mail.src.example helo=... relay=N ... rcpts=1/0/2 msgs=1/0/0 bytes=9 lr="550 no" time=0.1
 func (l *haraka) disconnect() {
-	s := l.session()
-	defer l.sessions.remove(l.key(l.uuid[:lenHarakaUUID]))
+	session := l.key(l.uuid[:lenHarakaUUID])
+	s := l.sessions.get(session)
+	if s == nil {
+		l.unknown = harakaSession{}
+		s = &l.unknown // it needs no room any more
+	}
+	counted := l.counted.get(session)
+	defer l.sessions.remove(session)
+	defer l.counted.remove(session)
 	rdns := l.attribute("rdns")
 	text := l.attribute("lr")
 	if text == nil {
-		l.notUnderstood(shapeHarakaDisconnect)
+		l.cutShort(s)
 		return
 	}
 	switch string(rdns) {
@@ -157,18 +190,31 @@ func (l *haraka) disconnect() {
 		var ok bool
 		e.Code, e.Enhanced, ok = ParseReply(text)
 		if !ok || e.Code.Class() < 4 || len(text) < 4 {
-			l.notUnderstood(shapeHarakaDisconnect)
+			l.cutShort(s)
 			return
 		}
 		if r := &s.Refused; r.Held && l.isLastRefusal(r, e.Code, text[4:]) {
 			e.Command = r.Command
 			*r = harakaRefusal{}
+		} else if counted != nil && l.isLastRefusal(counted, e.Code, text[4:]) {
+			e.Command, e.Repeat = counted.Command, true
 		} else {
 			e.Command = harakaCommand(text[4:])
 		}
 		l.emit(e)
 	}
 	l.refusedBefore(s, text, Event{Kind: Refusal, Direction: Sent, Remote: rdns, Addr: e.Addr, QueueID: l.uuid})
+}
+
+// cutShort counts the refusal held of a session whose last negative reply is not
+// understood.
+func (l *haraka) cutShort(s *harakaSession) {
+	l.notUnderstood(shapeHarakaDisconnect)
+	if s.Refused.Held {
+		e := s.Refused.event()
+		e.Addr, e.QueueID = l.copied(s.client()), l.uuid[:lenHarakaUUID]
+		l.emit(e)
+	}
 }
 
 // isLastRefusal reports whether the last negative reply of a session is the refusal

@@ -3,6 +3,7 @@ package logparse_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +37,49 @@ func TestHarakaDialogue(t *testing.T) {
 	})
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(wire{})); diff != "" {
 		t.Errorf("(-logged +counted):\n%s", diff)
+	}
+}
+
+// TestHarakaRefusalsOfManySessions tests that the refusal of each session counts once,
+// also where there are more sessions at a time than are remembered, whether they end or
+// not.
+func TestHarakaRefusalsOfManySessions(t *testing.T) {
+	p := logparse.NewParser()
+	counted, atEnd := 0, 0
+	parse := func(n int, format string) {
+		r := p.Parse(fmt.Appendf(nil, format, fmt.Sprintf("%08X-5C11-4A37-9D0E-3C5D1F6A7B80", n)))
+		for i := range r.Events {
+			e := &r.Events[i]
+			if e.Repeat {
+				continue
+			}
+			counted += e.Count
+			if e.Code != 550 || string(e.Addr) != "192.0.2.7" || e.Command != logparse.Rcpt {
+				t.Errorf("%s", showEvent(e))
+			}
+		}
+	}
+	const sessions = 5000
+	for n := range sessions {
+		parse(n, "[NOTICE] [%s] [core] connect ip=192.0.2.7 port=34274 local_ip=192.0.2.1 local_port=25")
+		parse(n, `[NOTICE] [%s.1] [core] recipient <a@dest.example> code=DENY msg="no such user" sender=b@src.example`)
+	}
+	if counted < sessions-4096 || counted >= sessions {
+		t.Errorf("%d refusals of %d sessions without an end", counted, sessions)
+	}
+	atEnd = counted
+	for n := range sessions {
+		parse(n, `[NOTICE] [%s] [core] disconnect ip=192.0.2.7 rdns=mail.src.example helo=x relay=N early=N esmtp=Y tls=N pipe=N errors=0 txns=1 rcpts=0/0/1 msgs=0/0/0 bytes=0 lr="550 no such user" time=0.2`)
+	}
+	if counted != sessions {
+		t.Errorf("%d refusals of %d sessions, %d before the first end", counted, sessions, atEnd)
+	}
+	for n := range 20000 {
+		parse(1<<20+n, "[NOTICE] [%s] [core] connect ip=192.0.2.7 port=34274 local_ip=192.0.2.1 local_port=25")
+		parse(1<<20+n, `[NOTICE] [%s.1] [core] recipient <a@dest.example> code=DENY msg="no such user" sender=b@src.example`)
+	}
+	if counted -= sessions; counted < 20000-4096 {
+		t.Errorf("%d refusals of 20000 sessions that never end", counted)
 	}
 }
 

@@ -53,13 +53,17 @@ const (
 	shapeSendmailRuleset  = "ruleset"  // QID: ruleset=..., reject=...
 	shapeSendmailMilter   = "milter"   // QID: Milter: ..., reject=...
 	shapeSendmailProtocol = "protocol" // QID: HOST: SMTP DATA-2 protocol error: ...
+	// QID: ADDR... User unknown, or something else that ends so
+	shapeSendmailRecipient = "recipient"
 )
 
 var sendmailMTA = mtaSpec{
 	name:        "sendmail",
 	ownsProgram: sendmailOwnsProgram,
-	shapes:      []string{shapeSendmailDelivery, shapeSendmailRuleset, shapeSendmailMilter, shapeSendmailProtocol},
-	new:         newSendmail,
+	shapes: []string{
+		shapeSendmailDelivery, shapeSendmailRuleset, shapeSendmailMilter, shapeSendmailProtocol, shapeSendmailRecipient,
+	},
+	new: newSendmail,
 }
 
 // sendmailOwnsProgram reports whether a syslog identifier is one of Sendmail's: that
@@ -73,9 +77,11 @@ func sendmailOwnsProgram(program []byte) bool {
 // sendmail is a line of Sendmail, and what is remembered between its lines.
 type sendmail struct {
 	*line
-	sessions    table[sendmailSession] // by process
-	messages    table[sendmailMessage] // from clients, by queue id
-	seenReplies table[bool]            // of servers, by process and text
+	text        []byte                  // of the line, behind the id
+	ends        *sendmailRecipientError // what the text ends in, if it does
+	sessions    table[sendmailSession]  // by process
+	messages    table[sendmailMessage]  // from clients, by queue id
+	seenReplies table[bool]             // of servers, by process and text
 }
 
 func newSendmail(l *line) grammar {
@@ -96,6 +102,10 @@ func (l *sendmail) parse() {
 	if continued {
 		return // the rest of a line that was too long (conf.c, sm_syslog())
 	}
+	l.text = text
+	if l.ends = sendmailRecipientErrorOf(text); l.ends != nil && l.recipientError(id, text) {
+		return
+	}
 	switch {
 	case bytes.HasPrefix(text, []byte("to=")):
 		l.delivery(id, text[len("to="):])
@@ -115,12 +125,14 @@ func (l *sendmail) parse() {
 		l.milterRefusal(id, text[len("Milter: "):])
 	case string(text) == "discarded":
 		l.accept(id)
-	case bytes.HasPrefix(text, []byte("connect from ")):
+	// These are logged without an id, unlike what may begin with a stranger's words.
+	case id == nil && bytes.HasPrefix(text, []byte("connect from ")):
 		l.connected(text[len("connect from "):])
-	case bytes.HasPrefix(text, []byte("AUTH=server, relay=")):
+	case id == nil && bytes.HasPrefix(text, []byte("AUTH=server, relay=")):
 		l.loggedIn(text[len("AUTH=server, relay="):])
-	case bytes.HasPrefix(text, []byte("STARTTLS=server, relay=")):
-		if _, addr, _, ok := cutSendmailClient(text[len("STARTTLS=server, relay="):]); ok {
+	case id == nil && bytes.HasPrefix(text, []byte("STARTTLS=server, relay=")):
+		_, addr, rest, ok := cutSendmailClient(text[len("STARTTLS=server, relay="):])
+		if ok && bytes.HasPrefix(rest, []byte(", ")) {
 			l.session().switchTo(addr)
 		}
 	default:
@@ -168,7 +180,7 @@ func cutSendmailID(b []byte) (id, text []byte, continued bool) {
 func (l *sendmail) connected(b []byte) {
 	s := l.session()
 	*s = sendmailSession{}
-	if _, addr, _, ok := cutSendmailClient(b); ok {
+	if _, addr, rest, ok := cutSendmailClient(b); ok && len(rest) == 0 {
 		s.switchTo(addr)
 	}
 }
@@ -202,9 +214,12 @@ func (l *sendmail) sender(id, b []byte) {
 	if id == nil || !ok {
 		return
 	}
-	_, addr, _, ok := cutSendmailClient(relay)
+	_, addr, rest, ok := cutSendmailClient(relay)
 	if !ok {
 		l.sessions.remove(l.process()) // sendmail -bs
+		return
+	}
+	if len(rest) > 0 {
 		return
 	}
 	s := l.session()

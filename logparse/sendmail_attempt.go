@@ -161,7 +161,7 @@ func (l *sendmail) remember(e *Event) (seen bool) {
 //	HOST: SMTP DATA-2 protocol error: 541 5.4.1 No thanks
 func (l *sendmail) protocolError(id, b []byte) (ok bool) {
 	host, rest, ok := bytes.Cut(b, []byte(": SMTP "))
-	if !ok || bytes.IndexByte(host, ' ') >= 0 {
+	if !ok || !isSendmailHost(host) {
 		return false
 	}
 	stage, text, ok := bytes.Cut(rest, []byte(" protocol error: "))
@@ -169,28 +169,43 @@ func (l *sendmail) protocolError(id, b []byte) (ok bool) {
 		return false
 	}
 	e := Event{Kind: Reply, Direction: Received, QueueID: id, Remote: host, Text: text}
+	e.Code, e.Enhanced, ok = ParseReply(text)
+	class := e.Code.Class()
 	switch string(stage) {
 	case "MAIL":
-		e.Command = Mail
+		e.Command, ok = Mail, class == 3
 	case "RCPT":
-		e.Command = Rcpt
+		e.Command, ok = Rcpt, class == 3
 	case "DATA-1":
-		e.Command = Data
-	case "DATA-2", "DATA-3":
-		e.Command = EndOfData
+		e.Command, ok = Data, class == 2
+	case "DATA-2", "DATA-3": // any other than 5 is an error as the second digit of 5yz
+		e.Command, ok = EndOfData, class == 3 || class == 5 && e.Code/10%10 != 5
 	default:
 		return false
 	}
-	if bytes.HasPrefix(text, []byte("remote server returned response before final dot")) {
+	if string(text) == "remote server returned response before final dot" {
 		return true
 	}
-	e.Code, e.Enhanced, ok = ParseReply(text)
 	if !ok {
 		l.notUnderstood(shapeSendmailProtocol)
 		return true
 	}
-	e.Dialogue = e.Code.Class() < 4
+	if l.mayBeOfRecipient(text) {
+		return true // the delivery line shows it
+	}
+	e.Dialogue = class < 4
 	l.remember(&e)
 	l.emit(e)
 	return true
+}
+
+// isSendmailHost reports whether b can be a server's name, address or socket, in which
+// no client's words stand.
+func isSendmailHost(b []byte) bool {
+	for _, c := range b {
+		if !isAlphanumeric(c) && c < 0x80 && bytes.IndexByte([]byte("-._[]:/"), c) < 0 {
+			return false
+		}
+	}
+	return len(b) > 0 && !bytes.Contains(b, []byte(".."))
 }

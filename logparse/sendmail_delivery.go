@@ -33,7 +33,7 @@ type sendmailDelivery struct {
 	name, addr []byte // of the server; no addr without a connection
 	dsn, stage []byte
 	reply      []byte // nil where the line has none
-	stat       []byte // nil where the reply might hold one too
+	stat       []byte
 }
 
 // delivery reads what follows "QID: to=".
@@ -51,6 +51,9 @@ func (l *sendmail) delivery(id, b []byte) {
 	d := sendmailDelivery{id: id, recipients: recipients}
 	if !d.fields(b) {
 		l.notUnderstood(shapeSendmailDelivery)
+		return
+	}
+	if d.network() && d.ownWords() && l.mayBeOfRecipient(d.stat) {
 		return
 	}
 	if d.mailer != nil || string(d.stat) == "discarded" {
@@ -130,11 +133,9 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 				return ok
 			}
 		case "reply", "q_rstatus":
+			// Where it stands twice, either may be a server's.
 			d.reply, d.stat, ok = bytes.Cut(value, []byte(", stat="))
-			if bytes.Contains(d.stat, []byte(", stat=")) {
-				d.stat = nil
-			}
-			return ok
+			return ok && !bytes.Contains(d.stat, []byte(", stat="))
 		case "stat":
 			d.stat = value
 			return true
@@ -149,6 +150,12 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 		}
 		d.set(key, value)
 	}
+}
+
+// ownWords reports whether stat= ends in Sendmail's words: it does not end in those of
+// a server.
+func (d *sendmailDelivery) ownWords() bool {
+	return !bytes.HasPrefix(d.stat, []byte("Deferred: ")) && !bytes.HasSuffix(d.stat, []byte(")"))
 }
 
 // set takes over the value of a field before reply= and stat=.

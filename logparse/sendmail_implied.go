@@ -1,18 +1,13 @@
 package logparse
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // refusal reads a line whose words show a reply, though not its code.
 func (l *sendmail) refusal(id, text []byte) {
-	if bytes.HasPrefix(text, []byte("<")) {
-		l.userError(id, text)
-		return
-	}
 	if name, addr, rest, ok := cutSendmailClient(text); ok {
-		if what, ok := bytes.CutPrefix(rest, []byte(": ")); ok {
+		what, ok := bytes.CutPrefix(rest, []byte(": "))
+		whole := bytes.HasSuffix(what, []byte(`\n`)) // a command with its line end
+		if ok && (whole || !l.mayBeOfRecipient(what)) {
 			l.session().switchTo(addr)
 			l.imply(id, name, what, impliedOfSendmailClient)
 		}
@@ -30,12 +25,26 @@ func (l *sendmail) refusal(id, text []byte) {
 	case bytes.HasPrefix(text, []byte("message size (")) && l.session().Client.Addr.Len == 0,
 		bytes.HasSuffix(text, []byte(" from local during message collect")):
 		return // of a user of this host
+	default:
+		if l.recipientRefused(id, text) {
+			return
+		}
 	}
-	name, addr, _, ok := cutSendmailClient(client)
+	name, addr, rest, ok := cutSendmailClient(client)
+	t := impliedBy(impliedBySendmail, text)
+	if t == nil {
+		return
+	}
+	if len(rest) > 0 && !bytes.HasPrefix(text, []byte("rejecting ")) {
+		name, ok = nil, false // not at the end
+	}
+	if t.suffix == "" && !ok && l.mayBeOfRecipient(text) {
+		return
+	}
 	if ok {
 		l.session().switchTo(addr)
 	}
-	l.imply(id, name, text, impliedBySendmail)
+	l.implied(id, name, text, t)
 }
 
 // A sendmailImplied is a reply that a line's first and last words imply.
@@ -67,13 +76,14 @@ var impliedBySendmail = []sendmailImplied{
 	{"SMTP AUTH command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 3, 0}, Auth},
 	{"SMTP STARTTLS command (", " tempfailed (due to previous checks)", 454, EnhancedCode{4, 7, 0}, StartTLS},
 	{"AUTH decode64 error [", "", 501, EnhancedCode{5, 5, 4}, Auth},
+	{"AUTH encode64 error [", `"]`, 454, EnhancedCode{4, 5, 4}, Auth},
 	{"AUTH encode64 error [", "", 454, EnhancedCode{4, 5, 4}, Auth},
 	{"invalid domain name (", "", 501, EnhancedCode{5, 0, 0}, Ehlo},
 	// collect.c
-	{"message size (", ")", 552, EnhancedCode{5, 2, 3}, EndOfData},
+	{"message size (", "", 552, EnhancedCode{5, 2, 3}, EndOfData},
 	{"headers too large (", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
 	{"header overflow from ", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
-	{"ERROR: srv_features=tempfail, relay=", "", 450, EnhancedCode{4, 3, 0}, NoCommand},
+	{"ERROR: srv_features=tempfail, relay=", ", access temporarily disabled", 450, EnhancedCode{4, 3, 0}, NoCommand},
 }
 
 // impliedBySendmailMilter are implied by the words after "Milter: " and
@@ -94,19 +104,30 @@ var impliedOfSendmailClient = []sendmailImplied{
 	{"Possible SMTP RCPT flood, shutting down connection.", "", 421, EnhancedCode{4, 7, 0}, Rcpt},
 }
 
+// impliedBy returns what a line's words imply; nil for nothing.
+func impliedBy(table []sendmailImplied, text []byte) *sendmailImplied {
+	for i := range table {
+		t := &table[i]
+		if bytes.HasPrefix(text, []byte(t.prefix)) && bytes.HasSuffix(text, []byte(t.suffix)) {
+			return t
+		}
+	}
+	return nil
+}
+
 // imply adds the reply that a line implies, if any.
 func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
-	i := slices.IndexFunc(table, func(t sendmailImplied) bool {
-		return bytes.HasPrefix(text, []byte(t.prefix)) && bytes.HasSuffix(text, []byte(t.suffix))
-	})
-	if i < 0 {
-		return
+	if t := impliedBy(table, text); t != nil {
+		l.implied(id, name, text, t)
 	}
+}
+
+// implied adds an implied reply.
+func (l *sendmail) implied(id, name, text []byte, t *sendmailImplied) {
 	s := l.session()
 	if s.Logged {
 		return // the dialogue shows it
 	}
-	t := &table[i]
 	e := Event{
 		Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
 		Remote: name, QueueID: id, Text: text,
@@ -123,36 +144,5 @@ func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
 	case t.command == EndOfData:
 		l.messages.remove(l.messageKey(id))
 	}
-	l.emit(e)
-}
-
-// userError reads what Sendmail said of a recipient (err.c, usrerr()). It logs no
-// code. Of its own refusals, only this one has words that no other has.
-//
-//	<nobody@dest.example>... User unknown
-func (l *sendmail) userError(id, text []byte) {
-	s := l.session()
-	if s.Logged {
-		return // the dialogue shows it
-	}
-	var a sendmailAddressReader
-	end := 0
-	for end < len(text) && !a.outside(text[end]) {
-		end++
-	}
-	words, ok := bytes.CutPrefix(text[end:], []byte("... "))
-	if !ok {
-		return
-	}
-	e := Event{
-		Kind: Refusal, Direction: Sent, Command: Rcpt, QueueID: id, Text: words,
-	}
-	if string(words) == "User unknown" {
-		e = Event{
-			Kind: Reply, Direction: Sent, Code: 550, Enhanced: EnhancedCode{5, 1, 1}, Command: Rcpt,
-			Implied: true, QueueID: id, Text: words,
-		}
-	}
-	s.Client.addTo(&e)
 	l.emit(e)
 }

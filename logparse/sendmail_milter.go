@@ -67,7 +67,9 @@ func (l *sendmail) milterRefusal(id, b []byte) {
 	case bytes.HasPrefix(b, []byte("unknown=")):
 		l.milterCommand(id, b[len("unknown="):], OtherCommand)
 	default:
-		l.imply(id, nil, b, impliedBySendmailMilter)
+		if t := impliedBy(impliedBySendmailMilter, b); t != nil && !l.mayBeOfRecipient(b) {
+			l.implied(id, nil, b, t)
+		}
 	}
 }
 
@@ -86,14 +88,20 @@ func (l *sendmail) milterHelo(id, b []byte) {
 	l.refusedByMilter(id, text, Event{Implied: true})
 }
 
-// milterCommand reads what a command had behind it, and its reply.
+// milterCommand reads the address that stands in an accepted command, and the reply
+// to this command. With an unknown command, it is that of the one before
+// (srvrsmtp.c, MILTER_REPLY()); what else may stand there cannot be told from a reply.
 func (l *sendmail) milterCommand(id, b []byte, command Command) {
-	_, rest, ok := cutSendmailAddresses(b)
-	if !ok {
+	n, rest, ok := cutSendmailAddresses(b)
+	if !ok || n > 1 && command == OtherCommand {
 		l.notUnderstood(shapeSendmailMilter)
 		return
 	}
 	text, ok := bytes.CutPrefix(rest, []byte("reject="))
+	if again := bytes.Contains(text, []byte(", reject=")); again && (!ok || command == OtherCommand) {
+		l.notUnderstood(shapeSendmailMilter)
+		return
+	}
 	if !ok {
 		return
 	}
@@ -110,11 +118,11 @@ func (l *sendmail) milterCommand(id, b []byte, command Command) {
 //	client.example, addr=192.0.2.7, reject=550 5.7.1 No
 func (l *sendmail) milterConnection(id, b []byte) {
 	name, rest, ok := bytes.Cut(b, []byte(", addr="))
-	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
+	if !ok || !isSendmailHost(name) {
 		return
 	}
 	addr, what, ok := bytes.Cut(rest, []byte(", "))
-	if !ok {
+	if !ok || l.mayBeOfRecipient(what) {
 		return
 	}
 	addr = bytes.TrimPrefix(addr, []byte("IPv6:"))

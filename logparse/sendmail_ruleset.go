@@ -21,9 +21,9 @@ var sendmailRulesets = map[string]sendmailRuleset{
 	"check_eom":    {command: EndOfData, unstructured: true},
 	"check_eoh":    {command: EndOfData, unstructured: true},
 	"check_other":  {command: OtherCommand, unstructured: true},
-	"check_etrn":   {command: Etrn},
-	"check_vrfy":   {command: Vrfy},
-	"check_expn":   {command: OtherCommand},
+	"check_etrn":   {command: Etrn, unstructured: true},
+	"check_vrfy":   {command: Vrfy, unstructured: true},
+	"check_expn":   {command: OtherCommand, unstructured: true},
 	"check_compat": {unanswered: true},
 	"tls_server":   {unanswered: true},
 	"tls_rcpt":     {unanswered: true},
@@ -43,35 +43,41 @@ var sendmailRulesets = map[string]sendmailRuleset{
 // (parseaddr.c, prescan()), the client's name, or a header's text with anything in
 // it. The reply is what the administrator and Sendmail say.
 func (l *sendmail) ruleset(id, b []byte) {
-	name, rest, ok := bytes.Cut(b, []byte(", arg1="))
-	if !ok || !bytes.Contains(rest, []byte(", reject=")) {
+	called, arg, ok := bytes.Cut(b, []byte(", arg1="))
+	if !ok || !bytes.Contains(arg, []byte(", reject=")) {
 		return // discard, quarantine
 	}
-	ruleset, ok := sendmailRulesets[string(name)]
+	ruleset, ok := sendmailRulesets[string(called)]
 	if !ok {
 		ruleset = sendmailRuleset{command: EndOfData, unstructured: true} // a header's
 	}
 	if ruleset.unanswered {
 		return
 	}
-	client, text, ok := cutSendmailRuleset(rest, ruleset.unstructured)
+	client, text, ok := cutSendmailRuleset(arg, ruleset.unstructured)
 	if !ok {
 		l.notUnderstood(shapeSendmailRuleset)
 		return
 	}
 	e := Event{Kind: Reply, Direction: Sent, QueueID: id, Command: ruleset.command, Text: text}
-	e.Remote, e.Addr, _, ok = cutSendmailClient(client)
-	if !ok {
+	name, addr, rest, ok := cutSendmailClient(client)
+	if !ok && bytes.IndexByte(client, '[') < 0 {
 		return // sendmail -bs, or no SMTP at all
 	}
-	e.Code, e.Enhanced, ok = ParseReply(text)
-	if !ok || e.Code.Class() < 4 {
+	e.Code, e.Enhanced, _ = ParseReply(text)
+	if !ok || len(rest) > 0 || e.Code.Class() < 4 || l.ends != nil && !l.ends.said(e.Code) {
 		l.notUnderstood(shapeSendmailRuleset)
 		return
 	}
 	s := l.session()
-	s.switchTo(e.Addr)
-	e.Authenticated = s.Client.Authenticated
+	// A line that ends in words on a recipient may be a client's but for the code.
+	if l.ends == nil {
+		s.switchTo(addr)
+		e.Remote = name
+	} else if bytes.Equal(addr, s.Client.Addr.bytes()) {
+		e.Remote = name
+	}
+	s.Client.addTo(&e)
 	switch {
 	case s.LastText == l.seed.add(text):
 		e.Repeat = true
@@ -93,13 +99,15 @@ func (l *sendmail) ruleset(id, b []byte) {
 }
 
 // cutSendmailRuleset reads what follows ", arg1=". An unstructured argument may
-// hold anything, so that the last client in the line is the one.
+// hold anything, so that the last client in the line is the one, unless the reply
+// quotes the argument.
 func cutSendmailRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
 	if unstructured {
-		_, b, ok = cutSendmailLast(b, ", relay=")
-		if !ok {
+		arg, last, ok := cutSendmailLast(b, ", relay=")
+		if _, between, quoted := bytes.Cut(arg, b[len(arg):]); !ok || quoted && bytes.Contains(between, []byte(", relay=")) {
 			return nil, nil, false
 		}
+		b = last
 		return bytes.Cut(b, []byte(", reject="))
 	}
 	_, b, ok = cutSendmailAddresses(b)

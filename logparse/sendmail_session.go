@@ -12,6 +12,7 @@ type sendmailSession struct {
 	Announced Code
 	Verdict   Code // of the reply to later commands
 	LastText  hash // of the dialogue's last reply
+	Said      hash // of its words, if it refused a recipient
 	Header    hash // of the message that a header's ruleset refused
 	More      hash // of a delivery whose recipients go on in the next line
 	Client    sendmailClient

@@ -15,6 +15,9 @@ import "bytes"
 // dialogue reads what follows "--- ".
 func (l *sendmail) dialogue(id, text []byte) {
 	s := l.session()
+	if !s.Logged && !isSendmailPositive(text) && l.mayBeOfRecipient(text) {
+		return // not one more of these lines may follow
+	}
 	s.Logged = true
 	if bytes.HasSuffix(text, []byte(" (hold)")) || sendmailUnsent(text) {
 		return
@@ -34,10 +37,27 @@ func (l *sendmail) dialogue(id, text []byte) {
 			s.Verdict = 0
 		}
 	}
-	s.LastText = l.seed.add(text)
+	s.LastText, s.Said = l.seed.add(text), 0
+	if e.Command == Rcpt && e.Code.Class() > 3 {
+		s.Said = l.seed.add(sendmailWords(text))
+	}
 	e.Direction, e.QueueID = Sent, id
 	s.Client.addTo(&e)
 	l.emit(e)
+}
+
+// isSendmailPositive reports whether a reply's words on an address are those that
+// Sendmail accepts it with. No other line ends so.
+func isSendmailPositive(text []byte) bool {
+	return bytes.HasSuffix(text, []byte("... Sender ok")) || bytes.HasSuffix(text, []byte("... Recipient ok")) ||
+		bytes.HasSuffix(text, []byte("... Recipient ok (will queue)")) || bytes.HasSuffix(text, []byte("... queued"))
+}
+
+// sendmailWords returns the words of a reply, behind its codes.
+func sendmailWords(text []byte) []byte {
+	text = text[len("550 "):]
+	_, n := ParseEnhanced(text)
+	return bytes.TrimPrefix(text[n:], []byte(" "))
 }
 
 // sendmailUnsent reports whether a reply went nowhere: the connection was gone, or

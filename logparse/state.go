@@ -271,6 +271,7 @@ func (t *table[V]) read(b []byte) bool {
 			return false
 		}
 	}
+	filled.evicted = t.evicted
 	*t = filled
 	return true
 }

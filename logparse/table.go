@@ -13,6 +13,9 @@ type table[V any] struct {
 	size  int
 	sets  []*[ways]entry[V] // nil until used, as is each set
 	clock uint64
+	// evicted is told of each entry before it is replaced, unless it is nil. The value
+	// is gone afterwards.
+	evicted func(key hash, value *V)
 }
 
 const ways = 8
@@ -71,6 +74,9 @@ func (t *table[V]) put(key hash) *V {
 		if set[i].used < oldest.used {
 			oldest = &set[i]
 		}
+	}
+	if oldest.used > 0 && t.evicted != nil {
+		t.evicted(oldest.key, &oldest.value)
 	}
 	t.clock++
 	*oldest = entry[V]{key: key, used: t.clock}
