@@ -82,7 +82,7 @@ func tellWithoutText(lines string) string {
 		r := p.Parse([]byte(strings.TrimSuffix(line, "\n")))
 		for i := range r.Events {
 			e := r.Events[i]
-			e.Text = nil
+			e.Text, e.Said = nil, nil
 			fmt.Fprintln(&b, showEvent(&e))
 		}
 	}
