@@ -126,8 +126,12 @@ func (l *esa) failed(b []byte) {
 	}
 	code, lines := cutESATuple(b)
 	if !connected || code == nil || string(code) == "000" {
+		words := b
+		if code != nil && string(code) != "000" { // those of another host stand behind
+			words, _, _ = bytes.Cut(b, []byte(" ('"))
+		}
 		e.Kind = Delivery
-		e.Cause = causeOf(esaCauses, b)
+		e.Cause = causeOf(esaCauses, words)
 		l.emit(e)
 		return
 	}

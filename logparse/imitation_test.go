@@ -3,53 +3,73 @@ package logparse_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
-	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"smtp_reply_exporter/logparse"
 )
 
-// imitable returns the lines of testdata/imitation, in which a stranger's words
-// stand as an MTA writes them:
-//
-//	%s  with question marks for control characters
-//	%q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
-//	%h  so, as a HELO name: also with question marks for blanks and <>()\";@
-//	%w  so, as one word: also with question marks for blanks
-//	%j  within a string of JSON
-//	%c  within a quoted field of CSV (RFC 4180)
-//	%l  so, as a value of logfmt, in quotes where it must be
-//	%e  so, within a value in quotes
-//
-// Lines that belong together stand together, with an empty line after them.
-func imitable(t testing.TB) (groups []string) {
-	files, err := filepath.Glob("testdata/imitation/*.txt")
+// A place is where a stranger's words stand in a line. The letter says how the MTA
+// writes them, see written. Places with the same number before the letter are in
+// the hands of one stranger.
+var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
+
+// ways are the letters that written knows.
+const ways = "stTmPqbaxhwuvjJcle"
+
+// imitable returns the templates of testdata/MTA/imitation, whose places a stranger
+// fills. Lines that belong together stand together, with an empty line after them,
+// and after a line that begins with "# ambiguous: " and says why, if they are.
+func imitable(t testing.TB, mta string) (all []*template) {
+	text, err := os.ReadFile("testdata/" + mta + "/imitation")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for group := range strings.SplitSeq(string(text), "\n\n") {
-			if !strings.HasPrefix(group, "#") {
-				groups = append(groups, group)
-			}
+	for group := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+		first, rest, _ := strings.Cut(group, "\n")
+		if strings.HasPrefix(first, "# ambiguous: ") {
+			all = append(all, templates(rest, true)...)
+		} else if !strings.HasPrefix(group, "#") {
+			all = append(all, templates(group, false)...)
 		}
 	}
-	return groups
+	return all
 }
 
-// imitate returns the lines with a stranger's words in them.
-func imitate(t testing.TB, lines, words string) string {
-	without := func(words, some string) string {
+// written returns a stranger's words as an MTA writes them:
+//
+//	s  with question marks for control characters
+//	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
+//	T  so, as a reply's text within quotes
+//	m  so, as a reply's text, also with question marks for single quotes
+//	P  so, as a reply's text within a string of Python, in single quotes
+//	q  so, in quotes with backslashes, as a local part (RFC 5321 §4.1.2)
+//	b  so, with backslashes alone, as a local part that is not in quotes
+//	a  so, as an atom, with question marks for all that it must not have
+//	x  so, as an address that Exim writes without its quotes, and then with them
+//	h  so, as a HELO name: also with question marks for blanks and <>()\";@
+//	w  so, as one word: also with question marks for blanks
+//	u  so, as a reply's text, with underlines for blanks (qmail-send.c)
+//	v  so, as a reply's text or else within a field of CSV that is not in quotes
+//	j  within a string of JSON
+//	J  so, as a reply's text
+//	c  within a quoted field of CSV (RFC 4180)
+//	l  so, as a value of logfmt, in quotes where it must be
+//	e  so, within a value in quotes
+func written(how byte, words string) string {
+	if how == 'j' || how == 'J' {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(words); err != nil {
+			panic(err) // no string does that
+		}
+		return b.String()[1 : b.Len()-len("\"\n")]
+	}
+	without := func(some string) string {
 		return strings.Map(func(r rune) rune {
 			if r < ' ' || r == 0x7f || strings.ContainsRune(some, r) {
 				return '?'
@@ -57,61 +77,92 @@ func imitate(t testing.TB, lines, words string) string {
 			return r
 		}, words)
 	}
-	inJSON, err := json.Marshal(words)
+	printable := without("")
+	escaped := func() string { return escape.Replace(printable) }
+	switch how {
+	case 's', 't':
+		return printable
+	case 'q':
+		return `"` + escaped() + `"`
+	case 'b':
+		return special.ReplaceAllString(printable, `\$0`)
+	case 'a':
+		return special.ReplaceAllString(printable, "?")
+	case 'm':
+		return without("'")
+	case 'P':
+		return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(printable)
+	case 'x':
+		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
+	case 'h':
+		return without(` <>()\";@`)
+	case 'w':
+		return without(" ")
+	case 'u':
+		return strings.ReplaceAll(printable, " ", "_")
+	case 'v':
+		return without(`,"`)
+	case 'c':
+		return strings.ReplaceAll(printable, `"`, `""`)
+	case 'l':
+		if words == "" || strings.ContainsAny(printable, ` ="\`) {
+			return `"` + escaped() + `"`
+		}
+		return printable
+	case 'e', 'T':
+		return escaped()
+	}
+	panic("no way to write: " + string(how))
+}
+
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// special is what RFC 5322 §3.2.3 does not allow in an atom.
+var special = regexp.MustCompile("[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]")
+
+// imitations returns the words of testdata/words, a line each, or in Go's quotes
+// after ">", and the marks that structure logs, two and three in every order.
+func imitations(t testing.TB) (all []string) {
+	text, err := os.ReadFile("testdata/words")
 	if err != nil {
 		t.Fatal(err)
 	}
-	printable := without(words, "")
-	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable) + `"`
-	value := printable
-	if value == "" || strings.ContainsAny(value, ` ="\`) {
-		value = quoted
-	}
-	return strings.NewReplacer(
-		"%s", printable, "%q", quoted, "%h", without(words, ` <>()\";@`), "%w", without(words, " "),
-		"%j", string(inJSON[1:len(inJSON)-1]), "%c", strings.ReplaceAll(printable, `"`, `""`),
-		"%l", value, "%e", quoted[1:len(quoted)-1],
-	).Replace(lines)
-}
-
-// tellWithoutText returns what lines tell but for the texts of replies.
-func tellWithoutText(lines string) string {
-	p := logparse.NewParser()
-	var b strings.Builder
-	for line := range strings.Lines(lines) {
-		r := p.Parse([]byte(strings.TrimSuffix(line, "\n")))
-		for i := range r.Events {
-			e := r.Events[i]
-			e.Text, e.Said = nil, nil
-			fmt.Fprintln(&b, showEvent(&e))
-		}
-	}
-	return b.String()
-}
-
-// FuzzImitation tests that no stranger's words change what a line counts. It
-// begins with those of testdata/imitation/words, a line each, or in Go's quotes
-// after ">".
-func FuzzImitation(f *testing.F) {
-	words, err := os.ReadFile("testdata/imitation/words")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for words := range strings.Lines(string(words)) {
+	for words := range strings.Lines(string(text)) {
 		words = strings.TrimSuffix(words, "\n")
 		if quoted, ok := strings.CutPrefix(words, ">"); ok && strings.HasPrefix(quoted, `"`) {
 			if words, err = strconv.Unquote(quoted); err != nil {
-				f.Fatalf("%s: %v", quoted, err)
+				t.Fatalf("%s: %v", quoted, err)
 			}
 		}
+		all = append(all, words)
+	}
+	marks := []string{"(", ":", ",", "[", "]", "<", ">", `"`, `\`, "="}
+	for _, a := range marks {
+		for _, b := range marks {
+			all = append(all, a+b, a+" "+b)
+			for _, c := range marks {
+				all = append(all, a+b+c, a+" "+b+" "+c)
+			}
+		}
+	}
+	return all
+}
+
+// FuzzImitation tests that no stranger's words change what a line counts.
+func FuzzImitation(f *testing.F) {
+	for _, words := range imitations(f) {
 		f.Add(words)
 	}
-	groups := imitable(f)
+	var all []*template
+	for _, mta := range logparse.MTAs() {
+		if !unfixed[mta] {
+			all = append(all, imitable(f, mta)...)
+		}
+	}
 	f.Fuzz(func(t *testing.T, words string) {
-		for _, lines := range groups {
-			want, got := tellWithoutText(imitate(t, lines, "words")), tellWithoutText(imitate(t, lines, words))
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s\n(-harmless +imitation):\n%s", imitate(t, lines, words), diff)
+		for _, m := range all {
+			if problem := m.splice(words); problem != "" {
+				t.Errorf("%s\n%s", m, problem)
 			}
 		}
 	})

@@ -17,9 +17,10 @@ import "bytes"
 type postfixContext struct {
 	sender, recipient []byte // as logged; nil where there is none
 	user              bool   // a user has logged in (since Postfix 3.10; before, where a milter refused)
-	// certain is true where the line can be split at one place only, and all of it
-	// behind that place is a context.
-	certain bool
+	// known is true where all of the line behind one place is a context. certain is
+	// true where no context begins at any other place: what stands before it is the
+	// text then, even if addresses are in their internal form.
+	known, certain bool
 }
 
 // cutPostfixContext splits what follows "NAME[IP]: " into the reply and its context.
@@ -43,7 +44,7 @@ func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
 	if begins != 1 {
 		c = postfixContext{}
 	}
-	c.certain = places == 1 && begins == 1
+	c.known, c.certain = begins == 1, places == 1 && begins == 1
 	return bytes.TrimSuffix(text[:first], []byte(";")), c
 }
 
@@ -157,6 +158,26 @@ func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
 	return c, ok
 }
 
+// senderRepeats reports whether the sender holds a context that begins with the text.
+// Then the text may be the beginning of a sender in its internal form, which stands in
+// the text and again in the true context:
+//
+//	<ann@dest.example>: Recipient address rejected: x; from=<"@src.example>: Sender address rejected: no; from=<ann@dest.example>: Recipient address rejected: x; from=<"@src.example> to=<ann@dest.example> proto=SMTP
+func (c *postfixContext) senderRepeats(text []byte) bool {
+	const begin = "; from=<"
+	for rest := c.sender; ; {
+		i := bytes.Index(rest, []byte(begin))
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(begin):]
+		n := min(len(rest), len(text))
+		if bytes.Equal(rest[:n], text[:n]) {
+			return true
+		}
+	}
+}
+
 // untilAddress returns what of a text stands before all that can be an address; nil
 // where there is no address.
 func untilAddress(text []byte) []byte {
@@ -249,7 +270,9 @@ func lenOfPostfixAddress(text, addr []byte, cut bool) int {
 	return n
 }
 
-// mayBeCut reports whether the message has the length at which Postfix cuts one
-// (MSG_SYSLOG_RECLEN in util/msg_syslog.c, MSG_LOGGER_RECLEN in util/msg_logger.c).
-// Its end may be the words of a stranger then.
-func (l *postfix) mayBeCut() bool { return len(l.message) >= 2000 }
+// mayBeCut reports whether the message has the length at which Postfix cuts one, but
+// for its severity (MSG_SYSLOG_RECLEN in util/msg_syslog.c, MSG_LOGGER_RECLEN in
+// util/msg_logger.c). Its end may be the words of a stranger then.
+func (l *postfix) mayBeCut() bool {
+	return len(bytes.TrimPrefix(l.message, []byte("warning: "))) == 2000
+}
