@@ -18,7 +18,7 @@ import (
 var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
 
 // ways are the letters that written knows.
-const ways = "stTmPqbaxhwuvjJcle"
+const ways = "sktTmPqbaxhwuvjJcle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
@@ -42,6 +42,7 @@ func imitable(t testing.TB, mta string) (all []*template) {
 // written returns a stranger's words as an MTA writes them:
 //
 //	s  with question marks for control characters
+//	k  so, as a client's command, whose name is that of the event's too
 //	t  so, as a reply's text, whose enhanced code is in the speaker's hands too
 //	T  so, as a reply's text within quotes
 //	m  so, as a reply's text, also with question marks for single quotes
@@ -80,7 +81,7 @@ func written(how byte, words string) string {
 	printable := without("")
 	escaped := func() string { return escape.Replace(printable) }
 	switch how {
-	case 's', 't':
+	case 's', 'k', 't':
 		return printable
 	case 'q':
 		return `"` + escaped() + `"`
