@@ -33,6 +33,10 @@ func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
 		if places++; places == 1 {
 			first = i
 		}
+		if places > maxPostfixContexts {
+			begins = 0
+			break
+		}
 		if read, ok := readPostfixContext(text[i+1:]); ok {
 			c = read
 			begins++
@@ -47,6 +51,9 @@ func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
 	c.known, c.certain = begins == 1, places == 1 && begins == 1
 	return bytes.TrimSuffix(text[:first], []byte(";")), c
 }
+
+// maxPostfixContexts bounds the places that are tried, and so the time that a line takes.
+const maxPostfixContexts = 50
 
 // nextPostfixContext returns the index of the first ";" from start on that begins a
 // context; -1 for none.
