@@ -214,6 +214,9 @@ func showEvent(e *logparse.Event) string {
 		}
 		b.WriteString(" text=" + text)
 	}
+	if e.Said != nil {
+		fmt.Fprintf(&b, " said=%q", e.Said)
+	}
 	return b.String()
 }
 

@@ -100,4 +100,7 @@ type Event struct {
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
 	Text          []byte // the reply from its code on
+	// Said is Text without the addresses in it, which may be a stranger's words, so
+	// that it can be judged; nil where Text can.
+	Said []byte
 }

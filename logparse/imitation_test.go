@@ -189,6 +189,9 @@ func TestCutLines(t *testing.T) {
 			if bytes.Contains(line, []byte(": --- ")) {
 				continue // Sendmail says behind a reply that it was not sent
 			}
+			if len(line) >= 2000 {
+				continue // Postfix itself cut it, so that it is not understood
+			}
 			whole := map[wire]bool{}
 			for _, e := range logparse.NewParser().Parse(line).Events {
 				whole[wire{e.Direction.String(), e.Code}] = true
@@ -198,7 +201,7 @@ func TestCutLines(t *testing.T) {
 					continue
 				}
 				r := logparse.NewParser().Parse(line[:end])
-				if (r.MTA == "exim" || r.MTA == "sendmail") && bytes.Contains(line, []byte("192.0.2.66")) {
+				if (r.MTA == "exim" || r.MTA == "postfix" || r.MTA == "sendmail") && bytes.Contains(line, []byte("192.0.2.66")) {
 					break // cut within an imitation, it is what it imitates
 				}
 				for i := range r.Events {

@@ -60,6 +60,7 @@ type postfix struct {
 	process  hash
 	sessions table[postfixSession] // by process; of postscreen by client
 	messages table[hash]           // queue id to the session of smtpd that it came from
+	said     []byte                // the buffer of Event.Said
 }
 
 func newPostfix(l *line) grammar {

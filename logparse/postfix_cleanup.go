@@ -57,12 +57,10 @@ func (l *postfix) milterRejected(id, verdict []byte) {
 		l.notUnderstood(shapePostfixReject)
 		return
 	}
-	text, _ = cutPostfixContext(text)
-	e := Event{Remote: name, Addr: addr, Text: text}
-	e.Code, e.Enhanced, ok = ParseReply(text)
-	if !ok {
-		e.Enhanced, _ = ParseEnhanced(text)
-		switch string(text) {
+	e := Event{Remote: name, Addr: addr}
+	if _, ok = l.refusal(&e, text); !ok {
+		e.Enhanced, _ = ParseEnhanced(e.Text)
+		switch string(e.Text) {
 		// What a milter's plain reject and tempfail make (milter8.c). A reply of
 		// its own can have any code: rspamd's "5.7.1 Spam message rejected" is 554.
 		case "5.7.1 Command rejected":
@@ -81,7 +79,16 @@ func (l *postfix) milterRejected(id, verdict []byte) {
 // Its text, which the administrator wrote, is last, behind all that the client did:
 //
 //	QID: reject: header Subject: ... from NAME[IP]; from=<...> to=<...> proto=ESMTP helo=<...>: 5.7.1 TEXT
+//
+// What a client wrote can look like the end of the context, but stands before it.
 func (l *postfix) contentRejected(id, verdict []byte) {
+	if l.messages.get(l.messageKey(id)) == nil {
+		return // it did not come by SMTP
+	}
+	if l.mayBeCut() {
+		l.notUnderstood(shapePostfixContent)
+		return
+	}
 	before := verdict
 	for {
 		i := bytes.LastIndex(before, []byte(": "))
@@ -92,7 +99,7 @@ func (l *postfix) contentRejected(id, verdict []byte) {
 		before = before[:i]
 		text := verdict[i+len(": "):]
 		enhanced, n := ParseEnhanced(text)
-		if n == 0 || !bytes.HasSuffix(before, []byte(">")) && !bytes.HasSuffix(before, []byte("SMTP")) {
+		if n == 0 || !endsPostfixContext(before) {
 			continue
 		}
 		e := Event{Code: 550, Enhanced: enhanced, Implied: true, Text: text}
@@ -102,6 +109,18 @@ func (l *postfix) contentRejected(id, verdict []byte) {
 		l.emitEndOfData(id, e)
 		return
 	}
+}
+
+// endsPostfixContext reports whether b ends with the last field of a context: helo, or
+// proto of a client that did not say its name.
+func endsPostfixContext(b []byte) bool {
+	if bytes.HasSuffix(b, []byte(" proto=SMTP")) || bytes.HasSuffix(b, []byte(" proto=ESMTP")) {
+		return true
+	}
+	helo := b[bytes.LastIndexByte(b, '<')+1:]
+	before := b[:len(b)-len(helo)]
+	return bytes.HasSuffix(before, []byte(" helo=<")) && len(helo) > 0 && bytes.IndexAny(helo, `>"`) == len(helo)-1 &&
+		helo[len(helo)-1] == '>'
 }
 
 // emitEndOfData adds smtpd's answer to the content of a message, if the message

@@ -44,6 +44,9 @@ func (l *postfix) hostSaid(id, text []byte) {
 		l.notUnderstood(shapePostfixHost)
 		return
 	}
+	if l.mayBeCut() && e.Command != Connect {
+		e.Command = NoCommand // the remark is cut off, and what looks like it is the host's
+	}
 	e.QueueID = id
 	e.Repeat = l.shownByTranscript(e.Remote, e.Addr)
 	l.emit(e)
@@ -53,7 +56,7 @@ func (l *postfix) hostSaid(id, text []byte) {
 // recipient.
 func (l *postfix) delivery(id, b []byte) {
 	d, ok := readPostfixDelivery(b)
-	if !ok {
+	if !ok || l.mayBeCut() {
 		l.notUnderstood(shapePostfixDelivery)
 		return
 	}
@@ -62,6 +65,7 @@ func (l *postfix) delivery(id, b []byte) {
 	if host && len(name) > 0 && (l.service == "smtp" || l.service == "lmtp") {
 		e, ok = d.hostEvent()
 		e.Remote, e.Addr = name, addr
+		l.withoutRecipient(&e, &d)
 	} else {
 		e = d.noHostEvent(l.service)
 	}
@@ -96,45 +100,96 @@ func (l *postfix) emitDelivery(e Event) {
 	}
 }
 
+// withoutRecipient takes the recipient out of a reply that repeats it.
+func (l *postfix) withoutRecipient(e *Event, d *postfixDelivery) {
+	if e.Kind != Reply || isPlainAddress(d.recipient) && isPlainAddress(d.original) {
+		return
+	}
+	if e.Said = l.without(e.Text, d.recipient, d.original); e.Said != nil && !e.Implied {
+		_, e.Enhanced, _ = ParseReply(e.Said)
+	}
+}
+
 // A postfixDelivery holds the fields of a delivery line that are read.
 type postfixDelivery struct {
-	relay, delays, status, text []byte
+	recipient, original, relay, delays, status, text []byte
+	whole                                            bool // false where the line was cut
 }
 
 // readPostfixDelivery reads what follows "QID: to=<" (global/log_adhoc.c):
 //
 //	ADDR>[, orig_to=<ADDR>], relay=R, [conn_use=N, ]delay=N, delays=A/B/C/D, [tls=...,] dsn=X.Y.Z, status=WORD (TEXT)
 //
-// Addresses come in their external form (RFC 5321 quoting), so a recipient
-// cannot end its own field; TEXT is the last field, so a reply cannot either.
+// The addresses are in their external form, in which they cannot end their own
+// field (since Postfix 3.5, see postfixContext). TEXT is the last field, so a reply
+// cannot either.
 func readPostfixDelivery(b []byte) (d postfixDelivery, ok bool) {
-	b, ok = skipAddress(b)
+	d.recipient, b, ok = cutPostfixRecipient(b)
 	if rest, found := bytes.CutPrefix(b, []byte(", orig_to=<")); ok && found {
-		b, ok = skipAddress(rest)
+		d.original, b, ok = cutPostfixRecipient(rest)
 	}
 	b, found := bytes.CutPrefix(b, []byte(", relay="))
-	if !ok || !found {
+	if !ok || !found || !d.readFields(b) {
 		return d, false
 	}
-	d.relay, b, ok = bytes.Cut(b, []byte(", "))
+	return d, !d.isAmbiguous()
+}
+
+// readFields reads what follows ", relay=". It reports whether these are the fields of
+// a delivery.
+func (d *postfixDelivery) readFields(b []byte) (ok bool) {
+	d.relay, b, ok = cutPostfixField(b)
 	for ok && !bytes.HasPrefix(b, []byte("status=")) {
 		var field []byte
-		field, b, ok = bytes.Cut(b, []byte(", "))
+		field, b, ok = cutPostfixField(b)
 		if delays, found := bytes.CutPrefix(field, []byte("delays=")); found {
 			d.delays = delays
 		}
-		ok = ok && bytes.IndexByte(field, ' ') < 0
 	}
 	if !ok {
-		return d, false
+		return false
 	}
-	var text []byte
-	d.status, text, ok = bytes.Cut(b[len("status="):], []byte(" "))
-	if !ok || len(text) < 2 || text[0] != '(' {
-		return d, false
+	d.status, b, ok = bytes.Cut(b[len("status="):], []byte(" "))
+	if !ok || len(b) < 2 || b[0] != '(' {
+		return false
 	}
-	d.text = bytes.TrimSuffix(text[1:], []byte(")"))
-	return d, true
+	d.text, d.whole = bytes.CutSuffix(b[1:], []byte(")"))
+	return true
+}
+
+// isAmbiguous reports whether the end of an address stands in the text, with all the
+// fields behind it. In a log with internal forms, the address can be all that stands
+// before it. A remote host can have written the same.
+//
+//	to=<x>, relay=mx.example[192.0.2.66]:25, ... status=sent (250 Ok)@src.example>, relay=mx.dest.example[192.0.2.10]:25, ... status=...
+func (d *postfixDelivery) isAmbiguous() bool {
+	const end = ">, relay="
+	for text := d.text; ; {
+		i := bytes.Index(text, []byte(end))
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(end):]
+		if again := (postfixDelivery{}); !d.whole || again.readFields(text) {
+			return true
+		}
+	}
+}
+
+// cutPostfixRecipient reads an address and the ">" behind it. One that does not begin
+// with a quote may be in its internal form, and hold quotes as well.
+func cutPostfixRecipient(b []byte) (addr, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] == '"' {
+		return cutPostfixAddress(b)
+	}
+	return bytes.Cut(b, []byte(">"))
+}
+
+// cutPostfixField reads a field that Postfix wrote and the ", " behind it. None holds
+// a blank or an angle bracket.
+func cutPostfixField(b []byte) (field, rest []byte, ok bool) {
+	field, rest, ok = bytes.Cut(b, []byte(", "))
+	return field, rest, ok && bytes.IndexAny(field, " <>") < 0
 }
 
 // isProbe reports whether the delivery only probed the address.

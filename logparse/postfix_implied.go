@@ -221,12 +221,11 @@ func (l *postfix) saslFailed(rest []byte) {
 	if !ok {
 		return
 	}
-	_, rest, ok = bytes.Cut(rest, []byte(" authentication "))
+	_, verdict, _ := bytes.Cut(rest, []byte(" authentication "))
 	switch {
-	case !ok:
-	case bytes.HasPrefix(rest, []byte("aborted")):
+	case string(verdict) == "aborted":
 		l.emitImplied(&postfixLoginAborted, name, addr)
-	case bytes.HasPrefix(rest, []byte("failed")):
+	case bytes.Contains(rest, []byte(" authentication failed")): // the name of a mechanism can hold anything
 		s := l.session()
 		l.noteExplained(s, Auth)
 		if !s.shown() {

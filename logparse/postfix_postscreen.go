@@ -83,7 +83,8 @@ func (l *postfix) recipientScreened(refusal []byte) {
 		l.notUnderstood(shapePostfixPostscreen)
 		return
 	}
-	text, _ = cutPostfixContext(text)
+	// Neither the client nor its addresses have words in the reply.
+	text, _, _ = bytes.Cut(text, []byte("; from=<"))
 	e := Event{Direction: Sent, Command: Rcpt, Addr: addr, Text: text}
 	e.Code, e.Enhanced, ok = ParseReply(text)
 	if !ok {

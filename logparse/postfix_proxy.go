@@ -13,15 +13,14 @@ func (l *postfix) proxyAnswer(rest []byte) {
 		l.notUnderstood(shapePostfixProxy)
 		return
 	}
-	text, context := cutPostfixContext(text)
 	s := l.session()
-	e := Event{Direction: Sent, Command: postfixCommandAt(where), Text: text, Addr: s.Client.bytes()}
-	e.Code, e.Enhanced, ok = ParseReply(text)
+	e := Event{Direction: Sent, Command: postfixCommandAt(where), Addr: s.Client.bytes()}
+	context, ok := l.refusal(&e, text)
 	if !ok {
 		l.notUnderstood(shapePostfixProxy)
 		return
 	}
-	e.Authenticated = s.Authenticated || hasPostfixUser(context)
+	e.Authenticated = s.Authenticated || context.user
 	e.Repeat = s.shown() // the transcript came first
 	switch {
 	case string(verdict) == "accept":
@@ -50,7 +49,7 @@ func (l *postfix) proxyRejected(rest []byte) {
 	e.Remote, e.Addr = postfixProxyAddress(proxy)
 	var isReply bool
 	e.Code, e.Enhanced, isReply = ParseReply(text)
-	if !ok || !isReply || e.Code.Class() < 4 || bytes.IndexByte(proxy, ' ') >= 0 {
+	if !ok || !isReply || e.Code.Class() < 4 || bytes.IndexByte(proxy, ' ') >= 0 || l.mayBeCut() {
 		l.notUnderstood(shapePostfixProxy)
 		return
 	}

@@ -82,14 +82,12 @@ func (l *postfix) rejected(id, refusal []byte, milter bool) {
 		l.notUnderstood(shapePostfixReject)
 		return
 	}
-	text, context := cutPostfixContext(text)
 	s := l.session()
 	e := Event{
-		Direction: Sent, QueueID: postfixQueueID(id), Remote: name, Addr: addr, Text: text,
-		Command: postfixCommandAt(where),
+		Direction: Sent, QueueID: postfixQueueID(id), Remote: name, Addr: addr, Command: postfixCommandAt(where),
 	}
-	e.Authenticated = s.Authenticated || hasPostfixUser(context) || l.submitted(e.Command, text)
-	e.Code, e.Enhanced, ok = ParseReply(text)
+	context, ok := l.refusal(&e, text)
+	e.Authenticated = s.Authenticated || context.user || l.submitted(&e, &context)
 	atConnect := milter && e.Code != 421 && e.Command == Connect
 	switch {
 	case !ok:
@@ -137,38 +135,12 @@ func postfixCommandAt(where []byte) Command {
 	return commandOf(where)
 }
 
-// cutPostfixContext splits a reply from the fields that log_whatsup() and
-// smtpd_whatsup() add. The fields hold the client's words, so the context begins
-// with the first of them.
-func cutPostfixContext(text []byte) (reply, context []byte) {
-	end := len(text)
-	for _, field := range []string{"; from=<", "; to=<", "; proto="} {
-		if i := bytes.Index(text[:end], []byte(field)); i >= 0 {
-			end = i
-		}
-	}
-	return bytes.TrimSuffix(text[:end], []byte(";")), text[end:]
-}
-
-// hasPostfixUser reports whether the context of a refusal ends with a user's name:
-// " helo=<x> sasl_username=<y>". A HELO name cannot hold a blank or an angle
-// bracket (smtpd.c, NEUTER_CHARACTERS). An address can, but only within quotes, and
-// the closing quote would then stand in what is taken for the name.
-func hasPostfixUser(context []byte) bool {
-	i := bytes.LastIndex(context, []byte(" sasl_username=<"))
-	if i < 0 {
-		return false
-	}
-	user := context[i+len(" sasl_username=<"):]
-	return len(user) > 1 && bytes.IndexAny(user, `<>"`) == len(user)-1
-}
-
 // submitted reports whether a refusal must have been to a user who had logged in.
 // Postfix shows a login only with the first message that it takes. But a submission
 // service takes recipients from no one else (RFC 6409 §4.3): it refuses strangers
 // as clients or with "Access denied" and "Relay access denied".
-func (l *postfix) submitted(command Command, text []byte) bool {
-	if command != Rcpt {
+func (l *postfix) submitted(e *Event, c *postfixContext) bool {
+	if e.Command != Rcpt || !c.known || l.mayBeCut() {
 		return false
 	}
 	service := bytes.TrimSuffix(l.env.Program, []byte("/smtpd"))
@@ -178,13 +150,20 @@ func (l *postfix) submitted(command Command, text []byte) bool {
 	default:
 		return false
 	}
-	i := bytes.IndexByte(text, '<')
-	if i < 0 {
+	_, text, ok := bytes.Cut(e.Text, []byte("<"))
+	if !ok {
 		return false
 	}
-	rest, ok := skipAddress(text[i+1:])
-	rest, recipient := bytes.CutPrefix(rest, []byte(": Recipient address rejected: "))
-	return ok && recipient && !bytes.HasPrefix(rest, []byte("Access denied"))
+	cut := len(e.Text) == postfixLongestText
+	n := lenOfPostfixAddress(text, c.recipient, cut)
+	if n == 0 || n < lenOfPostfixAddress(text, c.sender, cut) {
+		return false // it is the sender that the text is about
+	}
+	if !c.certain && c.senderRepeats(text) {
+		return false
+	}
+	rest, recipient := bytes.CutPrefix(text[n:], []byte(">: Recipient address rejected: "))
+	return recipient && !bytes.HasPrefix(rest, []byte("Access denied"))
 }
 
 // postfixQueueID returns the queue id that a line shows; nil for NOQUEUE.

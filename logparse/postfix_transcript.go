@@ -129,6 +129,9 @@ func (l *postfix) serverTranscript(message []byte) {
 	if !ok {
 		return
 	}
+	if e.Code.Class() > 3 {
+		e.Said = beforeOddAddress(e.Text)
+	}
 	e.Direction, e.Remote, e.Addr, e.Authenticated = Sent, name, addr, s.Authenticated
 	e.Repeat = e.Repeat || s.Announced
 	if s.Open == 0 {

@@ -15,14 +15,15 @@ import (
 const innocent = "words"
 
 // splices returns the words that a stranger tries: the lines of all cases, whole and
-// from each token on, and those of imitations.
+// from each token on, and those of imitations. Long words are left out: Postfix cuts
+// its records, and one of that length is not understood.
 func splices(t testing.TB) []string {
 	all := imitations(t)
 	seen := map[string]bool{}
 	for _, line := range caseLines(t) {
-		line := strings.ToValidUTF8(string(line[:min(len(line), 2000)]), "?")
+		line := strings.ToValidUTF8(string(line), "?")
 		for i := range line {
-			if beginsToken(line, i) && !seen[line[i:]] {
+			if len(line)-i <= 1000 && beginsToken(line, i) && !seen[line[i:]] {
 				seen[line[i:]] = true
 				all = append(all, line[i:])
 			}
@@ -62,14 +63,14 @@ func templates(lines string, ambiguous bool) (all []*template) {
 	places := place.FindAllStringSubmatch(lines, -1)
 	strangers := []string{""}
 	for _, p := range places {
-		if p[1] != places[0][1] && !slices.Contains(strangers, p[1]) {
+		if first := stranger(places[0][1]); stranger(p[1]) != first && !slices.Contains(strangers, stranger(p[1])) {
 			if len(strangers) == 1 {
-				strangers = append(strangers, places[0][1])
+				strangers = append(strangers, first)
 			}
-			strangers = append(strangers, p[1])
+			strangers = append(strangers, stranger(p[1]))
 		}
 	}
-	for _, stranger := range strangers {
+	for _, who := range strangers {
 		m := &template{ambiguous: ambiguous}
 		last := 0
 		before := ""
@@ -77,7 +78,7 @@ func templates(lines string, ambiguous bool) (all []*template) {
 			before += lines[last:at[0]]
 			last = at[1]
 			how := lines[at[1]-1]
-			if stranger != "" && lines[at[2]:at[3]] != stranger {
+			if who != "" && stranger(lines[at[2]:at[3]]) != who {
 				before += written(how, innocent)
 				continue
 			}
@@ -90,6 +91,9 @@ func templates(lines string, ambiguous bool) (all []*template) {
 	}
 	return all
 }
+
+// stranger returns who fills a place: the number before its letter, else the letter.
+func stranger(place string) string { return place[:1] }
 
 // fill returns the log with words in the places, and the words as they are and as
 // they are written there.
@@ -124,7 +128,7 @@ func (m *template) play() {
 		for i := range told.events {
 			e := &told.events[i]
 			e.Remote, e.Addr, e.QueueID = bytes.Clone(e.Remote), bytes.Clone(e.Addr), bytes.Clone(e.QueueID)
-			e.Text = bytes.Clone(e.Text)
+			e.Text, e.Said = bytes.Clone(e.Text), bytes.Clone(e.Said)
 		}
 		m.want = append(m.want, told)
 	}
@@ -189,7 +193,7 @@ func sameButWords(want, got []byte, forms []string) bool {
 }
 
 // unfixed are the MTAs whose parsers do not pass yet: their failures are only logged.
-var unfixed = map[string]bool{"postfix": true}
+var unfixed = map[string]bool{}
 
 // TestSplice writes the lines of all logs, from every token on, into each place that
 // a stranger fills. That must not change what a line counts. Each place gets some

@@ -64,7 +64,11 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 	}
 	switch e.Kind {
 	case logparse.Reply:
-		l.Reason = c.reasons.Reason(e.Direction, e.Code, e.Enhanced, l.Provider, e.Text)
+		text := e.Text
+		if e.Said != nil {
+			text = e.Said
+		}
+		l.Reason = c.reasons.Reason(e.Direction, e.Code, e.Enhanced, l.Provider, text)
 	case logparse.Delivery:
 		l.Reason = e.Cause.String()
 		if e.Cause == logparse.CauseLocal {

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,5 +104,30 @@ func TestLabels(t *testing.T) {
 				t.Errorf("labels (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An address in a reply's text is a stranger's words, and gives no reason.
+func TestReasonIsNoAddress(t *testing.T) {
+	c := newClassifier(t, "")
+	reason := func(line, inText, quoted string) string {
+		line = "Nov 23 14:16:23 mx1 " + strings.NewReplacer("TEXT", inText, "QUOTED", quoted).Replace(line)
+		r := logparse.NewParser().Parse([]byte(line))
+		if len(r.Events) != 1 {
+			t.Fatalf("%d events: %s", len(r.Events), line)
+		}
+		return c.Labels(&r.Events[0]).Reason
+	}
+	for _, line := range []string{
+		"postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <TEXT>: Relay access denied; from=<> to=<QUOTED> proto=ESMTP helo=<pc>",
+		"postfix/smtpd[1]: NOQUEUE: reject: MAIL from unknown[192.0.2.7]: 450 4.1.8 <TEXT>: Sender address rejected: Domain not found; from=<QUOTED> proto=ESMTP helo=<pc>",
+		"postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.2.0 <TEXT>: Recipient address rejected: Greylisted; from=<> to=<QUOTED> proto=ESMTP helo=<pc>",
+		"postfix/smtp[1]: 4BD8F1A2C3: to=<QUOTED>, relay=mx.example[192.0.2.10]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx.example[192.0.2.10] said: 550 5.1.1 <TEXT>: User unknown (in reply to RCPT TO command))",
+		"postfix/smtp[1]: 4BD8F1A2C3: host mx.example[192.0.2.10] said: 451 4.3.0 <QUOTED>: Temporary lookup failure (in reply to RCPT TO command)",
+	} {
+		want := reason(line, "ann@other.example", "ann@other.example")
+		if got := reason(line, "x>: you are greylisted, DNSBL@other.example", `"x>: you are greylisted, DNSBL"@other.example`); got != want {
+			t.Errorf("%s, not %s: %s", got, want, line)
+		}
 	}
 }

@@ -26,6 +26,8 @@ func TestFold(t *testing.T) {
 		{"local part", 550, "550 <spam>: no", "<_spam>: no"},
 		{"bare address", 550, "550 ask abuse@x.example.", "ask _abuse_x_example."},
 		{"source route", 501, "501 @relay.example: malformed", "__relay_example: malformed"},
+		{"quoted local part", 550, `550 <"x>: a spam\""@x.example>: no`, "<__x___a_spam____x_example>: no"},
+		{"cut local part", 550, `550 <"x`, `<"x`},
 		{"not an address", 550, "550 < a b >", "< a b >"},
 		{"URL", 554, "554 see https://www.Spamhaus.org/query?ip=1, please", "see _https___www_spamhaus_org_query_ip_1_ please"},
 		{"URL without scheme", 554, "554 see zone.example/spam now", "see _zone_example_spam now"},

@@ -1,0 +1,285 @@
+package logparse
+
+import "bytes"
+
+// A postfixContext is what stands behind the text of a refusal (log_whatsup() in
+// smtpd_check.c, smtpd_whatsup() in smtpd.c, cleanup_milter.c), to the end of the
+// line:
+//
+//	; from=<A> to=<A> proto=ESMTP helo=<H> sasl_method=M sasl_username=U sasl_sender=A
+//
+// The text holds the addresses in their internal form: Postfix takes the quotes and
+// backslashes off (tok822_internalize()), so that an address can imitate all that
+// follows it. The context has them in their external form, which cannot end its own
+// field (since Postfix 3.5, see info_log_addr_form.c), so it tells what of the text
+// is an address. Before 3.5, and with info_log_address_format = internal, it has
+// them as the text does. Then the context is read if it has the one form only.
+type postfixContext struct {
+	sender, recipient []byte // as logged; nil where there is none
+	user              bool   // a user has logged in (since Postfix 3.10; before, where a milter refused)
+	// known is true where all of the line behind one place is a context. certain is
+	// true where no context begins at any other place: what stands before it is the
+	// text then, even if addresses are in their internal form.
+	known, certain bool
+}
+
+// cutPostfixContext splits what follows "NAME[IP]: " into the reply and its context.
+// Of many places where a context can begin, that counts from which on all of the
+// line is one: no forged context goes on to the end of the line, since none of its
+// fields can hold the fields of the true one.
+func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
+	first, begins, places := len(text), 0, 0
+	for i := nextPostfixContext(text, 0); i >= 0; i = nextPostfixContext(text, i+1) {
+		if places++; places == 1 {
+			first = i
+		}
+		if places > maxPostfixContexts {
+			begins = 0
+			break
+		}
+		if read, ok := readPostfixContext(text[i+1:]); ok {
+			c = read
+			begins++
+			if begins == 1 {
+				first = i
+			}
+		}
+	}
+	if begins != 1 {
+		c = postfixContext{}
+	}
+	c.known, c.certain = begins == 1, places == 1 && begins == 1
+	return bytes.TrimSuffix(text[:first], []byte(";")), c
+}
+
+// maxPostfixContexts bounds the places that are tried, and so the time that a line takes.
+const maxPostfixContexts = 50
+
+// nextPostfixContext returns the index of the first ";" from start on that begins a
+// context; -1 for none.
+func nextPostfixContext(text []byte, start int) int {
+	for {
+		i := bytes.IndexByte(text[start:], ';')
+		if i < 0 {
+			return -1
+		}
+		start += i
+		for _, field := range []string{" from=<", " to=<", " proto="} {
+			if bytes.HasPrefix(text[start+1:], []byte(field)) {
+				return start
+			}
+		}
+		start++
+	}
+}
+
+// readPostfixContext reads a context. ok is false where it is anything else, or is
+// not whole.
+func readPostfixContext(b []byte) (c postfixContext, ok bool) {
+	if c.sender, b, ok = cutPostfixAddressField(b, " from=<"); !ok {
+		return c, false
+	}
+	if c.recipient, b, ok = cutPostfixAddressField(b, " to=<"); !ok {
+		return c, false
+	}
+	for _, name := range []string{" proto=", " helo=<", " sasl_method="} {
+		// Neither holds a blank or an angle bracket, a HELO name for NEUTER_CHARACTERS
+		// in smtpd.c.
+		if rest, found := bytes.CutPrefix(b, []byte(name)); found {
+			n := 0
+			for n < len(rest) && rest[n] != ' ' && rest[n] != '<' && rest[n] != '>' {
+				n++
+			}
+			b = rest[n:]
+			if name[len(name)-1] == '<' {
+				if b, found = bytes.CutPrefix(b, []byte(">")); !found {
+					return c, false
+				}
+			}
+		}
+	}
+	if len(b) == 0 {
+		return c, true
+	}
+	// The user's name is the last field that can hold anything. One with a bracket or
+	// a quote may be the rest of an address.
+	user, found := bytes.CutPrefix(b, []byte(" sasl_username="))
+	if bracketed, cut := bytes.CutPrefix(user, []byte("<")); cut {
+		user, cut = bytes.CutSuffix(bracketed, []byte(">"))
+		found = found && cut
+	}
+	c.user = found && len(user) > 0 && bytes.IndexAny(user, `<>"`) < 0
+	return c, c.user
+}
+
+// cutPostfixAddressField reads the field of that name, if it is there.
+func cutPostfixAddressField(b []byte, name string) (addr, rest []byte, ok bool) {
+	value, found := bytes.CutPrefix(b, []byte(name))
+	if !found {
+		return nil, b, true
+	}
+	return cutPostfixAddress(value)
+}
+
+// cutPostfixAddress reads an address and the ">" behind it. One that is not in quotes
+// may hold blanks, as an internal form does, but neither quotes nor brackets.
+func cutPostfixAddress(b []byte) (addr, rest []byte, ok bool) {
+	n := 0
+	if len(b) > 0 && b[0] == '"' {
+		for n = 1; n < len(b) && b[n] != '"'; n++ {
+			if b[n] == '\\' {
+				n++
+			}
+		}
+		n++
+		if n >= len(b) || b[n] != '@' && b[n] != '>' {
+			return nil, nil, false
+		}
+	}
+	end := bytes.IndexAny(b[n:], `<>"`)
+	if end < 0 || b[n+end] != '>' {
+		return nil, nil, false
+	}
+	return b[:n+end], b[n+end+1:], true
+}
+
+// isPlainAddress reports whether an address is one word without quotes.
+func isPlainAddress(addr []byte) bool { return bytes.IndexAny(addr, ` "`) < 0 }
+
+// refusal reads what follows "NAME[IP]: " in a refusal: a reply and its context. ok
+// is false where it does not begin with a reply.
+func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
+	e.Text, c = cutPostfixContext(text)
+	switch {
+	case !c.certain:
+		e.Said = untilAddress(e.Text)
+	case !isPlainAddress(c.sender) || !isPlainAddress(c.recipient):
+		e.Said = l.without(e.Text, c.sender, c.recipient)
+	}
+	said := e.Text
+	if e.Said != nil {
+		said = e.Said
+	}
+	e.Code, e.Enhanced, ok = ParseReply(said)
+	c.user = c.user && !l.mayBeCut()
+	return c, ok
+}
+
+// senderRepeats reports whether the sender holds a context that begins with the text.
+// Then the text may be the beginning of a sender in its internal form, which stands in
+// the text and again in the true context:
+//
+//	<ann@dest.example>: Recipient address rejected: x; from=<"@src.example>: Sender address rejected: no; from=<ann@dest.example>: Recipient address rejected: x; from=<"@src.example> to=<ann@dest.example> proto=SMTP
+func (c *postfixContext) senderRepeats(text []byte) bool {
+	const begin = "; from=<"
+	for rest := c.sender; ; {
+		i := bytes.Index(rest, []byte(begin))
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(begin):]
+		n := min(len(rest), len(text))
+		if bytes.Equal(rest[:n], text[:n]) {
+			return true
+		}
+	}
+}
+
+// untilAddress returns what of a text stands before all that can be an address; nil
+// where there is no address.
+func untilAddress(text []byte) []byte {
+	if i := bytes.IndexAny(text, `<["`); i >= 0 {
+		return text[:i]
+	}
+	return nil
+}
+
+// beforeOddAddress is untilAddress for a text whose address may be more than the first
+// word in brackets; nil where it is not. No context shows what the address is.
+func beforeOddAddress(text []byte) []byte {
+	_, after, ok := bytes.Cut(text, []byte("<"))
+	if !ok {
+		return nil
+	}
+	if i := bytes.IndexAny(after, ` ">`); i >= 0 && after[i] == '>' && bytes.IndexByte(after[i+1:], '>') < 0 {
+		return nil
+	}
+	return untilAddress(text)
+}
+
+// without returns text without two addresses, where they stand in brackets; nil where
+// they do not. The result is valid until the next call.
+func (l *postfix) without(text, a, b []byte) []byte {
+	said, all, cut := l.said[:0], len(text), len(text) == postfixLongestText
+	for {
+		i := bytes.IndexAny(text, "<[")
+		if i < 0 {
+			break
+		}
+		said = append(said, text[:i+1]...)
+		text = text[i+1:]
+		text = text[max(lenOfPostfixAddress(text, a, cut), lenOfPostfixAddress(text, b, cut)):]
+	}
+	l.said = append(said, text...)
+	if len(l.said) == all {
+		return nil
+	}
+	return l.said
+}
+
+// postfixLongestText is where smtpd cuts the text of a refusal (smtpd_check_reject()
+// in smtpd_check.c).
+const postfixLongestText = 510
+
+// lenOfPostfixAddress returns the length of an address that begins a text and that a
+// bracket follows; 0 where it does not. The address is as a context shows it, and the
+// text may hold its internal form. If cut is true, the end of the text may be within
+// the address.
+func lenOfPostfixAddress(text, addr []byte, cut bool) int {
+	if len(addr) == 0 {
+		return 0
+	}
+	n := 0
+	if bytes.HasPrefix(text, addr) {
+		n = len(addr)
+	} else {
+		quoted := addr[0] == '"'
+		for i := 0; i < len(addr); i++ {
+			switch {
+			case quoted && i == 0:
+				continue
+			case quoted && addr[i] == '"':
+				quoted = false
+				continue
+			case quoted && addr[i] == '\\':
+				i++
+			}
+			if n == len(text) {
+				if cut {
+					return n
+				}
+				return 0
+			}
+			// What is not printable is a blank in the text and a question mark in the
+			// context (util/printable.c).
+			if c := addr[i]; c != text[n] && c != '?' && (c < 0x80 || text[n] != ' ') {
+				return 0
+			}
+			n++
+		}
+	}
+	if n < len(text) && text[n] != '>' && text[n] != ']' {
+		return 0
+	}
+	if n == len(text) && !cut {
+		return 0
+	}
+	return n
+}
+
+// mayBeCut reports whether the message has the length at which Postfix cuts one, but
+// for its severity (MSG_SYSLOG_RECLEN in util/msg_syslog.c, MSG_LOGGER_RECLEN in
+// util/msg_logger.c). Its end may be the words of a stranger then.
+func (l *postfix) mayBeCut() bool {
+	return len(bytes.TrimPrefix(l.message, []byte("warning: "))) == 2000
+}
