@@ -1,0 +1,164 @@
+//go:build realmta
+
+package realmta
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"smtp_reply_exporter/logparse"
+)
+
+// A reply is what a counter counts: who said it, and its code; 0 for a refusal that the
+// log shows without code.
+type reply struct {
+	direction string
+	code      logparse.Code
+}
+
+// A ledger is what client and servers wrote down of the replies on the wire.
+type ledger struct {
+	mu       sync.Mutex
+	wire     map[reply]int
+	shown    map[reply]int // of these, the ones that the log has to show
+	enhanced map[string]bool
+}
+
+func newLedger() *ledger {
+	return &ledger{wire: map[reply]int{}, shown: map[reply]int{}, enhanced: map[string]bool{}}
+}
+
+// mark returns the mark before a reply; 0 if it has none.
+func mark(text string) byte {
+	if strings.HasPrefix(text, "!") || strings.HasPrefix(text, "?") {
+		return text[0]
+	}
+	return 0
+}
+
+func (l *ledger) add(direction, text string, mark byte) {
+	code, enhanced, _ := logparse.ParseReply([]byte(text))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wire[reply{direction, code}]++
+	l.enhanced[direction+" "+code.String()+" "+enhanced.String()] = true
+	switch mark {
+	case '!':
+		l.shown[reply{direction, code}]++
+	case '?':
+		l.shown[reply{direction, 0}]++
+	}
+}
+
+// attack plays the sessions, and compares after each what the parser reads in the log with
+// the wire. quiet waits until all lines of what was played are in the log.
+func attack(t *testing.T, m *mta, sessions []session, quiet func(*testing.T)) {
+	t.Helper()
+	parser := logparse.NewParser()
+	quiet(t)
+	_, offset := m.lines(t, 0)
+	for _, s := range sessions {
+		t.Run(s.name, func(t *testing.T) {
+			l := newLedger()
+			for i := range remotes {
+				remotes[i].serve(t, l)
+			}
+			s.play(t, m, l)
+			quiet(t)
+			var lines [][]byte
+			lines, size := m.lines(t, offset)
+			offset = size
+			l.compare(t, parser, lines)
+			if t.Failed() {
+				for _, line := range lines {
+					t.Logf("%q", line)
+				}
+			}
+		})
+	}
+}
+
+// compare tests that the parser counts of the lines what the log has to show, and nothing
+// that was not on the wire.
+func (l *ledger) compare(t *testing.T, parser *logparse.Parser, lines [][]byte) {
+	t.Helper()
+	got := map[reply]int{}
+	refused := 0
+	for _, line := range lines {
+		result := parser.Parse(line)
+		if result.Outcome == logparse.NotUnderstood {
+			t.Errorf("not understood: %q", line)
+		}
+		for i := range result.Events {
+			e := &result.Events[i]
+			l.checkPeer(t, e)
+			if e.Repeat || e.Kind == logparse.Delivery {
+				continue
+			}
+			r := reply{e.Direction.String(), e.Code}
+			got[r] += e.Count
+			if r.direction == "sent" && (r.code == 0 || r.code.Class() >= 4) {
+				refused += e.Count
+			}
+			if key := r.direction + " " + r.code.String() + " " + e.Enhanced.String(); r.code != 0 && e.Enhanced.String() != "" && !l.enhanced[key] {
+				t.Errorf("%s was not on the wire", key)
+			}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	refusals := 0
+	for _, r := range slices.Collect(maps.Keys(l.wire)) {
+		if r.direction == "sent" && r.code.Class() >= 4 {
+			refusals += l.wire[r]
+		}
+	}
+	if refused > refusals {
+		t.Errorf("%d commands refused, but %d were", refused, refusals)
+	}
+	for r, n := range got {
+		if r.code != 0 && n > l.wire[r] {
+			t.Errorf("%s %s: %d, but %d went over the wire", r.direction, r.code, n, l.wire[r])
+		}
+	}
+	for r, n := range l.shown {
+		if got[r] < n {
+			t.Errorf("%s %s: %d, but the log shows %d", r.direction, code(r.code), got[r], n)
+		}
+	}
+}
+
+func code(c logparse.Code) string {
+	if c == 0 {
+		return "without code"
+	}
+	return strconv.Itoa(int(c))
+}
+
+// checkPeer tests that an event is of who really spoke, and of nobody who logged in.
+func (l *ledger) checkPeer(t *testing.T, e *logparse.Event) {
+	t.Helper()
+	if e.Authenticated {
+		t.Errorf("%s %s is authenticated, but nobody logged in", e.Direction, e.Code)
+	}
+	name, address := string(e.Remote), string(e.Addr)
+	if e.Direction == logparse.Sent {
+		if address != clientAddress && address != "" || name != clientName && name != "unknown" && name != "" {
+			t.Errorf("%s %s to %q [%s], which is not the client", e.Direction, e.Code, name, address)
+		}
+		return
+	}
+	if name == "" && address == "" {
+		return
+	}
+	for _, r := range remotes {
+		if (name == r.name || name == "") && (address == r.address || address == "") {
+			return
+		}
+	}
+	t.Errorf("%s %s from %q [%s], which is no server", e.Direction, e.Code, name, address)
+}
