@@ -30,6 +30,9 @@ type session struct {
 	steps    []step
 	greeting string // what is wanted in place of 220
 	early    string // what the client says before the greeting
+	reason   string // of all refusals; not tested where empty
+	// ambiguous is true where the log can be read in two ways: a line need not be understood.
+	ambiguous bool
 }
 
 // mail is a session that sends a message to one recipient.
@@ -94,8 +97,13 @@ func (s *session) play(t *testing.T, m *mta, l *ledger) {
 			t.Errorf("say %.80q: %v", step.say, err)
 			return
 		}
-		if !expect(step.say, step.want) || strings.HasPrefix(step.want, "!554") || strings.HasPrefix(step.want, "!421") {
+		if !expect(step.say, step.want) || s.last(step) {
 			return // the server hangs up
 		}
 	}
+}
+
+// last reports whether the server hangs up after its answer.
+func (s *session) last(x step) bool {
+	return x.want == "!421" || x.want == "!221" || s.port == "" && x.want == "!554"
 }

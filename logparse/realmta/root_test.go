@@ -53,6 +53,7 @@ func newRoot(t *testing.T, name string) *mta {
 	}
 	m.write(t, "/etc/hosts", hosts())
 	m.write(t, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n")
+	m.write(t, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
 	m.write(t, "/etc/mailname", mtaName+"\n")
 	m.write(t, "/etc/passwd", passwd)
 	m.write(t, "/etc/group", group)
