@@ -43,9 +43,7 @@ func mail(name, from, to, eod string) session {
 	}}
 }
 
-func dial() (net.Conn, error) { return dialPort("25") }
-
-func dialPort(port string) (net.Conn, error) {
+func dial(port string) (net.Conn, error) {
 	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddress)}}
 	return d.Dial("tcp", net.JoinHostPort(mtaAddress, port))
 }
@@ -60,7 +58,7 @@ func (s *session) play(t *testing.T, m *mta, l *ledger) {
 	if s.early != "" { // the daemon must find it when it accepts the connection
 		must(t, syscall.Kill(m.pid, syscall.SIGSTOP))
 	}
-	conn, err := dialPort(port)
+	conn, err := dial(port)
 	must(t, err)
 	defer conn.Close()
 	must(t, conn.SetDeadline(time.Now().Add(2*patience)))

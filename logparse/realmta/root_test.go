@@ -133,10 +133,13 @@ func (m *mta) start(t *testing.T, program string, args ...string) {
 		}
 	})
 	wait(t, program+" answers", func() bool {
-		conn, err := dial()
-		if err == nil {
-			conn.Close()
+		conn, err := dial("25")
+		if err != nil {
+			return false
 		}
+		defer conn.Close()
+		must(t, conn.SetDeadline(time.Now().Add(patience)))
+		_, err = conn.Read(make([]byte, 1)) // else the daemon may not have seen the connection yet
 		return err == nil
 	})
 }

@@ -151,7 +151,10 @@ func (l *ledger) checkPeer(t *testing.T, e *logparse.Event) {
 	if e.Authenticated {
 		t.Errorf("%s %s is authenticated, but nobody logged in", e.Direction, e.Code)
 	}
-	name, address := string(e.Remote), string(e.Addr)
+	name, address := strings.TrimSuffix(string(e.Remote), "."), string(e.Addr)
+	if name == address {
+		name = ""
+	}
 	if e.Direction == logparse.Sent {
 		if address != clientAddress && address != "" || name != clientName && name != "unknown" && name != "" {
 			t.Errorf("%s %s to %q [%s], which is not the client", e.Direction, e.Code, name, address)
