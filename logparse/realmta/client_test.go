@@ -3,6 +3,7 @@
 package realmta
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/textproto"
@@ -33,6 +34,8 @@ type session struct {
 	reason   string // of all refusals; not tested where empty
 	// ambiguous is true where the log can be read in two ways: a line need not be understood.
 	ambiguous bool
+	// certificate is the name in the client's certificate, after STARTTLS.
+	certificate string
 }
 
 // mail is a session that sends a message to one recipient.
@@ -97,6 +100,16 @@ func (s *session) play(t *testing.T, m *mta, l *ledger) {
 		}
 		if !expect(step.say, step.want) || s.last(step) {
 			return // the server hangs up
+		}
+		if step.say == "STARTTLS" {
+			own := certificate(t, s.certificate)
+			secure := tls.Client(conn, &tls.Config{
+				InsecureSkipVerify: true,
+				// Whatever authorities the server would trust.
+				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil },
+			})
+			must(t, secure.Handshake())
+			conn, text = secure, textproto.NewConn(secure)
 		}
 	}
 }

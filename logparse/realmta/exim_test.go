@@ -3,6 +3,7 @@
 package realmta
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,7 @@ acl_smtp_data = acl_check_data
 never_users = root
 host_lookup = *
 host_lookup_order = byaddr
+disable_ipv6 = true
 dns_dnssec_ok = 0
 pipelining_connect_advertise_hosts =
 rfc1413_query_timeout = 0s
@@ -24,6 +26,9 @@ keep_environment =
 message_size_limit = 100K
 daemon_smtp_ports = 25
 local_interfaces = ` + mtaAddress + `
+tls_advertise_hosts = *
+tls_try_verify_hosts = *
+tls_verify_certificates = /etc/ssl/certs/ca-certificates.crt
 begin acl
 acl_check_rcpt:
   deny message = Restricted characters in address
@@ -67,6 +72,13 @@ null:
 smtp:
   driver = smtp
   hosts_try_prdr =
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = no
+  server_set_id = $auth2
 begin retry
 * * F,1h,1h
 `
@@ -115,6 +127,17 @@ func eximSessions() []session {
 			{`HELO x" H=[127.0.0.1]: 421 4.7.0 no`, "!501"},
 			{"HELO [127.0.0.1]", "250"}, from, refused,
 		}},
+		{name: "logins", steps: slices.Concat([]step{hello},
+			authPlain("boss) H=mail [127.0.0.1]: 421 4.7.0 no (set_id=x", "!535"),
+			authPlain(`boss" H=mail [127.0.0.1] P=esmtpsa A=plain:x`, "!535"),
+			[]step{{"AUTH FOO] (x) H=[127.0.0.1]: 421 4.7.0 no", "501"}})},
+		{name: "a certificate", certificate: `x" H=mail [127.0.0.1] P=esmtpsa A=plain:boss F=<x> rejected RCPT <y>: 421 4.7.0 no`, steps: []step{
+			hello, {"STARTTLS", "220"}, hello, from, refused, {"RCPT TO:<ann@dest.example>", "250"}, {"EXPN x: 421 4.7.0 no", "!550"},
+			{"DATA", "354"}, {"Subject: x\r\n\r\n.", "!250"}, from, {"", ""},
+		}},
+		{name: "a certificate without a quote", certificate: `x H=mail [127.0.0.1] P=esmtpsa A=plain:boss F=<x> rejected RCPT <y>: 421 4.7.0 no`, steps: []step{
+			hello, {"STARTTLS", "220"}, hello, from, refused, {"RCPT TO:<ann@dest.example>", "250"}, {"DATA", "354"}, {"Subject: x\r\n\r\n.", "!250"},
+		}},
 		{name: "binary", steps: []step{
 			hello, {"\x01\x80\xff\x1b[2J \x7f\t", "500"}, from,
 			{"RCPT TO:<\"a\x01\x02\x80\xff\"@nx.example>", "?550"},
@@ -157,6 +180,7 @@ func TestExim(t *testing.T) {
 				m.mkdir(t, dir, 0o750, 800, 800)
 			}
 			m.log = m.root + "/var/log/exim4/mainlog"
+			nameserver(t)
 			m.start(t, "/usr/sbin/exim4", "-bdf")
 			attack(t, m, eximSessions(), func(t *testing.T) {
 				t.Helper()

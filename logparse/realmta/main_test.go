@@ -17,14 +17,17 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// packages are Debian's, by the name of the test. Of what they depend on, that is fetched
-// too which the host lacks.
-var packages = map[string]string{"exim": "exim4-daemon-light", "postfix": "postfix", "sendmail": "sendmail-bin"}
+// packages are Debian's, by the name of the test. What they depend on and the host lacks
+// is fetched too.
+var packages = map[string][]string{
+	"exim": {"exim4-daemon-light"}, "postfix": {"postfix", "libsasl2-modules"}, "sendmail": {"sendmail-bin", "libsasl2-modules"},
+}
 
 // workDir is where the packages are; set for the process that runs the tests.
 var workDir = os.Getenv("REALMTA_DIR")
@@ -90,13 +93,15 @@ func fetch(ctx context.Context, dir string) error {
 	if err := command(ctx, "apt-get", append(own, "update")...); err != nil {
 		return err
 	}
-	for name, pkg := range packages {
+	for name, list := range packages {
 		archives := filepath.Join(dir, name)
 		if err := os.Mkdir(archives, 0o755); err != nil {
 			return err
 		}
-		if err := command(ctx, "apt-get", append(own, "-o", "Dir::Cache::archives="+archives,
-			"install", "--download-only", "--reinstall", "--no-install-recommends", pkg)...); err != nil {
+		install := slices.Concat(own, []string{
+			"-o", "Dir::Cache::archives=" + archives, "install", "--download-only", "--reinstall", "--no-install-recommends",
+		}, list)
+		if err := command(ctx, "apt-get", install...); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,7 +43,7 @@ queue_run_delay = 1h
 const postfixMaster = `
 25 inet n - n - - smtpd
 26 inet n - n - - smtpd -o mynetworks=127.0.0.1
-587 inet n - n - - smtpd -o syslog_name=postfix/submission -o smtpd_sender_restrictions=reject_unknown_sender_domain
+587 inet n - n - - smtpd -o syslog_name=postfix/submission -o smtpd_sender_restrictions=reject_unknown_sender_domain -o smtpd_sasl_auth_enable=yes
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -102,6 +103,9 @@ func postfixSessions() []session {
 			{"status=sent (250 2.0.0 Ok)", "?500"},
 			{"NOOP NOQUEUE: reject: RCPT from x[127.0.0.1]: 421 4.7.0 no;", "250"},
 		}},
+		{name: "logins", port: "587", steps: slices.Concat([]step{hello},
+			authPlain("boss, sasl_method=PLAIN, sasl_username=x: 421 4.7.0 no", "?535"),
+			authPlain("x[127.0.0.1]: SASL PLAIN authentication failed: 421 4.7.0 no", "?535"))},
 		{name: "HELO", port: "26", steps: []step{
 			{"HELO x>;sasl_username=<boss", "250"}, from, {"RCPT TO:<ann@other.example>", "!554"},
 			{"HELO [127.0.0.1]", "250"}, from, {`RCPT TO:<"x> proto=ESMTP helo=<y> sasl_username=<boss>"@other.example>`, "!554"},
@@ -163,6 +167,7 @@ func TestPostfix(t *testing.T) {
 			m.mkdir(t, "/var/lib/postfix", 0o755, 801, 801)
 			m.mkdir(t, "/var/spool/postfix", 0o755, 0, 0)
 			m.log = m.root + "/var/log/mail.log"
+			m.write(t, "/etc/postfix/sasl/smtpd.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n")
 			nameserver(t)
 			m.start(t, "/usr/sbin/postfix", "start-fg")
 			attack(t, m, sessions, func(t *testing.T) { m.postfixQuiet(t) })

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -185,14 +184,4 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// hosts is /etc/hosts: the MTA, the client and the remote servers.
-func hosts() string {
-	var b strings.Builder
-	b.WriteString("127.0.0.1 localhost\n" + mtaAddress + " " + mtaName + "\n" + clientAddress + " " + clientName + "\n")
-	for _, r := range remotes {
-		b.WriteString(r.address + " " + r.name + "\n")
-	}
-	return b.String()
 }

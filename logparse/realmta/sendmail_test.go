@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,8 @@ func sendmailSessions() []session {
 			{milter, "500"},
 			{ruleset, "500"},
 		}},
+		{name: "logins", steps: slices.Concat([]step{hello},
+			authCRAM("boss, relay=mx.google.com [192.0.2.66], reject=421 4.7.0 no", "!535"), authCRAM(protocol, "!535"))},
 		{name: "binary", steps: []step{
 			hello, {"\x01\x80\xff\x1b[2J\t\x7f", "500"}, from,
 			{"RCPT TO:<\"a\x01\x02\"@nouser.example>", "501"}, {"RCPT TO:<\"\xff\x80\"@nouser.example>", "501"},

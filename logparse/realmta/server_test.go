@@ -95,24 +95,3 @@ func (r *remote) talk(conn net.Conn, l *ledger) {
 		}
 	}
 }
-
-// nameserver knows no name, until the end of the test.
-func nameserver(t *testing.T) {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:53")
-	must(t, err)
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		query := make([]byte, 512)
-		for {
-			n, from, err := conn.ReadFrom(query)
-			if err != nil {
-				return // closed
-			}
-			if n > 3 {
-				query[2], query[3] = query[2]|0x80, 0x83 // a response: NXDOMAIN
-				_, _ = conn.WriteTo(query[:n], from)
-			}
-		}
-	}()
-}
