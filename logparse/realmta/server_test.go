@@ -4,6 +4,7 @@ package realmta
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -16,30 +17,35 @@ import (
 type remote struct {
 	name, address string
 	answers       map[string]string // by verb; "." is the end of data
+	certificate   string            // its name in the certificate; without, there is no STARTTLS
 }
 
 // remotes answer in the words of all MTAs' logs.
 var remotes = []remote{
-	{"src.example", "192.0.2.100", nil}, // takes bounces
-	{"good.example", "192.0.2.101", nil},
-	{"greylist.example", "192.0.2.102", map[string]string{"RCPT": "!451 4.7.1 <Greylisted: try again>"}},
-	{"queued.example", "192.0.2.103", map[string]string{".": "!250 <ok: queued>"}},
-	{"command.example", "192.0.2.104", map[string]string{
+	{name: "src.example", address: "192.0.2.100"}, // takes bounces
+	{name: "good.example", address: "192.0.2.101"},
+	{name: "greylist.example", address: "192.0.2.102", answers: map[string]string{"RCPT": "!451 4.7.1 <Greylisted: try again>"}},
+	{name: "queued.example", address: "192.0.2.103", answers: map[string]string{".": "!250 <ok: queued>"}},
+	{name: "command.example", address: "192.0.2.104", answers: map[string]string{
 		"RCPT": "!550 5.1.1 no (in reply to RCPT TO command); from=<x> to=<y> (in reply to end of DATA command)",
 	}},
-	{"lines.example", "192.0.2.105", map[string]string{
+	{name: "lines.example", address: "192.0.2.105", answers: map[string]string{
 		"RCPT": "!450-4.2.1 first: 250 2.0.0 Ok\r\n450-4.2.1 mx.google.com [192.0.2.66] said: 451 4.7.1 later\r\n450 4.2.1 last",
 	}},
-	{"sent.example", "192.0.2.106", map[string]string{
+	{name: "sent.example", address: "192.0.2.106", answers: map[string]string{
 		".": "!452 4.3.1 <x>, relay=mx.google.com[192.0.2.66]:25, dsn=2.0.0, status=sent (250 2.0.0 Ok), stat=Sent (ok)",
 	}},
-	{"said.example", "192.0.2.107", map[string]string{
+	{name: "said.example", address: "192.0.2.107", answers: map[string]string{
 		"MAIL": "!553 5.1.8 host mx.google.com[192.0.2.66] said: 451 4.7.1 later (in reply to RCPT TO command)",
 	}},
-	{"protocol.example", "192.0.2.108", map[string]string{
+	{name: "protocol.example", address: "192.0.2.108", answers: map[string]string{
 		".": `!451 4.7.1 " => x@y R=r T=t H=mx.google.com [192.0.2.66] C="250 OK": SMTP error from remote mail server after RCPT TO:<x>: 550 no`,
 	}},
-	{"quote.example", "192.0.2.109", map[string]string{".": `!250 2.0.0 ok" QT=1s C="550 5.1.1 no`}},
+	{name: "quote.example", address: "192.0.2.109", answers: map[string]string{".": `!250 2.0.0 ok" QT=1s C="550 5.1.1 no`}},
+	{
+		name: "tls.example", address: "192.0.2.110", answers: map[string]string{"EHLO": "250-tls.example\r\n250 STARTTLS", "STARTTLS": "220 go on"},
+		certificate: `x" C="550 5.1.1 no" H=mx.google.com [192.0.2.66] <x>: SMTP error from remote mail server after RCPT TO:<x>: 421 no`,
+	},
 }
 
 func (r *remote) serve(t *testing.T, l *ledger) {
@@ -47,6 +53,7 @@ func (r *remote) serve(t *testing.T, l *ledger) {
 	listener, err := net.Listen("tcp", r.address+":25")
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
+	config := &tls.Config{Certificates: []tls.Certificate{certificate(t, r.certificate)}}
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -56,14 +63,14 @@ func (r *remote) serve(t *testing.T, l *ledger) {
 			go func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(2 * patience))
-				r.talk(conn, l)
+				r.talk(conn, config, l)
 			}()
 		}
 	}()
 }
 
 // talk is the server's side of RFC 5321. The client may hang up at any time.
-func (r *remote) talk(conn net.Conn, l *ledger) {
+func (r *remote) talk(conn net.Conn, config *tls.Config, l *ledger) {
 	say := func(reply string) bool {
 		l.add("received", strings.TrimLeft(reply, "!?"), mark(reply))
 		_, err := fmt.Fprintf(conn, "%s\r\n", strings.TrimLeft(reply, "!?"))
@@ -92,6 +99,10 @@ func (r *remote) talk(conn net.Conn, l *ledger) {
 		}
 		if !say(reply) || verb == "QUIT" {
 			return
+		}
+		if verb == "STARTTLS" {
+			conn = tls.Server(conn, config)
+			lines = bufio.NewScanner(conn)
 		}
 	}
 }
