@@ -72,8 +72,8 @@ func (r *remote) serve(t *testing.T, l *ledger) {
 // talk is the server's side of RFC 5321. The client may hang up at any time.
 func (r *remote) talk(conn net.Conn, config *tls.Config, l *ledger) {
 	say := func(reply string) bool {
-		l.add("received", strings.TrimLeft(reply, "!?"), mark(reply))
-		_, err := fmt.Fprintf(conn, "%s\r\n", strings.TrimLeft(reply, "!?"))
+		l.add("received", strings.TrimLeft(reply, marks), mark(reply))
+		_, err := fmt.Fprintf(conn, "%s\r\n", strings.TrimLeft(reply, marks))
 		return err == nil
 	}
 	lines := bufio.NewScanner(conn)
