@@ -41,8 +41,11 @@ type session struct {
 // mail is a session that sends a message to one recipient.
 func mail(name, from, to, eod string) session {
 	return session{name: name, steps: []step{
-		{"EHLO x.example", "250"}, {"MAIL FROM:" + from, "250"}, {"RCPT TO:" + to, "250"},
-		{"DATA", "354"}, {"Subject: hello\r\n\r\nHello.\r\n.", eod},
+		{"EHLO x.example", "250"},
+		{"MAIL FROM:" + from, "250"},
+		{"RCPT TO:" + to, "250"},
+		{"DATA", "354"},
+		{"Subject: hello\r\n\r\nHello.\r\n.", eod},
 	}}
 }
 

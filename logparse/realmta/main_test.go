@@ -58,7 +58,7 @@ func inNamespaces() (status int, err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	dir, err := os.MkdirTemp("", "smtp_reply_exporter-realmta-")
+	dir, err := os.MkdirTemp("", "realmta-") // short, for /dev/log has to fit into a socket's address
 	if err != nil {
 		return 0, err
 	}
@@ -67,7 +67,7 @@ func inNamespaces() (status int, err error) {
 		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, os.Args[0], os.Args[1:]...)
-	cmd.Env = append(os.Environ(), "REALMTA_DIR="+dir)
+	cmd.Env = append(os.Environ(), "REALMTA_DIR="+dir, "TMPDIR="+dir)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET,

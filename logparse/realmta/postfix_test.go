@@ -77,9 +77,13 @@ func postfixSessions() []session {
 		mail("said in the sender", `<"`+said+`"@src.example>`, "<ann@dest.example>", "!250"),
 		mail("a login in the sender", `<"x>, sasl_method=PLAIN, sasl_username=boss"@src.example>`, "<ann@dest.example>", "!250"),
 		{name: "refused by submission", port: "587", steps: []step{
-			hello, {`MAIL FROM:<"x>: Recipient address rejected: User unknown"@nx.invalid>`, "250"},
-			{"RCPT TO:<ann@dest.example>", "!450"}, {`RCPT TO:<"` + boss + `"@dest.example>`, "!450"}, {"RSET", "250"},
-			{`MAIL FROM:<"` + boss + `"@nx.invalid>`, "250"}, {"RCPT TO:<ann@dest.example>", "!450"},
+			hello,
+			{`MAIL FROM:<"x>: Recipient address rejected: User unknown"@nx.invalid>`, "250"},
+			{"RCPT TO:<ann@dest.example>", "!450"},
+			{`RCPT TO:<"` + boss + `"@dest.example>`, "!450"},
+			{"RSET", "250"},
+			{`MAIL FROM:<"` + boss + `"@nx.invalid>`, "250"},
+			{"RCPT TO:<ann@dest.example>", "!450"},
 		}},
 		{name: "reasons in recipients", port: "26", reason: "relay_denied", steps: []step{
 			hello, from,
@@ -109,8 +113,12 @@ func postfixSessions() []session {
 			authPlain("boss, sasl_method=PLAIN, sasl_username=x: 421 4.7.0 no", "?535"),
 			authPlain("x[127.0.0.1]: SASL PLAIN authentication failed: 421 4.7.0 no", "?535"))},
 		{name: "HELO", port: "26", steps: []step{
-			{"HELO x>;sasl_username=<boss", "250"}, from, {"RCPT TO:<ann@other.example>", "!554"},
-			{"HELO [127.0.0.1]", "250"}, from, {`RCPT TO:<"x> proto=ESMTP helo=<y> sasl_username=<boss>"@other.example>`, "!554"},
+			{"HELO x>;sasl_username=<boss", "250"},
+			from,
+			{"RCPT TO:<ann@other.example>", "!554"},
+			{"HELO [127.0.0.1]", "250"},
+			from,
+			{`RCPT TO:<"x> proto=ESMTP helo=<y> sasl_username=<boss>"@other.example>`, "!554"},
 		}},
 		{name: "binary", port: "26", steps: []step{
 			hello, {"\x01\x80\xff\x1b[2J\t\x7f", "500"}, from, {"RCPT TO:<\"a\x01\x02\"@other.example>", "!554"},

@@ -15,10 +15,9 @@ import (
 
 // An mta is a real mail server in a root of its own.
 type mta struct {
-	root   string
-	log    string // its file
-	pid    int    // of its first process, 1 in its own namespace
-	output *os.File
+	root string
+	log  string // its file
+	pid  int    // of its first process, 1 in its own namespace
 }
 
 // newRoot lays the packages of an MTA over the host's files, in memory. Its names are

@@ -51,7 +51,9 @@ func sendmailSessions() []session {
 		{name: "the greeting of a proxy", steps: []step{{"GET mx.google.com [192.0.2.66]: 451 4.7.1 no", "!421"}}},
 		{name: "HELO", steps: []step{
 			{"HELO x.example [127.0.0.1], reject=421 4.7.0 no", "501"},
-			{"HELO [127.0.0.1]", "250"}, from, {"RCPT TO:<ann@other.example>", "!550"},
+			{"HELO [127.0.0.1]", "250"},
+			from,
+			{"RCPT TO:<ann@other.example>", "!550"},
 		}},
 		{name: "commands", steps: []step{
 			hello,
@@ -66,8 +68,11 @@ func sendmailSessions() []session {
 		{name: "logins", steps: slices.Concat([]step{hello},
 			authCRAM("boss, relay=mx.google.com [192.0.2.66], reject=421 4.7.0 no", "!535"), authCRAM(protocol, "!535"))},
 		{name: "binary", steps: []step{
-			hello, {"\x01\x80\xff\x1b[2J\t\x7f", "500"}, from,
-			{"RCPT TO:<\"a\x01\x02\"@nouser.example>", "501"}, {"RCPT TO:<\"\xff\x80\"@nouser.example>", "501"},
+			hello,
+			{"\x01\x80\xff\x1b[2J\t\x7f", "500"},
+			from,
+			{"RCPT TO:<\"a\x01\x02\"@nouser.example>", "501"},
+			{"RCPT TO:<\"\xff\x80\"@nouser.example>", "501"},
 		}},
 		{name: "a lost connection", steps: []step{hello, {`MAIL FROM:<"` + fields + `"@src.example>`, "250"}, {"RCPT TO:<ann@dest.example>", "250"}, {"", ""}}},
 	}
