@@ -89,7 +89,7 @@ func fetch(ctx context.Context, dir string) error {
 	if err := os.Mkdir(lists, 0o755); err != nil {
 		return err
 	}
-	own := []string{"-qq", "-o", "Dir::State::lists=" + lists, "-o", "Dir::Cache=" + dir, "-o", "APT::Sandbox::User=root"}
+	own := []string{"-qq", "-o", "Debug::NoLocking=1", "-o", "Dir::State::lists=" + lists, "-o", "Dir::Cache=" + dir, "-o", "APT::Sandbox::User=root"}
 	if err := command(ctx, "apt-get", append(own, "update")...); err != nil {
 		return err
 	}

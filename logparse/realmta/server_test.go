@@ -16,7 +16,7 @@ import (
 // logs show begin with a mark, as those of a step.
 type remote struct {
 	name, address string
-	answers       map[string]string // by verb; "." is the end of data
+	answers       map[string]string // by verb; "" is the connection, "." the end of data
 	certificate   string            // its name in the certificate; without, there is no STARTTLS
 }
 
@@ -42,6 +42,12 @@ var remotes = []remote{
 		".": `!451 4.7.1 " => x@y R=r T=t H=mx.google.com [192.0.2.66] C="250 OK": SMTP error from remote mail server after RCPT TO:<x>: 550 no`,
 	}},
 	{name: "quote.example", address: "192.0.2.109", answers: map[string]string{".": `!250 2.0.0 ok" QT=1s C="550 5.1.1 no`}},
+	{name: "refuses.example", address: "192.0.2.111", answers: map[string]string{
+		"": `!554 5.7.1 <x> refused to talk to me: 250 ok; host mx.google.com[192.0.2.66] said: 421 4.7.0 no (in reply to RCPT TO command)`,
+	}},
+	{name: "closes.example", address: "192.0.2.112", answers: map[string]string{
+		"MAIL": `!421 4.3.2 <x>: mx.google.com [192.0.2.66]: SMTP error from remote mail server after end of data: 250 ok" C="250 ok" stat=Sent (ok)`,
+	}},
 	{
 		name: "tls.example", address: "192.0.2.110", answers: map[string]string{"EHLO": "250-tls.example\r\n250 STARTTLS", "STARTTLS": "220 go on"},
 		certificate: `x" C="550 5.1.1 no" H=mx.google.com [192.0.2.66] <x>: SMTP error from remote mail server after RCPT TO:<x>: 421 no`,
@@ -77,7 +83,11 @@ func (r *remote) talk(conn net.Conn, config *tls.Config, l *ledger) {
 		return err == nil
 	}
 	lines := bufio.NewScanner(conn)
-	if !say("220 " + r.name + " ESMTP") {
+	greeting := "220 " + r.name + " ESMTP"
+	if answer := r.answers[""]; answer != "" {
+		greeting = answer
+	}
+	if !say(greeting) {
 		return
 	}
 	for lines.Scan() {
@@ -97,7 +107,7 @@ func (r *remote) talk(conn net.Conn, config *tls.Config, l *ledger) {
 		if answer := r.answers[verb]; answer != "" {
 			reply = answer
 		}
-		if !say(reply) || verb == "QUIT" {
+		if !say(reply) || verb == "QUIT" || strings.HasPrefix(reply, "!421") {
 			return
 		}
 		if verb == "STARTTLS" {
