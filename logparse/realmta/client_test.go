@@ -29,9 +29,9 @@ type session struct {
 	name     string
 	port     string // 25 where empty
 	steps    []step
-	greeting string // what is wanted in place of 220
-	early    string // what the client says before the greeting
-	reason   string // of all refusals; not tested where empty
+	greeting string   // what is wanted in place of 220
+	early    string   // what the client says before the greeting
+	reasons  []string // one of which all refusals have to have; not tested where empty
 	// ambiguous is true where the log can be read in two ways: a line need not be understood.
 	ambiguous bool
 	// certificate is the name in the client's certificate, after STARTTLS.

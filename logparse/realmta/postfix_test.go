@@ -85,7 +85,8 @@ func postfixSessions() []session {
 			{`MAIL FROM:<"` + boss + `"@nx.invalid>`, "250"},
 			{"RCPT TO:<ann@dest.example>", "!450"},
 		}},
-		{name: "reasons in recipients", port: "26", reason: "relay_denied", steps: []step{
+		// Where the address cannot be told from the text, 5.7.1 gives the reason.
+		{name: "reasons in recipients", port: "26", reasons: []string{"relay_denied", "policy"}, steps: []step{
 			hello, from,
 			{`RCPT TO:<"x>: you are greylisted, DNSBL"@other.example>`, "!554"},
 			{`RCPT TO:<"x>: Recipient address rejected: User unknown in local recipient table; from=<x> to=<y>"@other.example>`, "!554"},

@@ -3,6 +3,7 @@
 package realmta
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,8 +120,8 @@ func (l *ledger) compare(t *testing.T, s *session, parser *logparse.Parser, line
 			got[r] += e.Count
 			if r.direction == "sent" && (r.code == 0 || r.code.Class() >= 4) {
 				refused += e.Count
-				if e.Kind == logparse.Reply && s.reason != "" && labels.Reason != s.reason {
-					t.Errorf("reason of %q: %s, want %s", e.Text, labels.Reason, s.reason)
+				if e.Kind == logparse.Reply && len(s.reasons) > 0 && !slices.Contains(s.reasons, labels.Reason) {
+					t.Errorf("reason of %q: %s, want one of %v", e.Text, labels.Reason, s.reasons)
 				}
 			}
 			if key := r.direction + " " + r.code.String() + " " + e.Enhanced.String(); r.code != 0 && e.Enhanced.String() != "" && !l.enhanced[key] {
