@@ -75,6 +75,11 @@ e2e: ## Prove the alerts with a real Postfix, Prometheus and Alertmanager: as ro
 	.ci/install iproute2 postfix prometheus prometheus-alertmanager
 	go test -tags e2e -count=1 -timeout 15m -v ./dashboards/e2e
 
+.PHONY: realmta
+realmta: ## Attack real Exim, Postfix and Sendmail, and compare their logs with the wire: as root on Debian, which gets them downloaded, not installed
+	.ci/install iproute2
+	go test -tags realmta -count=1 -timeout 15m ./logparse/realmta
+
 .PHONY: prometheus3
 prometheus3: ## Test alert rules and dashboards with Prometheus 3, which it builds from source, in place of Debian's 2.42
 	@set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; set -x; \
