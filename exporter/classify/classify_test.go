@@ -123,10 +123,14 @@ func TestReasonIsNoAddress(t *testing.T) {
 		"postfix/smtpd[1]: NOQUEUE: reject: MAIL from unknown[192.0.2.7]: 450 4.1.8 <TEXT>: Sender address rejected: Domain not found; from=<QUOTED> proto=ESMTP helo=<pc>",
 		"postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.2.0 <TEXT>: Recipient address rejected: Greylisted; from=<> to=<QUOTED> proto=ESMTP helo=<pc>",
 		"postfix/smtp[1]: 4BD8F1A2C3: to=<QUOTED>, relay=mx.example[192.0.2.10]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx.example[192.0.2.10] said: 550 5.1.1 <TEXT>: User unknown (in reply to RCPT TO command))",
+		"postfix/smtp[1]: 4BD8F1A2C3: host mx.example[192.0.2.10] said: 550 <QUOTED>: no (in reply to RCPT TO command)",
 		"postfix/smtp[1]: 4BD8F1A2C3: host mx.example[192.0.2.10] said: 451 4.3.0 <QUOTED>: Temporary lookup failure (in reply to RCPT TO command)",
 	} {
 		want := reason(line, "ann@other.example", "ann@other.example")
 		if got := reason(line, "x>: you are greylisted, DNSBL@other.example", `"x>: you are greylisted, DNSBL"@other.example`); got != want {
+			t.Errorf("%s, not %s: %s", got, want, line)
+		}
+		if got := reason(line, "starttls.overquota@other.example", "starttls.overquota@other.example"); got != want {
 			t.Errorf("%s, not %s: %s", got, want, line)
 		}
 	}

@@ -17,10 +17,10 @@ const maxText = 512
 //   - White space is one blank, as are the two characters \n that Exim logs.
 //   - Lines of a multi-line reply lose their reply code and enhanced code, so that a
 //     phrase may continue in the next line.
-//   - A host name, address, URL or anything in <>, even <"a b"@x.example>, is one word.
-//     It begins with "_", and "_" replaces its punctuation. So \bspam\b does not match
-//     mx.spam.example, and
-//     spamhaus does match https://www.spamhaus.org/query.
+//   - An address in <>, even <"a b"@x.example>, is "<_@_>", whatever its words are.
+//   - A host name, another address, URL or anything in <> is one word. It begins with
+//     "_", and "_" replaces its punctuation. So \bspam\b does not match
+//     mx.spam.example, and spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
 	for i := 0; i < len(text); {
 		blank := len(dst) == 0 || dst[len(dst)-1] == ' '
@@ -42,7 +42,12 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 			}
 		case c == '<':
 			if n := bracketedLen(text[i:]); n > 0 {
-				dst = appendWord(append(dst, '<'), text[i+1:i+n])
+				dst = append(dst, '<')
+				if inside := text[i+1 : i+n]; bytes.IndexByte(inside, '@') >= 0 {
+					dst = append(dst, "_@_"...) // an address is a stranger's words
+				} else {
+					dst = appendWord(dst, inside)
+				}
 				i += n
 				continue
 			}
