@@ -75,12 +75,12 @@ func isTooLongForRecipient(b []byte) bool {
 func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
 	for i := range sendmailRecipientErrors {
 		e := &sendmailRecipientErrors[i]
-		rest, ok := bytes.CutSuffix(text, []byte(e.words))
-		if !ok {
+		n := len(text) - len(e.words)
+		if n < 0 || text[len(text)-1] != e.words[len(e.words)-1] || string(text[n:]) != e.words {
 			continue
 		}
-		rest, ok = bytes.CutSuffix(rest, sendmailDots)
-		if !ok || isTooLongForRecipient(rest) {
+		recipient, ok := bytes.CutSuffix(text[:n], sendmailDots)
+		if !ok || isTooLongForRecipient(recipient) {
 			return nil
 		}
 		return e
