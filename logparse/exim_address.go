@@ -1,9 +1,6 @@
 package logparse
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // cutEximAddress reads an address as Exim keeps it, without comments (parse.c,
 // read_addr_spec()). The words of a local part stand between dots. Each is quoted as
@@ -47,18 +44,23 @@ func eximWord(b []byte) (n int, closed bool) {
 			}
 		case quoted && b[n] == '"':
 			return n + 1, true
-		case !quoted && isEximSpecial(b[n]):
+		case !quoted && isEximSpecial[b[n]]:
 			return n, true
 		}
 	}
 	return n, !quoted
 }
 
-// isEximSpecial reports whether a byte needs quotes (macros.h,
-// mac_iscntrl_or_special()).
-func isEximSpecial(c byte) bool {
-	return c <= ' ' || c == 0x7f || strings.IndexByte(`()<>@,;:\".[]`, c) >= 0
-}
+// isEximSpecial says which bytes need quotes (macros.h, mac_iscntrl_or_special()).
+var isEximSpecial = func() (is [256]bool) {
+	for c := range byte(' ' + 1) {
+		is[c] = true
+	}
+	for _, c := range []byte("()<>@,;:\\\".[]\x7f") {
+		is[c] = true
+	}
+	return is
+}()
 
 // eximDomain returns the length of the domain or address literal at the start of b.
 func eximDomain(b []byte) int {
@@ -66,7 +68,7 @@ func eximDomain(b []byte) int {
 		return bytes.IndexByte(b, ']') + 1
 	}
 	for i, c := range b {
-		if c != '.' && isEximSpecial(c) {
+		if c != '.' && isEximSpecial[c] {
 			return i
 		}
 	}

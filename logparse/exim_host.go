@@ -97,21 +97,28 @@ func (h *eximHost) restatedBefore(b []byte, field func(b []byte) bool) bool {
 		return false
 	}
 	identified := false
-	for i := range b {
-		switch {
-		case b[i] == ')' && h.helo != nil && bytes.HasPrefix(b[i:], []byte(") [")):
-			other, rest, ok := cutEximHost(b[i+len(") "):])
-			if ok && field(rest) {
+	for rest := b; h.helo != nil; {
+		i := bytes.Index(rest, []byte(") ["))
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len(") "):]
+		other, after, ok := cutEximHost(rest)
+		if ok && field(after) {
+			return true
+		}
+		if ok && other.ident && !identified {
+			identified = true // looks at all that comes
+			if other.restatedBefore(after, field) {
 				return true
 			}
-			if ok && other.ident && !identified {
-				identified = true // looks at all that comes
-				if other.restatedBefore(rest, field) {
-					return true
-				}
+		}
+	}
+	if h.ident {
+		for i := range b {
+			if b[i] == ' ' && field(b[i:]) {
+				return true
 			}
-		case b[i] == ' ' && h.ident && field(b[i:]):
-			return true
 		}
 	}
 	return false
