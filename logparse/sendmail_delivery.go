@@ -133,9 +133,8 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 				return ok
 			}
 		case "reply", "q_rstatus":
-			// Where it stands twice, either may be a server's.
-			d.reply, d.stat, ok = bytes.Cut(value, []byte(", stat="))
-			return ok && !bytes.Contains(d.stat, []byte(", stat="))
+			d.reply, d.stat, ok = cutSendmailReply(value)
+			return ok
 		case "stat":
 			d.stat = value
 			return true
@@ -150,6 +149,22 @@ func (d *sendmailDelivery) fields(b []byte) bool {
 		}
 		d.set(key, value)
 	}
+}
+
+// cutSendmailReply reads "REPLY, stat=TEXT". Where it has a second stat=, either may be
+// a server's, but for a temporary refusal that stands on both sides of the true one.
+func cutSendmailReply(b []byte) (reply, stat []byte, ok bool) {
+	const between = ", stat="
+	reply, stat, ok = bytes.Cut(b, []byte(between))
+	if !bytes.Contains(stat, []byte(between)) {
+		return reply, stat, ok
+	}
+	const deferred = between + "Deferred: "
+	n := (len(b) - len(deferred)) / 2
+	if n <= 0 || b[0] != '4' || string(b[n:n+len(deferred)]) != deferred || !bytes.Equal(b[:n], b[n+len(deferred):]) {
+		return nil, nil, false
+	}
+	return b[:n], b[n+len(between):], true
 }
 
 // ownWords reports whether stat= ends in Sendmail's words: it does not end in those of

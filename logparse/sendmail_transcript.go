@@ -15,11 +15,13 @@ import "bytes"
 // dialogue reads what follows "--- ".
 func (l *sendmail) dialogue(id, text []byte) {
 	s := l.session()
-	if !s.Logged && !isSendmailPositive(text) && l.mayBeOfRecipient(text) {
+	held := bytes.HasSuffix(text, []byte(" (hold)"))
+	certain := s.Logged || held || isSendmailPositive(text) || isSendmailProgress(text)
+	if !certain && l.mayBeOfRecipient(text) {
 		return // not one more of these lines may follow
 	}
 	s.Logged = true
-	if bytes.HasSuffix(text, []byte(" (hold)")) || sendmailUnsent(text) {
+	if held || sendmailUnsent(text) {
 		return
 	}
 	text = bytes.TrimSuffix(text, []byte(" (held)"))
@@ -51,6 +53,23 @@ func (l *sendmail) dialogue(id, text []byte) {
 func isSendmailPositive(text []byte) bool {
 	return bytes.HasSuffix(text, []byte("... Sender ok")) || bytes.HasSuffix(text, []byte("... Recipient ok")) ||
 		bytes.HasSuffix(text, []byte("... Recipient ok (will queue)")) || bytes.HasSuffix(text, []byte("... queued"))
+}
+
+// isSendmailProgress reports whether a line shows how a delivery goes (deliver.c,
+// giveresponse(); the code 050 is no reply's):
+//
+//	050 <ann@dest.example>... Connecting to mx.dest.example. via esmtp...
+//	050 <ann@dest.example>... Sent (2.0.0 Ok)
+func isSendmailProgress(text []byte) bool {
+	if !bytes.HasPrefix(text, []byte("050 ")) {
+		return false
+	}
+	for _, words := range [...]string{"... Connecting to ", "... Sent", "... Deferred"} {
+		if bytes.Contains(text, []byte(words)) {
+			return true
+		}
+	}
+	return false
 }
 
 // sendmailWords returns the words of a reply, behind its codes.
