@@ -104,7 +104,7 @@ func (l *sendmail) ruleset(id, b []byte) {
 func cutSendmailRuleset(b []byte, unstructured bool) (client, reply []byte, ok bool) {
 	if unstructured {
 		arg, last, ok := cutSendmailLast(b, ", relay=")
-		if _, between, quoted := bytes.Cut(arg, b[len(arg):]); !ok || quoted && bytes.Contains(between, []byte(", relay=")) {
+		if _, between, quoted := bytes.Cut(arg, b[len(arg):]); !ok || quoted && mayBeRefusal(between) {
 			return nil, nil, false
 		}
 		b = last
@@ -119,4 +119,10 @@ func cutSendmailRuleset(b []byte, unstructured bool) (client, reply []byte, ok b
 		return nil, nil, false
 	}
 	return bytes.Cut(b, []byte(", reject="))
+}
+
+// mayBeRefusal reports whether a client and a refusal stand in b.
+func mayBeRefusal(b []byte) bool {
+	_, b, ok := bytes.Cut(b, []byte(", relay="))
+	return ok && (bytes.Contains(b, []byte(", reject=4")) || bytes.Contains(b, []byte(", reject=5")))
 }
