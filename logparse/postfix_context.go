@@ -108,7 +108,7 @@ func readPostfixContext(b []byte) (c postfixContext, ok bool) {
 		user, cut = bytes.CutSuffix(bracketed, []byte(">"))
 		found = found && cut
 	}
-	c.user = found && len(user) > 0 && bytes.IndexAny(user, `<>"`) < 0
+	c.user = found && len(user) > 0 && !bytes.ContainsAny(user, `<>"`)
 	return c, c.user
 }
 
@@ -144,7 +144,7 @@ func cutPostfixAddress(b []byte) (addr, rest []byte, ok bool) {
 }
 
 // isPlainAddress reports whether an address is one word without quotes.
-func isPlainAddress(addr []byte) bool { return bytes.IndexAny(addr, ` "`) < 0 }
+func isPlainAddress(addr []byte) bool { return !bytes.ContainsAny(addr, ` "`) }
 
 // refusal reads what follows "NAME[IP]: " in a refusal: a reply and its context. ok
 // is false where it does not begin with a reply.

@@ -189,7 +189,7 @@ func cutPostfixRecipient(b []byte) (addr, rest []byte, ok bool) {
 // a blank or an angle bracket.
 func cutPostfixField(b []byte) (field, rest []byte, ok bool) {
 	field, rest, ok = bytes.Cut(b, []byte(", "))
-	return field, rest, ok && bytes.IndexAny(field, " <>") < 0
+	return field, rest, ok && !bytes.ContainsAny(field, " <>")
 }
 
 // isProbe reports whether the delivery only probed the address.

@@ -169,7 +169,7 @@ func (l *sendmail) protocolError(id, b []byte) (ok bool) {
 		return false
 	}
 	e := Event{Kind: Reply, Direction: Received, QueueID: id, Remote: host, Text: text}
-	e.Code, e.Enhanced, ok = ParseReply(text)
+	e.Code, e.Enhanced, _ = ParseReply(text)
 	class := e.Code.Class()
 	switch string(stage) {
 	case "MAIL":
