@@ -16,7 +16,8 @@ import "bytes"
 // them as the text does. Then the context is read if it has the one form only.
 type postfixContext struct {
 	sender, recipient []byte // as logged; nil where there is none
-	user              bool   // a user has logged in (since Postfix 3.10; before, where a milter refused)
+	helo              []byte
+	user              bool // a user has logged in (since Postfix 3.10; before, where a milter refused)
 	// known is true where all of the line behind one place is a context. certain is
 	// true where no context begins at any other place: what stands before it is the
 	// text then, even if addresses are in their internal form.
@@ -92,11 +93,22 @@ func readPostfixContext(b []byte) (c postfixContext, ok bool) {
 			}
 			b = rest[n:]
 			if name[len(name)-1] == '<' {
+				c.helo = rest[:n]
 				if b, found = bytes.CutPrefix(b, []byte(">")); !found {
 					return c, false
 				}
 			}
 		}
+	}
+	// What a client gives as AUTH= of MAIL comes last.
+	if before, sender, found := bytes.Cut(b, []byte(" sasl_sender=")); found {
+		if sender, found = bytes.CutPrefix(sender, []byte("<")); found {
+			sender = bytes.TrimSuffix(sender, []byte(">"))
+		}
+		if bytes.ContainsAny(sender, `<>" `) {
+			return c, false
+		}
+		b = before
 	}
 	if len(b) == 0 {
 		return c, true
@@ -155,6 +167,8 @@ func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
 		e.Said = untilAddress(e.Text)
 	case !isPlainAddress(c.sender) || !isPlainAddress(c.recipient):
 		e.Said = l.without(e.Text, c.sender, c.recipient)
+	case bytes.Contains(e.Text, []byte(">: Helo command rejected")), bytes.Contains(e.Text, []byte(">: Client host rejected")):
+		e.Said = l.without(e.Text, c.helo, e.Remote)
 	}
 	said := e.Text
 	if e.Said != nil {
@@ -207,8 +221,8 @@ func beforeOddAddress(text []byte) []byte {
 	return untilAddress(text)
 }
 
-// without returns text without two addresses, where they stand in brackets; nil where
-// they do not. The result is valid until the next call.
+// without returns text without two addresses or names, where they stand in brackets;
+// nil where they do not. The result is valid until the next call.
 func (l *postfix) without(text, a, b []byte) []byte {
 	said, all, cut := l.said[:0], len(text), len(text) == postfixLongestText
 	for {
@@ -268,7 +282,7 @@ func lenOfPostfixAddress(text, addr []byte, cut bool) int {
 			n++
 		}
 	}
-	if n < len(text) && text[n] != '>' && text[n] != ']' {
+	if n < len(text) && text[n] != '>' && text[n] != ']' && text[n] != '[' {
 		return 0
 	}
 	if n == len(text) && !cut {

@@ -69,7 +69,9 @@ func (l *postfix) messageBegun(id, client []byte) {
 	*l.messages.put(l.messageKey(id)) = l.process
 	s := l.session()
 	s.Queued += uint32(l.count)
-	if bytes.HasPrefix(cutPort(rest), []byte(", sasl_")) {
+	// A client can give a sasl_sender without a login (smtpd_sasl_mail_opt()).
+	rest = cutPort(rest)
+	if bytes.HasPrefix(rest, []byte(", sasl_method=")) || bytes.HasPrefix(rest, []byte(", sasl_username=")) {
 		s.Authenticated = true
 	}
 }
