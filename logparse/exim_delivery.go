@@ -98,8 +98,8 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 
 // cutEximConfirmation reads C="REPLY", behind which no more than the times that a
 // delivery took stand; reply is nil where there is none. No reply can hold such a
-// field, since its quotes are escaped, but what stands before it can. ok is false if
-// none is whole, or two are.
+// field whole, since its quotes are escaped, but what stands before it can. ok is false
+// if none is whole, or two are.
 func cutEximConfirmation(b []byte) (fields, reply []byte, ok bool) {
 	const start = ` C="`
 	fields = b
@@ -110,10 +110,13 @@ func cutEximConfirmation(b []byte) (fields, reply []byte, ok bool) {
 		}
 		i += n
 		quoted := eximQuoted(b[i+len(start):])
-		if after := b[i+len(start)+len(quoted):]; len(after) > 0 && !areEximTimes(after[1:]) {
+		after := b[i+len(start)+len(quoted):]
+		switch {
+		case len(after) > 0 && !areEximTimes(after[1:]):
 			continue
-		}
-		if reply != nil {
+		case len(after) == 0 && reply != nil: // the end of a reply such as "250 Ok C="
+			continue
+		case reply != nil:
 			return nil, nil, false
 		}
 		fields, reply = b[:i], quoted
