@@ -71,6 +71,13 @@ func openFile(p *path, name string, now time.Time) (*file, error) {
 	return file, nil
 }
 
+// rewind makes a compressed file begin anew.
+func (f *file) rewind() error {
+	f.data = &unpacker{f: f.f}
+	_, err := f.f.Seek(0, io.SeekStart)
+	return err
+}
+
 // look records what has changed since the last look.
 func (f *file) look(st info, now time.Time) {
 	if st.size != f.info.size || !st.mtime.Equal(f.info.mtime) {
@@ -110,31 +117,83 @@ func (f *file) position() Position {
 func (f *file) resume(pos Position, m Mark) {
 	i := max(0, slices.Index(pos.Marks, m))
 	f.head, f.marks, f.next, f.long, f.unread = pos.Head, slices.Clone(pos.Marks[i:]), m, nil, true
-	if m.Offset < int64(f.head.Len) { // the lost tail includes the end of the head
-		var buf [headLen]byte
-		n, _ := f.data.ReadAt(buf[:m.Offset], 0) // the next block reports an error, if any
-		f.head = Head{n, hash(buf[:n])}
+	if !f.packed() && m.Offset < f.head.Start+int64(f.head.Len) { // the lost tail includes the end of the head
+		f.head, _ = f.headBefore(m.Offset) // the next block reports an error, if any
 	}
 }
 
-// toEnd continues reading after the last whole line.
-func (f *file) toEnd(buf []byte) error {
-	from := max(0, f.info.size-int64(len(buf)))
-	n, err := f.data.ReadAt(buf, from)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+// headBefore returns the head of the part of f before end.
+func (f *file) headBefore(end int64) (Head, error) {
+	b := make([]byte, headLen)
+	for at := int64(0); at < end; {
+		n, err := f.data.ReadAt(b[:min(int64(len(b)), end-at)], at)
+		if i := text(b[:n]); i < n {
+			start := at + int64(i)
+			n, err = f.data.ReadAt(b[:min(headLen, end-start)], start)
+			return Head{start, n, hash(b[:n])}, err
+		}
+		if err != nil {
+			return Head{}, err
+		}
+		at += int64(n)
+		b = slices.Grow(b, blockLen)[:blockLen] // a hole is long
 	}
-	offset := from + int64(bytes.LastIndexByte(buf[:n], '\n')+1)
-	if offset == 0 {
-		return nil
+	return Head{}, nil
+}
+
+// text returns the index of the first byte in b that is not NUL, or b's length.
+func text(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\x00")) }
+
+// toEnd continues reading after the last whole line before limit.
+func (f *file) toEnd(buf []byte, limit int64) error {
+	for end := limit; end > 0; {
+		from := max(0, end-int64(len(buf)))
+		b := buf[:end-from]
+		n, err := f.data.ReadAt(b, from)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		handed := 0
+		if from > 0 {
+			handed = markLen
+		}
+		if i := bytes.LastIndexByte(b[:n], '\n') + 1; i > handed {
+			return f.passed(b[:i], handed, from+int64(i))
+		}
+		end = from + int64(handed)
 	}
-	m, err := markAt(f.data, offset)
+	return nil
+}
+
+// passed continues reading at end, after lines that are not handed out. block is what
+// ends there, with the bytes that a mark at its index handed needs.
+func (f *file) passed(block []byte, handed int, end int64) error {
+	head, err := f.headBefore(end)
 	if err != nil {
 		return err
 	}
-	n, _ = f.data.ReadAt(buf[:min(offset, headLen)], 0)
-	f.head, f.marks, f.next, f.long, f.unread = Head{n, hash(buf[:n])}, []Mark{m}, m, nil, true
+	var older []Mark
+	for distance := int64(len(block)) * 2; distance < end; distance *= 2 {
+		if m, ok := f.lineBefore(end - distance); ok {
+			older = append(older, m)
+		}
+	}
+	marks := addMarks(nil, block, handed, end)
+	marks = append(marks, older...)
+	f.head, f.marks, f.next, f.long, f.unread = head, marks[:min(len(marks), maxMarks)], marks[0], nil, true
 	return nil
+}
+
+// lineBefore returns the mark of the last line that ends within the block before offset.
+func (f *file) lineBefore(offset int64) (m Mark, ok bool) {
+	b := make([]byte, min(offset, 8*headLen))
+	n, _ := f.data.ReadAt(b, offset-int64(len(b)))
+	end := bytes.LastIndexByte(b[:n], '\n') + 1
+	if end == 0 {
+		return Mark{}, false
+	}
+	m, err := markAt(f.data, offset-int64(len(b)-end))
+	return m, err == nil
 }
 
 // readBlock hands out the whole lines of the next block and returns their length in
@@ -144,11 +203,8 @@ func (f *file) toEnd(buf []byte) error {
 // changed, the file was truncated, even if it has grown again.
 func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlong bool)) (handedOut int64, err error) {
 	f.unread = false
-	back := f.next.Offset
-	if back > headLen {
-		back = markLen
-	}
-	from := f.next.Offset - back
+	from := f.blockStart()
+	back := f.next.Offset - from
 	if u, ok := f.data.(*unpacker); ok {
 		there, err := u.skip(from)
 		if errors.Is(err, io.EOF) {
@@ -165,10 +221,13 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlon
 		block = buf
 		n, err = f.data.ReadAt(block, from)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || f.packed() && int64(n) > back { // read what can be unpacked
+		err = nil
+	}
+	if err != nil {
 		return 0, err
 	}
-	if int64(n) < back || back > 0 && newMark(f.next.Offset, block[:back]) != f.next || !f.headHolds(block[:back]) {
+	if int64(n) < back || back > 0 && newMark(f.next.Offset, block[:back]) != f.next || !f.headHolds(block[:back], from) {
 		return 0, errTruncated
 	}
 	f.unread = n == len(block)
@@ -180,35 +239,72 @@ func (f *file) readBlock(buf []byte, maxLine int, line func(text []byte, overlon
 	case end > 0:
 		f.lines(b[:end], maxLine, line)
 	case len(b) <= maxLine:
-		return 0, nil
+		return 0, f.failed()
 	default:
 		end = f.skip(b, maxLine)
 	}
+	f.readHead(block[:int(back)+end], from)
 	f.next = newMark(f.next.Offset+int64(end), block[:int(back)+end])
-	if from == 0 && f.head.Len < headLen {
-		h := block[:min(f.next.Offset, headLen)]
-		f.head = Head{len(h), hash(h)}
-	}
 	if b[end-1] == '\n' {
-		f.marks = addMark(f.marks, f.next)
+		f.marks = addMarks(f.marks, block[:int(back)+end], int(back), f.next.Offset)
 	}
-	return f.offset() - start, nil
+	return f.offset() - start, f.failed()
 }
 
-// headHolds reports whether the file still begins with the same bytes. A mark alone
-// proves too little, since different lines of the same length often end alike.
-func (f *file) headHolds(before []byte) bool {
-	var buf [headLen]byte
+// blockStart returns where the next block begins: before f.next, so that it contains the
+// bytes of that mark, and the head while that grows.
+func (f *file) blockStart() int64 {
+	next, head := f.next.Offset, f.head.Start
 	switch {
-	case f.packed():
-		return true
-	case f.next.Offset > headLen:
-		before = buf[:f.head.Len]
-		if n, _ := f.f.ReadAt(before, 0); n < len(before) {
-			return false
-		}
+	case next <= headLen:
+		return 0
+	case f.head.Len > 0 && next-head <= headLen:
+		return min(head, next-markLen)
 	}
-	return f.head.Len == 0 || hash(before[:f.head.Len]) == f.head.Hash
+	return next - markLen
+}
+
+// failed returns the error that ends a compressed file before its end, once all before
+// the error was handed out.
+func (f *file) failed() error {
+	u, ok := f.data.(*unpacker)
+	if !ok || f.unread || u.err == nil || errors.Is(u.err, io.EOF) {
+		return nil
+	}
+	return u.err
+}
+
+// readHead extends the head by a block that begins at from and ends where reading goes
+// on.
+func (f *file) readHead(block []byte, from int64) {
+	start := f.head.Start
+	if f.head.Len == 0 {
+		i := text(block)
+		if i == len(block) || len(f.marks) > 0 {
+			return
+		}
+		start = from + int64(i)
+	}
+	if f.head.Len < headLen && from <= start {
+		h := block[start-from:]
+		h = h[:min(len(h), headLen)]
+		f.head = Head{start, len(h), hash(h)}
+	}
+}
+
+// headHolds reports whether the file still begins with the same bytes. before are those
+// from the offset from to f.next. A mark alone proves too little, since different lines
+// of the same length often end alike.
+func (f *file) headHolds(before []byte, from int64) bool {
+	h := f.head
+	if f.packed() || h.Len == 0 {
+		return true
+	}
+	if i := h.Start - from; i >= 0 {
+		return hash(before[i:][:h.Len]) == h.Hash
+	}
+	_, same := h.read(f.f)
+	return same
 }
 
 // lines hands out lines, each of which ends with "\n".

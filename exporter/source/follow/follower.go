@@ -57,6 +57,9 @@ type Source struct {
 	// beginning instead of their end. Files that appear later are always read from
 	// their beginning.
 	FromStart bool
+	// OldDir is another directory to which the log is rotated, relative to the log's
+	// own; "" if there is none.
+	OldDir string
 }
 
 // A Line is a line of a log, without its line end ("\n" or "\r\n") and without
@@ -77,6 +80,9 @@ type Stats struct {
 	Rotations   int64 // files that took over the name of another file
 	Truncations int64
 	LostBytes   int64 // seen in a file but gone before they could be read
+	// LostFiles are rotated files with lines that cannot be read: the file is gone,
+	// damaged or in a foreign format. How many lines are lost is not known.
+	LostFiles int64
 }
 
 // A Follower follows any number of logs with one buffer. Its caller polls it; it
@@ -88,7 +94,10 @@ type Follower struct {
 	paths    []*path
 	files    map[fileID]*file // every open file
 	restored []Position
-	looked   time.Time // of the last look
+	listings map[string]*listing // of one look
+	listed   int                 // listings read so far
+	inodes   map[uint64][]*path  // by what their names refer to, during one look
+	looked   time.Time           // of the last look
 	more     bool
 	turn     int // index of the path to read next
 	errs     []error
@@ -117,6 +126,10 @@ type path struct {
 	next   time.Time  // when to look again
 	listed time.Time  // when the source's pattern last matched it
 	err    error
+
+	finished []Finished // oldest first
+	recorded bool       // finished is complete
+	changed  time.Time  // of the directories, when they were last looked through
 }
 
 // New returns a Follower of the sources in cfg. It opens nothing before the first
@@ -124,7 +137,7 @@ type path struct {
 func New(cfg Config) *Follower {
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.Quiet = cmp.Or(cfg.Quiet, time.Minute)
-	w := &Follower{cfg: cfg, buf: make([]byte, max(blockLen, 2*cfg.MaxLine)), files: make(map[fileID]*file)}
+	w := &Follower{cfg: cfg, buf: make([]byte, max(blockLen, 2*cfg.MaxLine)), files: make(map[fileID]*file), listings: make(map[string]*listing)}
 	for i, s := range cfg.Sources {
 		w.sources = append(w.sources, &followed{Source: s, index: i, paths: make(map[string]*path)})
 	}
@@ -150,6 +163,7 @@ func (w *Follower) Positions() []Position {
 		}
 	}
 	for _, p := range w.paths {
+		first := len(all)
 		if len(p.files)+len(p.left) == 0 {
 			all = append(all, Position{Path: p.name, Seen: p.seen})
 		}
@@ -157,6 +171,7 @@ func (w *Follower) Positions() []Position {
 		for _, f := range p.files {
 			all = append(all, f.position())
 		}
+		all[first].Finished, all[first].Recorded = slices.Clone(p.finished), p.recorded
 	}
 	return all
 }
@@ -259,7 +274,9 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 				p.source.stats.ReadBytes += f.finish(w.buf, w.cfg.MaxLine, p.lines(handle))
 			} else {
 				p.source.stats.LostBytes += f.behind()
+				p.source.stats.LostFiles++
 			}
+			w.finish(f)
 			f.f.Close()
 			delete(w.files, f.info.id)
 			return true

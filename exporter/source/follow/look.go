@@ -14,6 +14,7 @@ const clockStep = 10 * time.Millisecond
 
 // look finds out which file each name refers to.
 func (w *Follower) look(now time.Time) {
+	w.forget()
 	if w.looked.IsZero() {
 		w.adopt()
 	}
@@ -36,6 +37,12 @@ func (w *Follower) look(now time.Time) {
 	w.looked = now
 }
 
+// forget makes a look begin with what the file system has now.
+func (w *Follower) forget() {
+	clear(w.listings)
+	w.inodes = nil
+}
+
 // adopt assigns the restored positions to their paths.
 func (w *Follower) adopt() {
 	for _, pos := range w.restored {
@@ -47,6 +54,8 @@ func (w *Follower) adopt() {
 			if ok, _ := filepath.Match(s.Path, pos.Path); ok || pos.Path == s.Path {
 				p := w.path(s, pos.Path)
 				p.seen = pos.Seen
+				p.finished, p.recorded = append(p.finished, pos.Finished...), p.recorded || pos.Recorded
+				pos.Finished, pos.Head = nil, pos.Head.proven()
 				if pos.Inode != 0 {
 					p.left = append(p.left, pos)
 				}
@@ -119,10 +128,16 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 	case err == nil && (p.named == nil || p.named.info.id != st.id):
 		err = w.appeared(p, st, now)
 	case errors.Is(err, fs.ErrNotExist) && p.named != nil:
-		w.addMissed(p.files[len(p.files)-1], p, len(p.files), p.seen, now)
+		w.addMissed(p, len(p.files), p.seen, now)
 		p.named = nil
 	case errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() && len(p.left) == 0:
 		w.addYoungest(p, now)
+	case err == nil && len(p.named.marks) == 0 && p.recorded && w.changed(p):
+		// Without a mark, a copytruncate of all its lines would leave no trace in it.
+		w.addMissed(p, slices.Index(p.files, p.named), p.seen, now)
+	}
+	if !p.recorded && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		w.record(p)
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() {
 		p.seen = now
@@ -162,10 +177,8 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 			if err := w.resume(p, now); err != nil {
 				return err
 			}
-		case len(p.files) > 0:
-			w.addMissed(p.files[len(p.files)-1], p, len(p.files), p.seen, now)
-		case !first:
-			w.addMissed(nil, p, 0, p.seen, now)
+		case len(p.files) > 0 || !first:
+			w.addMissed(p, len(p.files), p.seen, now)
 		}
 	}
 	f := w.files[st.id]
@@ -198,7 +211,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 // addYoungest adds the file that p was last rotated to, at its end. It is for a first
 // look that finds no file: the writer may have yet to reopen its log.
 func (w *Follower) addYoungest(p *path, now time.Time) {
-	for _, r := range slices.Backward(rotatedFrom(p.name)) {
+	for _, r := range slices.Backward(w.rotatedFrom(p)) {
 		if packed(r.name) {
 			return
 		}

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
@@ -9,9 +10,12 @@ import (
 )
 
 const (
-	headLen  = 1024 // bytes of a file that a Head covers
-	markLen  = 64   // bytes that a Mark covers before an offset beyond the head
-	maxMarks = 16
+	headLen = 1024 // bytes of a file that a Head covers
+	markLen = 64   // bytes that a Mark covers before an offset beyond the head
+	// lineMarks is how many of the last lines have a mark each. After the loss of a
+	// tail of no more lines, none is read twice.
+	lineMarks = 32
+	maxMarks  = lineMarks + 24
 )
 
 // A Position is the place in a file up to which lines were handed out. It holds no
@@ -26,18 +30,28 @@ type Position struct {
 	// Head covers the file's first bytes: as many as were handed out, at most 1,024.
 	Head Head
 	// Marks are offsets just after a line that was handed out, newest first. Reading
-	// resumes at the newest mark that holds. Older marks are increasingly far apart;
-	// they serve a file that lost its tail in a power cut. There are none if the file
-	// has not been read.
+	// resumes at the newest mark that holds. Each of the last lines has one; older
+	// marks are increasingly far apart. They serve a file that lost its tail in a power
+	// cut. There are none if the file has not been read.
 	Marks []Mark
 	// Seen is when a file was last seen under Path.
 	Seen time.Time
+
+	// Finished are the files that Path was rotated to and that need not be read again.
+	// Only the first Position of a Path has them.
+	Finished []Finished
+	// Recorded reports whether Finished is complete. It is false in a state of an
+	// earlier version: then the names tell which files are older than this one.
+	Recorded bool
 }
 
-// A Head is the fingerprint of a file's first Len bytes.
+// A Head is the fingerprint of Len bytes of a file. They begin at Start, the end of the
+// NULs at the file's beginning: a writer without O_APPEND leaves such a hole after a
+// truncation. NULs prove nothing.
 type Head struct {
-	Len  int
-	Hash uint64
+	Start int64
+	Len   int
+	Hash  uint64
 }
 
 // A Mark is an offset in bytes and a hash of the bytes before it: the last 64, or
@@ -58,7 +72,26 @@ func (p Position) Offset() int64 {
 // Valid reports whether a Follower can have returned the position.
 func (p Position) Valid() bool {
 	negative := func(m Mark) bool { return m.Offset < 0 }
-	return p.Head.Len >= 0 && p.Head.Len <= headLen && !slices.ContainsFunc(p.Marks, negative)
+	invalid := func(f Finished) bool { return !f.Head.valid() || negative(f.End) }
+	return p.Head.valid() && !slices.ContainsFunc(p.Marks, negative) && !slices.ContainsFunc(p.Finished, invalid)
+}
+
+func (h Head) valid() bool { return h.Start >= 0 && h.Len >= 0 && h.Len <= headLen }
+
+// proven returns h, or no head if it covers only NULs, as heads of earlier versions may.
+func (h Head) proven() Head {
+	if h.Len > 0 && h.Hash == hash(make([]byte, h.Len)) {
+		return Head{}
+	}
+	return h
+}
+
+// read returns how many of the bytes that h covers are in r, and whether they are all
+// there and the same.
+func (h Head) read(r io.ReaderAt) (n int, same bool) {
+	var buf [headLen]byte
+	n, _ = r.ReadAt(buf[:h.Len], h.Start)
+	return n, n == h.Len && n > 0 && hash(buf[:n]) == h.Hash
 }
 
 // match finds the place in f where pos resumes. m is the newest mark that holds, or
@@ -68,14 +101,12 @@ func (f *file) match(pos Position) (m Mark, same bool) {
 	if len(pos.Marks) == 0 {
 		return Mark{}, f.info.id.inode == pos.Inode
 	}
-	var buf [headLen]byte
-	n, _ := f.data.ReadAt(buf[:pos.Head.Len], 0)
-	same = hash(buf[:n]) == pos.Head.Hash
-	if !same && n == pos.Head.Len {
-		return Mark{}, false
-	}
+	n, same := pos.Head.read(f.data)
 	if f.packed() {
-		return pos.Marks[0], same
+		return pos.Marks[0], same && f.rewind() == nil
+	}
+	if !same && n == pos.Head.Len && n > 0 {
+		return Mark{}, false
 	}
 	for _, m := range pos.Marks {
 		if m.holds(f.data) {
@@ -115,14 +146,39 @@ func marked(offset int64) int {
 	return markLen
 }
 
-// addMark puts m before marks and thins out the older ones, so that their distances
-// from m about double. After a loss, about as many bytes are read twice as were lost.
+// addMarks adds marks of line ends in block, whose bytes from index handed on were just
+// handed out and which ends with a line at offset end: the last lines, and before them
+// lines whose distances from the end double, and a file's first line.
+func addMarks(marks []Mark, block []byte, handed int, end int64) []Mark {
+	var at [maxMarks]int // indexes in block, newest first
+	n := 0
+	for i := len(block); i > handed && n < len(at)-1; n++ {
+		at[n] = i
+		before := i - 1
+		if n >= lineMarks {
+			before = min(before, len(block)-2*(len(block)-i))
+		}
+		i = bytes.LastIndexByte(block[:max(0, before)], '\n') + 1
+	}
+	if first := bytes.IndexByte(block, '\n') + 1; handed == 0 && first < at[n-1] {
+		at[n] = first // a tail may be lost up to here
+		n++
+	}
+	for _, i := range slices.Backward(at[:n]) {
+		marks = addMark(marks, newMark(end-int64(len(block)-i), block[:i]))
+	}
+	return marks
+}
+
+// addMark puts m before marks and thins out the older ones, so that beyond the last
+// lines their distances from m about double. After a loss of more lines than those,
+// about as many bytes are read twice as were lost.
 func addMark(marks []Mark, m Mark) []Mark {
 	if len(marks) > 0 && marks[0].Offset == m.Offset {
 		return marks
 	}
 	marks = slices.Insert(marks, 0, m)
-	for i := 2; i < len(marks)-1; i++ {
+	for i := lineMarks; i < len(marks)-1; i++ {
 		if m.Offset-marks[i+1].Offset < 4*(m.Offset-marks[i-1].Offset) {
 			marks = slices.Delete(marks, i, i+1)
 		}

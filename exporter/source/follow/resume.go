@@ -25,6 +25,7 @@ func (w *Follower) resume(p *path, now time.Time) error {
 				last = f
 			}
 		case w.looked.IsZero():
+			p.source.stats.LostFiles++
 			w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: later lines in it are lost", p.name, pos.Inode, pos.Offset()))
 		}
 		return f != nil
@@ -32,8 +33,9 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	if errs != nil {
 		return errors.Join(errs...)
 	}
-	if st, err := stat(p.name); err != nil || last == nil || last.info.id != st.id {
-		w.addMissed(last, p, len(p.files), p.seen, now)
+	// Marks prove that the log was not truncated.
+	if st, err := stat(p.name); err != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
+		w.addMissed(p, len(p.files), p.seen, now)
 	}
 	return nil
 }
@@ -49,11 +51,12 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 		}
 		return same
 	}
+	itself := func(f *file) bool { return f.info.id.inode == pos.Inode && exactly(f) }
 	lostTail := func(f *file) bool {
 		return f.info.id.inode == pos.Inode && w.resumeShorter(f, pos)
 	}
 	plain, compressed := []string{p.name}, []string(nil)
-	for _, r := range slices.Backward(rotatedFrom(p.name)) {
+	for _, r := range slices.Backward(w.rotatedFrom(p)) {
 		if packed(r.name) {
 			compressed = append(compressed, r.name)
 		} else {
@@ -61,12 +64,12 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 		}
 	}
 	for _, name := range plain {
-		f, err := w.openIf(exactly, p, name, now)
+		f, err := w.openIf(itself, p, name, now)
 		if f != nil || err != nil && name == p.name && !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 	}
-	for _, name := range compressed {
+	for _, name := range slices.Concat(plain, compressed) {
 		if f, _ := w.openIf(exactly, p, name, now); f != nil {
 			return f, nil
 		}
@@ -77,19 +80,33 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 			return f, nil
 		}
 	}
-	for _, q := range w.paths { // renamed to another name that is followed
-		if st, err := stat(q.name); err == nil && st.id.inode == pos.Inode {
-			if f, _ := w.openIf(exactly, q, q.name, now); f != nil {
-				return f, nil
-			}
+	for _, q := range w.named(pos.Inode) { // renamed to another name that is followed
+		if f, _ := w.openIf(exactly, q, q.name, now); f != nil {
+			return f, nil
 		}
 	}
 	return nil, nil
 }
 
+// named returns the paths whose names refer to an inode.
+func (w *Follower) named(inode uint64) []*path {
+	if w.inodes == nil {
+		w.inodes = make(map[uint64][]*path)
+		for _, p := range w.paths {
+			if st, err := stat(p.name); err == nil {
+				w.inodes[st.id.inode] = append(w.inodes[st.id.inode], p)
+			}
+		}
+	}
+	return w.inodes[inode]
+}
+
 // openIf opens name as a file of p; nil if the file is open already, or if accept
 // returns false.
 func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now time.Time) (*file, error) {
+	if st, err := stat(name); err == nil && w.files[st.id] != nil {
+		return nil, nil
+	}
 	f, err := openFile(p, name, now)
 	if err != nil {
 		return nil, err
@@ -104,7 +121,7 @@ func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now tim
 func anyFile(*file) bool { return true }
 
 // atEnd accepts a file and places it at its end.
-func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf) == nil }
+func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf, f.info.size) == nil }
 
 // resumeShorter continues f at the newest mark that holds, or at its end if none does,
 // and reports whether f begins as pos's file did. It never continues at the
@@ -146,44 +163,16 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 	}
 	f.resume(Position{}, Mark{}) // at its beginning
 	if len(pos.Marks) > 0 {
-		if g, _ := w.find(p, pos, now); g != nil {
+		w.forget()
+		g, _ := w.find(p, pos, now)
+		if g != nil {
 			w.add(g, slices.Index(p.files, f))
-			w.addMissed(g, p, slices.Index(p.files, f), f.read, now)
+		}
+		w.addMissed(p, slices.Index(p.files, f), f.read, now)
+		if g != nil {
 			return nil
 		}
 	}
 	p.source.stats.LostBytes += max(0, f.size-pos.Offset())
 	return nil
-}
-
-// addMissed inserts at index at of p's files the files that took p's name after last
-// did, and have lost it again. Those come after last, if last is among them, in the
-// order of the rotated names, and were written to after since.
-func (w *Follower) addMissed(last *file, p *path, at int, since, now time.Time) {
-	all := rotatedFrom(p.name)
-	if last != nil {
-		i := slices.IndexFunc(all, func(r rotated) bool { return r.info.id == last.info.id })
-		if i < 0 {
-			i = slices.IndexFunc(all, func(r rotated) bool { return last.packedAs(r.name) })
-		}
-		all = all[i+1:]
-	}
-	for _, r := range all {
-		known := func(f *file) bool { return f.packedAs(r.name) }
-		if r.info.mtime.Before(since.Add(-clockStep)) || slices.ContainsFunc(p.files, known) {
-			continue
-		}
-		f, err := w.openIf(anyFile, p, r.name, now)
-		if err != nil {
-			w.errs = append(w.errs, err)
-		}
-		if f == nil {
-			continue
-		}
-		if len(p.files) > 0 {
-			p.source.stats.Rotations++
-		}
-		w.add(f, at)
-		at++
-	}
 }

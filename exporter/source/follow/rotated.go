@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// rotated is a file with the name of a rotated log, in the log's directory.
+// rotated is a file with the name of a rotated log.
 type rotated struct {
 	name  string
 	stamp string // 1 in mail.log.1, 20261123 in mail.log-20261123.gz
@@ -23,7 +23,7 @@ func (r rotated) sequential() bool { return len(r.stamp) <= 3 }
 // "1" for mail.log and mail.log.1, "20261123" for mail.log-20261123.gz or
 // mail-20261123.log. ok is false for other names, such as mail.err beside mail.
 func rotation(log, name string) (stamp string, ok bool) {
-	if packed(name) {
+	if isCompressed(name) {
 		name = strings.TrimSuffix(name, filepath.Ext(name))
 	}
 	rest, ok := strings.CutPrefix(name, log)
@@ -40,12 +40,20 @@ func rotation(log, name string) (stamp string, ok bool) {
 	return stamp, strings.Trim(stamp, "0123456789-._:T") == ""
 }
 
-// rotatedFrom returns the files that log was rotated to, oldest first. It omits a
-// compressed file while its plain form still exists.
-func rotatedFrom(log string) []rotated {
-	found := rotatedIn(log)
-	if target, err := filepath.EvalSymlinks(log); err == nil && target != log {
-		found = append(found, rotatedIn(target)...)
+// rotatedFrom returns the files that p was rotated to, oldest first as far as their
+// names tell. It omits a compressed file while its plain form still exists.
+func (w *Follower) rotatedFrom(p *path) []rotated {
+	var found []rotated
+	for range 3 { // while a rotation renames them
+		found = nil
+		whole := true
+		for _, log := range p.besides() {
+			more, ok := w.rotatedIn(log)
+			found, whole = append(found, more...), whole && ok
+		}
+		if whole {
+			break
+		}
 	}
 	plain := make(map[string]bool)
 	dated, sequential := false, false
@@ -55,7 +63,7 @@ func rotatedFrom(log string) []rotated {
 		sequential = sequential || r.sequential()
 	}
 	found = slices.DeleteFunc(found, func(r rotated) bool {
-		return packed(r.name) && plain[strings.TrimSuffix(r.name, filepath.Ext(r.name))]
+		return isCompressed(r.name) && plain[strings.TrimSuffix(r.name, filepath.Ext(r.name))]
 	})
 	slices.SortFunc(found, func(a, b rotated) int {
 		switch {
@@ -70,18 +78,47 @@ func rotatedFrom(log string) []rotated {
 	return found
 }
 
-func rotatedIn(log string) (found []rotated) {
+// rotatedIn returns the rotated files of a log in its directory. ok is false if some of
+// them were renamed meanwhile.
+func (w *Follower) rotatedIn(log string) (found []rotated, ok bool) {
 	dir, base := filepath.Split(log)
-	entries, _ := os.ReadDir(cmp.Or(dir, "."))
-	for _, e := range entries {
-		stamp, ok := rotation(base, e.Name())
-		if !ok {
+	dir = filepath.Clean(cmp.Or(dir, "."))
+	stem := strings.TrimSuffix(base, filepath.Ext(base))
+	names := w.listing(dir).names
+	first, _ := slices.BinarySearch(names, stem)
+	for _, name := range names[first:] {
+		if !strings.HasPrefix(name, stem) {
+			break
+		}
+		stamp, is := rotation(base, name)
+		if !is {
 			continue
 		}
-		name := filepath.Join(dir, e.Name())
+		name = filepath.Join(dir, name)
 		if st, err := stat(name); err == nil && st.regular {
 			found = append(found, rotated{name, stamp, st})
+		} else if _, err := os.Lstat(name); err != nil {
+			delete(w.listings, dir)
+			return found, false
 		}
 	}
-	return found
+	return found, true
+}
+
+// logsOf returns the names of logs of which name may be a rotated file. rotation tells
+// whether it is.
+func logsOf(name string) (logs []string) {
+	if isCompressed(name) {
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	ext := filepath.Ext(name)
+	for i := len(name) - 1; i > 0 && name[i] != filepath.Separator; i-- {
+		if strings.Contains("-._", name[i-1:i]) {
+			logs = append(logs, name[:i-1])
+			if i <= len(name)-len(ext) {
+				logs = append(logs, name[:i-1]+ext)
+			}
+		}
+	}
+	return logs
 }

@@ -26,7 +26,9 @@ func TestRotationName(t *testing.T) {
 		{"mail.log", "mail.log", "", false},
 		{"mail.log", "mail.log.gz", "", false},
 		{"mail.log", "mail.log.1.bak", "", false},
-		{"mail.log", "mail.log.1.xz", "", false},
+		{"mail.log", "mail.log.1.xz", "1", true},
+		{"mail.log", "mail.log.1.lz4", "1", true},
+		{"mail.log", "mail.log.1.asc", "", false},
 		{"mail.log", "mail.log.old", "", false},
 		{"mail.log", "mail.log1", "", false},
 		{"mail.log", "mail.log.", "", false},
@@ -66,7 +68,7 @@ func TestRotatedFrom(t *testing.T) {
 				w.now = w.now.Add(1)
 			}
 			var got []string
-			for _, r := range rotatedFrom(w.path("mail.log")) {
+			for _, r := range w.f.rotatedFrom(w.f.path(w.f.sources[0], w.path("mail.log"))) {
 				got = append(got, filepath.Base(r.name))
 			}
 			if !slices.Equal(got, tt.want) {

@@ -1,30 +1,76 @@
 package follow
 
 import (
+	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
+
+// maxWindow is the memory in bytes that the window of a compressed log may take. xz -9
+// and zstd -19 need no more.
+const maxWindow = 64 << 20
 
 // decompressors are the formats of compressed logs, by file name extension.
 var decompressors = map[string]func(io.Reader) (io.Reader, error){
 	".gz":  func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
-	".zst": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
+	".bz2": func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil },
+	".xz":  newXZ,
+	".zst": func(r io.Reader) (io.Reader, error) {
+		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	},
 }
 
+// unreadable are the extensions of compressed logs that cannot be read.
+var unreadable = []string{".7z", ".Z", ".br", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".sz", ".zip"}
+
 // Decompressor returns a function that decompresses a log with that name; nil if the
-// extension is not ".gz" or ".zst".
+// extension is not ".bz2", ".gz", ".xz" or ".zst".
 func Decompressor(name string) func(io.Reader) (io.Reader, error) {
 	return decompressors[filepath.Ext(name)]
 }
 
 func packed(name string) bool { return Decompressor(name) != nil }
+
+// isCompressed reports whether a log with that name is compressed, in a format that can be
+// read or not.
+func isCompressed(name string) bool {
+	return packed(name) || slices.Contains(unreadable, filepath.Ext(name))
+}
+
+// newXZ returns a reader of an xz file. Package xz allocates whatever window a file
+// asks for, so newXZ refuses a file whose first block asks for too much.
+func newXZ(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	const header = 12 // of the stream
+	start, _ := b.Peek(header + 24)
+	if len(start) > header+2 {
+		filter := start[header+2:] // after the size and the flags of the block header
+		for _, present := range []byte{0x40, 0x80} {
+			if start[header+1]&present != 0 { // a size, in seven bits a byte
+				i := bytes.IndexFunc(filter, func(r rune) bool { return r < 0x80 })
+				filter = filter[i+1:]
+			}
+		}
+		const lzma2 = 0x21
+		if len(filter) > 2 && filter[0] == lzma2 {
+			if window, err := lzma.DecodeDictCap(filter[2]); err != nil || window > maxWindow {
+				return nil, fmt.Errorf("xz: a window of more than %d MiB", maxWindow>>20)
+			}
+		}
+	}
+	return xz.NewReader(b)
+}
 
 // unpacker reads the plain text of a compressed file, forward only.
 type unpacker struct {
@@ -93,22 +139,4 @@ func (u *unpacker) fill(n int) {
 func (u *unpacker) behind(size int64) int64 {
 	read, _ := u.f.Seek(0, io.SeekCurrent)
 	return max(0, size-read)
-}
-
-// packedAs reports whether name is a compressed copy of f. It compares only their
-// beginnings.
-func (f *file) packedAs(name string) bool {
-	if !packed(name) || f.packed() {
-		return false
-	}
-	g, err := open(name)
-	if err != nil {
-		return false
-	}
-	defer g.Close()
-	var a, b [headLen]byte
-	n, _ := f.data.ReadAt(a[:], 0)
-	m, _ := (&unpacker{f: g}).ReadAt(b[:], 0)
-	n = min(n, m)
-	return n > 0 && bytes.Equal(a[:n], b[:n])
 }

@@ -1,0 +1,199 @@
+package follow
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	maxFinished = 64      // of a path
+	allFinished = 1 << 14 // of all paths, about
+)
+
+// A Finished is a rotated file that need not be read again, under whatever name, plain
+// or compressed.
+type Finished struct {
+	Inode uint64
+	Head  Head
+	// End is where reading ended. It is zero if the end is not known: the file was
+	// compressed before the first look, and is not read.
+	End Mark
+}
+
+// finish remembers that f was read to its end.
+func (w *Follower) finish(f *file) {
+	if len(f.marks) > 0 && f.head.Len > 0 {
+		w.remember(f.path, Finished{f.info.id.inode, f.head, f.marks[0]})
+	}
+}
+
+func (w *Follower) remember(p *path, done Finished) {
+	p.finished = slices.DeleteFunc(p.finished, func(d Finished) bool { return d.Head == done.Head })
+	p.finished = append(p.finished, done)
+	limit := min(maxFinished, max(4, allFinished/len(w.paths)))
+	p.finished = p.finished[max(0, len(p.finished)-limit):]
+}
+
+// record remembers the files beside p that are not open, which were rotated before p was
+// first looked at. Copies of them, or their compressed forms, may have younger times.
+func (w *Follower) record(p *path) {
+	p.recorded = true
+	old := w.rotatedFrom(p)
+	slices.SortStableFunc(old, func(a, b rotated) int { return a.info.mtime.Compare(b.info.mtime) })
+	limit := min(maxFinished, max(1, allFinished/2/len(w.paths)))
+	for _, r := range old[max(0, len(old)-limit):] {
+		f, err := openFile(p, r.name, w.looked)
+		if err != nil {
+			continue
+		}
+		if w.files[f.info.id] == nil {
+			if done, ok := f.whole(); ok {
+				w.remember(p, done)
+			}
+		}
+		f.f.Close()
+	}
+}
+
+// whole returns f as a file that was read to its end.
+func (f *file) whole() (done Finished, ok bool) {
+	done.Inode = f.info.id.inode
+	if f.packed() {
+		var buf [headLen]byte
+		n, _ := f.data.ReadAt(buf[:], 0)
+		i := text(buf[:n])
+		done.Head = Head{int64(i), n - i, hash(buf[i:n])}
+		return done, i < n
+	}
+	var err error
+	if done.Head, err = f.headBefore(f.info.size); err != nil || done.Head.Len == 0 {
+		return done, false
+	}
+	done.End, err = markAt(f.data, f.info.size)
+	return done, err == nil
+}
+
+// in reports whether f is the finished file, and whether it has more lines.
+func (d *Finished) in(f *file) (same, more bool) {
+	if _, same = d.Head.read(f.data); !same {
+		return false, false
+	}
+	size, end := f.info.size, d.End.Offset
+	switch {
+	case f.packed() || end == 0:
+		return d.Head.Len == headLen || !f.longer(max(end, d.Head.Start+int64(d.Head.Len))), false
+	case size <= end:
+		return f.info.id.inode == d.Inode || size == end && d.End.holds(f.data), false
+	}
+	same = d.End.holds(f.data)
+	return same, same && f.info.id.inode == d.Inode
+}
+
+// longer reports whether f has more plain bytes than size.
+func (f *file) longer(size int64) bool {
+	var b [1]byte
+	n, _ := f.data.ReadAt(b[:], size)
+	return n > 0
+}
+
+// unread returns a function that accepts a file that p was rotated to if it has lines
+// that were not read, and places it there: a finished file that has grown, or one that
+// was written to after since and is no copy of another.
+func (w *Follower) unread(p *path, since time.Time) func(*file) bool {
+	return func(f *file) bool {
+		for _, done := range p.finished {
+			same, more := done.in(f)
+			if more {
+				f.resume(Position{Head: done.Head, Marks: []Mark{done.End}}, done.End)
+			}
+			if same {
+				return more
+			}
+			if f.packed() && f.rewind() != nil {
+				return false
+			}
+		}
+		return !f.info.mtime.Before(since.Add(-clockStep)) && !slices.ContainsFunc(p.files, f.copies)
+	}
+}
+
+// copies reports whether f, plain or compressed, has the content of g or of its
+// beginning, or that which g had before a truncation.
+func (f *file) copies(g *file) bool {
+	if g.packed() {
+		return false
+	}
+	if g.head.Len > 0 && len(g.marks) > 0 {
+		_, same := g.head.read(f.data)
+		if f.packed() {
+			return f.rewind() != nil || same
+		}
+		i := slices.IndexFunc(g.marks, func(m Mark) bool { return m.Offset <= f.info.size })
+		return same && i >= 0 && g.marks[i].holds(f.data)
+	}
+	now, err := fstat(g.f) // it may have grown since the last look
+	if err != nil {
+		return false
+	}
+	head, _ := g.headBefore(now.size)
+	var buf [headLen]byte
+	n, _ := f.data.ReadAt(buf[:head.Len], head.Start)
+	if f.packed() {
+		return f.rewind() != nil || n > 0 && n == head.Len && hash(buf[:n]) == head.Hash
+	}
+	return n > 0 && f.info.size <= now.size && g.begins(buf[:n], head.Start)
+}
+
+// begins reports whether f has the bytes of b at offset.
+func (f *file) begins(b []byte, offset int64) bool {
+	var buf [headLen]byte
+	n, _ := f.data.ReadAt(buf[:len(b)], offset)
+	return bytes.Equal(buf[:n], b)
+}
+
+// addMissed inserts at index at of p's files the files that took p's name and lost it
+// again, and were written to after since.
+func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
+	all := w.rotatedFrom(p)
+	if !p.recorded && at > 0 {
+		all = p.files[at-1].successors(all)
+	}
+	for _, r := range all {
+		grown := slices.ContainsFunc(p.finished, func(d Finished) bool { return d.Inode == r.info.id.inode })
+		if !grown && r.info.mtime.Before(since.Add(-clockStep)) {
+			continue
+		}
+		f, err := w.openIf(w.unread(p, since), p, r.name, now)
+		if err != nil {
+			p.source.stats.LostFiles++
+			w.errs = append(w.errs, fmt.Errorf("its lines are lost: %w", err))
+		}
+		if f == nil {
+			continue
+		}
+		if len(p.files) > 0 {
+			p.source.stats.Rotations++
+		}
+		w.add(f, at)
+		at++
+	}
+}
+
+// successors returns the files of all that the names say were rotated after f. States
+// of earlier versions do not say which files are finished.
+func (f *file) successors(all []rotated) []rotated {
+	i := slices.IndexFunc(all, func(r rotated) bool { return r.info.id == f.info.id })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(r rotated) bool {
+			g, err := openFile(f.path, r.name, f.grown)
+			if err != nil {
+				return false
+			}
+			defer g.f.Close()
+			return g.packed() && g.copies(f)
+		})
+	}
+	return all[i+1:]
+}
