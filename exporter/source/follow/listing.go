@@ -35,7 +35,7 @@ func (w *Follower) listing(dir string) *listing {
 }
 
 // settled reports whether a later change would give the directory another time.
-func (l *listing) settled() bool { return l.read.Sub(l.mtime) > clockStep }
+func (l *listing) settled() bool { return l.read.Sub(l.mtime).Abs() > clockStep }
 
 // besides returns the directories in which p's rotated files may be, each with the name
 // that the log has there.
@@ -66,7 +66,7 @@ func (w *Follower) changed(p *path) bool {
 		}
 	}
 	changed := !newest.Equal(p.changed)
-	if time.Since(newest) > clockStep { // a later change gives it another time
+	if time.Since(newest).Abs() > clockStep { // a later change gives it another time
 		p.changed = newest
 	}
 	return changed

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -98,5 +99,59 @@ func TestLostBytes(t *testing.T) {
 	w.poll()
 	if st := w.stats(); st.LostBytes != behind || st.Truncations != 1 || st.BehindBytes != 0 {
 		t.Errorf("stats: %+v, want %d bytes lost", st, behind)
+	}
+}
+
+// After a power cut, the log grows beyond the position, and is rotated or compressed.
+func TestLostTailAndGrown(t *testing.T) {
+	then := map[string]func(w *world, log *writer){
+		"grown":      func(*world, *writer) {},
+		"rotated":    rotate,
+		"compressed": func(w *world, log *writer) { rotate(w, log); w.compress("mail.log.1", ".gz") },
+		"copied": func(w *world, _ *writer) {
+			w.copyLog("copy")
+			w.rename("copy", "mail.log")
+		},
+	}
+	for name, then := range then {
+		for _, atOnce := range []bool{false, true} { // all lines in one block
+			for _, fromStart := range []bool{false, true} {
+				for _, lost := range []int{1, 3, 31, 60, 900} {
+					t.Run(fmt.Sprintf("%s, at once %t, from start %t, %d lines lost", name, atOnce, fromStart, lost), func(t *testing.T) {
+						w := newWorld(t, running, Source{Path: "mail.log", FromStart: fromStart})
+						log := w.open("mail.log")
+						if atOnce {
+							log.add(1000)
+							w.start()
+						} else {
+							w.start()
+							for range 100 {
+								log.add(10)
+								w.poll()
+							}
+						}
+						w.save()
+						size := int64(0)
+						for _, text := range w.want[:1000-lost] {
+							size += int64(len(text) + 1)
+						}
+						w.truncate("mail.log", size)
+						w.want, w.got = nil, nil
+						log.add(lost + 30)
+						then(w, log)
+						w.restart()
+						w.wait(2 * time.Minute)
+						twice := len(w.got) - len(w.want)
+						if limit := 3 * lost; twice < 0 || lost < lineMarks && twice > 0 || twice > limit {
+							t.Fatalf("%d lines read twice", twice)
+						}
+						if diff := cmp.Diff(w.want, w.got[twice:]); diff != "" {
+							t.Errorf("lines (-written +read):\n%s", diff)
+						}
+						t.Log(twice, w.errs)
+					})
+				}
+			}
+		}
 	}
 }

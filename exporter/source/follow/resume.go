@@ -53,7 +53,12 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 	}
 	itself := func(f *file) bool { return f.info.id.inode == pos.Inode && exactly(f) }
 	lostTail := func(f *file) bool {
-		return f.info.id.inode == pos.Inode && w.resumeShorter(f, pos)
+		if f.info.id.inode != pos.Inode { // a copy, if more than the head is the same
+			if m, _ := f.match(pos); m.Offset <= headLen {
+				return false
+			}
+		}
+		return w.resumeShorter(f, pos)
 	}
 	plain, compressed := []string{p.name}, []string(nil)
 	for _, r := range slices.Backward(w.rotatedFrom(p)) {
@@ -136,17 +141,43 @@ func (w *Follower) resumeShorter(f *file, pos Position) bool {
 	} else if !w.atEnd(f) {
 		return false
 	}
-	w.errs = append(w.errs, fmt.Errorf("%s: lost its tail: was read up to byte %d, continues at %d", f.f.Name(), pos.Offset(), f.offset()))
+	w.lostTail(f, pos)
 	return true
+}
+
+func (w *Follower) lostTail(f *file, pos Position) {
+	w.errs = append(w.errs, fmt.Errorf("%s: lost its tail: was read up to byte %d, continues at %d", f.f.Name(), pos.Offset(), f.offset()))
+}
+
+// newest returns the newest mark that holds in a compressed file, or zero if none does.
+func (f *file) newest(marks []Mark) (m Mark, err error) {
+	if err := f.rewind(); err != nil {
+		return Mark{}, err
+	}
+	for _, older := range slices.Backward(marks) {
+		if older.holds(f.data) {
+			m = older
+		}
+	}
+	return m, f.rewind()
 }
 
 // truncated finds where to continue in f, which no longer holds what was read from
 // it. A copy may hold the rest of that.
 func (w *Follower) truncated(f *file, now time.Time) error {
-	if f.packed() {
-		return fmt.Errorf("%s: is not the compressed form of the file that was read", f.f.Name())
-	}
 	p, pos := f.path, f.position()
+	if f.packed() {
+		m, err := f.newest(pos.Marks)
+		if err == nil && m.Offset == 0 {
+			err = errors.New("is not the compressed form of the file that was read")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.f.Name(), err)
+		}
+		f.resume(pos, m)
+		w.lostTail(f, pos)
+		return nil
+	}
 	if !f.main { // the next copy has overwritten this one
 		w.remove(f)
 		p.source.stats.LostBytes += max(0, f.size-pos.Offset())

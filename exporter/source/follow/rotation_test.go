@@ -65,6 +65,34 @@ var rotations = []struct {
 		log.add(3)
 		w.poll()
 	}},
+	{name: "copytruncate, writer without O_APPEND", play: holes(func(w *world, log *writer) {
+		w.poll()
+		log.add(2)
+		w.poll()
+	})},
+	{name: "copytruncate, writer without O_APPEND, refilled within a poll", play: holes(func(w *world, log *writer) {
+		log.add(2)
+		w.poll()
+	})},
+	{name: "copytruncate, writer without O_APPEND, seen only when empty", play: holes(func(w *world, _ *writer) { w.poll() })},
+	{name: "copytruncate, writer without O_APPEND, twice within a poll", play: holes(func(w *world, log *writer) {
+		log.add(2)
+		copytruncate(w)
+		log.add(1)
+		w.poll()
+	})},
+	{name: "copytruncate, writer without O_APPEND, compressed", play: holes(func(w *world, log *writer) {
+		w.poll()
+		log.add(1)
+		w.compress("mail.log.1", ".gz")
+	})},
+	{name: "copytruncate, seen only when empty", play: func(w *world, log *writer) {
+		for range 4 {
+			log.add(5)
+			copytruncate(w)
+			w.poll()
+		}
+	}},
 	{name: "delete and create", play: func(w *world, log *writer) {
 		log.add(3)
 		w.remove("mail.log")
@@ -136,6 +164,8 @@ var rotations = []struct {
 	}},
 	{name: "compressed at once", play: compressed(0, ".gz")},
 	{name: "compressed at once with zstd", play: compressed(0, ".zst")},
+	{name: "compressed at once with xz", play: compressed(0, ".xz")},
+	{name: "compressed at once with bzip2", play: compressed(0, ".bz2")},
 	{name: "compressed 2 s later", play: compressed(2*time.Second, ".gz")},
 	{name: "compressed 2 minutes later", play: compressed(2*time.Minute, ".zst")},
 	{name: "compressed by the next rotation", play: func(w *world, log *writer) {
@@ -169,6 +199,64 @@ var rotations = []struct {
 		log.add(3)
 		w.poll()
 	}},
+	{name: "two kinds of names, two writers", play: func(w *world, log *writer) {
+		second := w.open("mail.log")
+		for i := range 8 {
+			log.add(3)
+			second.add(2)
+			if i%2 == 0 {
+				rename(w)
+			} else {
+				w.rename("mail.log", "mail.log."+strconv.Itoa(9926803-i))
+			}
+			log.reopen("mail.log")
+			log.add(2)
+			w.poll()
+			w.now = w.now.Add(time.Second)
+			second.add(2)
+			if i%3 == 0 {
+				w.poll()
+			}
+			second.reopen("mail.log")
+		}
+	}, unordered: true},
+	{name: "two kinds of names, compressed later", play: func(w *world, log *writer) {
+		for i := range 6 {
+			log.add(3)
+			name := "mail.log." + strconv.Itoa(20261123-i)
+			w.rename("mail.log", name)
+			w.now = w.now.Add(time.Second)
+			log.add(2)
+			log.reopen("mail.log")
+			log.add(2)
+			w.wait(time.Duration(i) * 30 * time.Second)
+			w.compress(name, ".gz")
+			w.must(os.Chtimes(w.path(name+".gz"), w.now, w.now))
+			rotate(w, log)
+			log.add(2)
+			w.poll()
+		}
+	}, unordered: true},
+	{name: "dates that do not sort", play: func(w *world, log *writer) {
+		for _, day := range []string{"30112026", "01122026", "02122026"} {
+			log.add(3)
+			w.rename("mail.log", "mail.log-"+day)
+			log.reopen("mail.log")
+			log.add(1)
+		}
+		w.poll()
+	}, unordered: true},
+	{name: "written to minutes after its rotation", play: func(w *world, log *writer) {
+		second := w.open("mail.log")
+		rotate(w, log)
+		log.add(1)
+		w.wait(5 * time.Minute)
+		second.add(3)
+		w.wait(time.Minute)
+		rotate(w, log)
+		log.add(1)
+		w.poll()
+	}, unordered: true},
 	{name: "last line without end", play: func(w *world, log *writer) {
 		text := w.line()
 		log.raw(text)
@@ -219,6 +307,26 @@ var rotations = []struct {
 		log.add(3)
 		w.poll()
 	}},
+}
+
+// holes does copytruncate under a writer that does not open its log with O_APPEND, so
+// that the log begins with a hole.
+func holes(after func(*world, *writer)) func(*world, *writer) {
+	return func(w *world, log *writer) {
+		log.withoutAppend()
+		for i := range 4 {
+			log.add(5)
+			if i == 1 { // more than the hole of one block
+				log.add(3000)
+			}
+			if i == 2 {
+				w.poll()
+				log.add(1)
+			}
+			copytruncate(w)
+			after(w, log)
+		}
+	}
 }
 
 // rename renames mail.log and its predecessors to the next number.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 	"go.uber.org/goleak"
 )
 
@@ -197,6 +199,17 @@ func (wr *writer) reopen(name string) {
 	wr.touch()
 }
 
+// withoutAppend makes the writer write at its own offset, as `daemon > log` does.
+func (wr *writer) withoutAppend() {
+	wr.w.Helper()
+	wr.w.must(wr.f.Close())
+	f, err := os.OpenFile(wr.w.path(wr.name), os.O_WRONLY, 0)
+	wr.w.must(err)
+	_, err = f.Seek(0, io.SeekEnd)
+	wr.w.must(err)
+	wr.f = f
+}
+
 // touch gives the file the time of the world's clock.
 func (wr *writer) touch() {
 	wr.w.Helper()
@@ -272,7 +285,18 @@ func (w *world) truncate(name string, size int64) {
 	w.must(os.Chtimes(w.path(name), w.now, w.now))
 }
 
-// compress replaces a file as gzip and zstd do, which keep its time.
+// bzip2Command writes with the command, since no library of Go does.
+type bzip2Command struct{ out io.Writer }
+
+func (z bzip2Command) Write(b []byte) (int, error) {
+	cmd := exec.Command("bzip2")
+	cmd.Stdin, cmd.Stdout = bytes.NewReader(b), z.out
+	return len(b), cmd.Run()
+}
+
+func (bzip2Command) Close() error { return nil }
+
+// compress replaces a file as gzip and its like do, which keep its time.
 func (w *world) compress(name, ext string) {
 	w.Helper()
 	b, err := os.ReadFile(w.path(name))
@@ -281,10 +305,15 @@ func (w *world) compress(name, ext string) {
 	w.must(err)
 	var out bytes.Buffer
 	var z io.WriteCloser = gzip.NewWriter(&out)
-	if ext == ".zst" {
+	switch ext {
+	case ".zst":
 		z, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
-		w.must(err)
+	case ".xz":
+		z, err = xz.NewWriter(&out)
+	case ".bz2":
+		z, err = bzip2Command{&out}, nil
 	}
+	w.must(err)
 	_, err = z.Write(b)
 	w.must(err)
 	w.must(z.Close())
