@@ -124,21 +124,52 @@ func (f *file) resume(pos Position, m Mark) {
 
 // headBefore returns the head of the part of f before end.
 func (f *file) headBefore(end int64) (Head, error) {
+	start, err := f.textFrom(0, end)
+	if err != nil || start >= end {
+		return Head{}, err
+	}
+	var b [headLen]byte
+	n, err := f.data.ReadAt(b[:min(headLen, end-start)], start)
+	return Head{start, n, hash(b[:n])}, err
+}
+
+// textFrom returns the offset of the first byte from at to end that is not NUL, or end.
+func (f *file) textFrom(at, end int64) (int64, error) {
 	b := make([]byte, headLen)
-	for at := int64(0); at < end; {
+	for at < end {
 		n, err := f.data.ReadAt(b[:min(int64(len(b)), end-at)], at)
-		if i := text(b[:n]); i < n {
-			start := at + int64(i)
-			n, err = f.data.ReadAt(b[:min(headLen, end-start)], start)
-			return Head{start, n, hash(b[:n])}, err
+		i := text(b[:n])
+		if at += int64(i); i < n || err != nil {
+			return at, err
 		}
-		if err != nil {
-			return Head{}, err
-		}
-		at += int64(n)
 		b = slices.Grow(b, blockLen)[:blockLen] // a hole is long
 	}
-	return Head{}, nil
+	return end, nil
+}
+
+// pastHole continues reading after the hole, if there is one, that a power cut left in
+// place of lines before limit. All lines between the position and the hole were read.
+func (f *file) pastHole(limit int64) {
+	b := make([]byte, blockLen)
+	for at := f.next.Offset; at < limit; {
+		n, err := f.data.ReadAt(b[:min(blockLen, limit-at)], at)
+		i := bytes.IndexByte(b[:n], 0)
+		if i < 0 && err != nil {
+			return
+		}
+		if i < 0 {
+			at += int64(n)
+			continue
+		}
+		hole := at + int64(i)
+		if at, err = f.textFrom(hole, f.info.size); err != nil {
+			return
+		}
+		if m, err := markAt(f.data, at); err == nil && at-hole >= markLen {
+			f.next = m
+			return
+		}
+	}
 }
 
 // text returns the index of the first byte in b that is not NUL, or b's length.

@@ -45,6 +45,9 @@ func TestLostTail(t *testing.T) {
 					if limit := 12 + int(back)/30; len(again) > limit {
 						t.Errorf("%d lines read, want at most %d", len(again), limit)
 					}
+					if nul && len(again) > 5 {
+						t.Errorf("%d lines before the NULs are read again", len(again)-5)
+					}
 					if n := len(again); n < 5 || !strings.HasSuffix(again[n-5], w.want[len(w.want)-5]) || cmp.Diff(again[n-4:], w.want[len(w.want)-4:]) != "" {
 						t.Errorf("the new lines are not read: %q", again)
 					}

@@ -138,6 +138,7 @@ func (w *Follower) resumeShorter(f *file, pos Position) bool {
 	}
 	if m.Offset > 0 {
 		f.resume(pos, m)
+		f.pastHole(min(pos.Offset(), f.info.size))
 	} else if !w.atEnd(f) {
 		return false
 	}
