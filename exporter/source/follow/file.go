@@ -35,6 +35,9 @@ type file struct {
 	head  Head
 	marks []Mark // of line ends, newest first; all lines before marks[0] were handed out
 
+	was      *predecessor // until it is known where to begin
+	replaced bool         // a younger file has its lines, too
+
 	next   Mark      // where the next block begins: marks[0], or within a line longer than a block
 	long   []byte    // the first bytes of that line
 	unread bool      // it changed since it was last read to its end
@@ -83,7 +86,7 @@ func (f *file) look(st info, now time.Time) {
 	if st.size != f.info.size || !st.mtime.Equal(f.info.mtime) {
 		f.unread, f.grown = true, now
 	}
-	f.unread = f.unread || f.err != nil
+	f.unread = f.unread || f.err != nil || f.was != nil
 	f.info = st
 }
 
@@ -110,6 +113,11 @@ func (f *file) packed() bool {
 }
 
 func (f *file) position() Position {
+	if f.was != nil && f.was.alike {
+		pos := f.was.pos
+		pos.Inode = f.info.id.inode
+		return pos
+	}
 	return Position{Path: f.path.name, Inode: f.info.id.inode, Head: f.head, Marks: slices.Clone(f.marks), Seen: f.path.seen}
 }
 

@@ -233,6 +233,10 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 }
 
 func (w *Follower) readBlock(f *file, now time.Time, handle func(Line)) {
+	if f.was != nil && w.waits(f, now) {
+		f.unread = false
+		return
+	}
 	n, err := f.readBlock(w.buf, w.cfg.MaxLine, f.path.lines(handle))
 	f.path.source.stats.ReadBytes += n
 	if errors.Is(err, errTruncated) {
@@ -270,9 +274,10 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 			if kept(f) {
 				return false
 			}
-			if f.err == nil {
+			if f.err == nil && !f.replaced {
 				p.source.stats.ReadBytes += f.finish(w.buf, w.cfg.MaxLine, p.lines(handle))
-			} else {
+			}
+			if f.err != nil {
 				p.source.stats.LostBytes += f.behind()
 				p.source.stats.LostFiles++
 			}

@@ -190,10 +190,12 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		return err
 	}
 	f.info = st
-	if w.resumeShorter(f, pos) {
-		return nil
-	}
+	m, _ := f.match(pos)
 	f.resume(Position{}, Mark{}) // at its beginning
+	f.was = &predecessor{pos: pos, since: now}
+	if m.Offset > 0 {
+		return nil // it is written anew
+	}
 	if len(pos.Marks) > 0 {
 		w.forget()
 		g, _ := w.find(p, pos, now)
@@ -202,6 +204,7 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		}
 		w.addMissed(p, slices.Index(p.files, f), f.read, now)
 		if g != nil {
+			f.was = nil
 			return nil
 		}
 	}

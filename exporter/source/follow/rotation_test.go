@@ -2,6 +2,7 @@ package follow
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -92,6 +93,75 @@ var rotations = []struct {
 			copytruncate(w)
 			w.poll()
 		}
+	}},
+	{name: "replaced by rsync", play: func(w *world, log *writer) {
+		w.remove("mail.log")
+		log.reopen("source")
+		log.raw("from before\n") // as in mail.log
+		for _, text := range w.want {
+			log.raw(text + "\n")
+		}
+		for i := range 5 {
+			log.add(20 * i)
+			b, err := os.ReadFile(w.path("source"))
+			w.must(err)
+			w.must(os.WriteFile(w.path(".mail.log.x"), b, 0o644))
+			w.must(os.Rename(w.path(".mail.log.x"), w.path("mail.log")))
+			w.poll()
+		}
+	}},
+	{name: "replaced by sed -i under the writer", play: func(w *world, log *writer) {
+		for i := range 4 {
+			log.add(2)
+			if i%2 == 0 {
+				w.poll()
+			}
+			w.copyLog("sed1234")
+			log.add(2)
+			if i == 3 {
+				w.poll()
+			}
+			w.must(os.Rename(w.path("sed1234"), w.path("mail.log")))
+			log.name = ""
+			log.add(2)
+			w.poll()
+			log.add(2)
+			log.reopen("mail.log")
+			log.add(1)
+			w.poll()
+		}
+	}, not: map[mode]string{restarting: "a deleted file that nobody holds is gone", down: "the same"}},
+	{name: "written anew by an editor", play: func(w *world, log *writer) {
+		for _, step := range []int{1, 2, 3} {
+			log.add(40 * step)
+			w.poll()
+			b, err := os.ReadFile(w.path("mail.log"))
+			w.must(err)
+			if step == 2 { // to another file
+				w.rename("mail.log", "mail.log~")
+				w.create("mail.log")
+				log.reopen("mail.log")
+			}
+			w.truncate("mail.log", 0)
+			for part := range slices.Chunk(b, len(b)/step+1) {
+				if step > 1 {
+					w.poll()
+				}
+				log.raw(string(part))
+			}
+			w.poll()
+			log.add(2)
+			w.poll()
+		}
+	}, not: map[mode]string{restarting: "a restart does not remember the truncated file"}},
+	{name: "another log that begins alike", play: func(w *world, log *writer) {
+		w.want = append(w.want, "from before", w.want[0])
+		first := w.want[0]
+		rotate(w, log)
+		log.raw("from before\n" + first + "\n")
+		w.poll()
+		log.add(5)
+		w.poll()
 	}},
 	{name: "delete and create", play: func(w *world, log *writer) {
 		log.add(3)
