@@ -39,7 +39,7 @@ func addParse(app *kingpin.Application, commands map[string]func() error, stdout
 	cmd := app.Command("parse", "Read log files once and print the replies in them.")
 	mtas := append([]string{config.Auto}, logparse.MTAs()...)
 	p := &parseCommand{
-		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files with the extension .gz or .zst are decompressed.").Required().Strings(),
+		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files with the extension .bz2, .gz, .xz or .zst are decompressed.").Required().Strings(),
 		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
 			Default(config.Auto).String(),
 		year: cmd.Flag("year", "Year of times without a year.").Default(time.Now().Format("2006")).String(),

@@ -229,7 +229,7 @@ No line of an MTA was found. Check that
   - this is the mail log, often /var/log/mail.log or /var/log/maillog; a host
     that logs only to the journal has none:
     journalctl --facility=mail | %s parse -
-  - it is plain text, or compressed and called .gz or .zst
+  - it is plain text, or compressed and called .bz2, .gz, .xz or .zst
   - the lines name the program, such as postfix/smtpd[123], where the MTA logs by syslog
   - the MTA has logged since the log was rotated
   - it is one of %s,

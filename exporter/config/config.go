@@ -72,6 +72,9 @@ type Source struct {
 	Stdin   bool     `yaml:"stdin"`
 	MTA     string   `yaml:"mta"`   // Auto or the name of a parser or Format
 	Start   string   `yaml:"start"` // End or Beginning; for files and the journal
+	// OldDir is the directory to which File is rotated, relative to File's own; "" if it
+	// is that one.
+	OldDir string `yaml:"olddir"`
 
 	// LossNotices are paths or globs of other logs, in which the logger of this source
 	// reports lines that it dropped.
@@ -142,7 +145,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	c.Sources, c.Providers, c.Reasons, c.Formats = doc.Sources, doc.Providers, doc.Reasons, doc.Formats
 	c.State = DefaultState
-	if _, c.StateNamed = c.lines["state"]; c.StateNamed {
+	if c.StateNamed = c.has("state"); c.StateNamed {
 		c.State = doc.State
 	}
 	if err := c.parseNetworks(doc.InternalNetworks); err != nil {
@@ -171,6 +174,12 @@ func (c *Config) errorAt(line int, field, format string, args ...any) error {
 		err = fmt.Errorf("%s: %w", field, err)
 	}
 	return fmt.Errorf("%s:%d: %w", c.name, line, err)
+}
+
+// has reports whether the file has the field.
+func (c *Config) has(field string) bool {
+	_, ok := c.lines[field]
+	return ok
 }
 
 func (c *Config) line(field string) int {
@@ -293,6 +302,12 @@ func (c *Config) checkKind(i int) error {
 		return c.Errorf(field("allow"), "only for syslog; remove it")
 	case s.Start != "" && s.File == "" && s.Journal == nil:
 		return c.Errorf(field("start"), "only for file and journal; remove it")
+	case s.OldDir != "" && s.File == "":
+		return c.Errorf(field("olddir"), "only for file; remove it")
+	case s.OldDir == "" && c.has(field("olddir")):
+		return c.Errorf(field("olddir"), "empty; name the directory of the rotated logs or remove it")
+	case strings.ContainsAny(s.OldDir, "*?["):
+		return c.Errorf(field("olddir"), "%q is not one directory", s.OldDir)
 	}
 	for j, network := range s.Allow {
 		prefix, err := parseNetwork(network)

@@ -58,13 +58,16 @@ var badFiles = map[string]string{
 	"type_sources_mapping":         `config.yaml:2: sources: want a list ("- value" lines, or [value, value]), not a mapping`,
 	"unknown_anchor":               `config.yaml:2: not valid YAML: unknown anchor 'mail' referenced; check indentation, quotes and brackets here and above`,
 	"unknown_field":                `config.yaml:1: internal_network: unknown field; the fields here are state, internal_networks, sources, providers, reasons, formats`,
-	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices`,
+	"unknown_field_merge_key":      `config.yaml:5: sources[1].<<: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices`,
 	"unknown_field_reason":         `config.yaml:4: reasons[0].regexp: unknown field; the fields here are reason, pattern`,
-	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, loss_notices`,
+	"unknown_field_source":         `config.yaml:5: sources[1].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices`,
 	"unknown_field_statefile":      `config.yaml:1: statefile: unknown field; the fields here are state, internal_networks, sources, providers, reasons, formats`,
 	"two_kinds":                    `config.yaml:4: sources[0].syslog: a source has one of file, journal, syslog and stdin, but this one has file and syslog; make it two sources`,
 	"allow_without_syslog":         `config.yaml:4: sources[0].allow: only for syslog; remove it`,
 	"allow_network":                `config.yaml:4: sources[0].allow[0]: "192.0.2.0/33" is not an address or a network such as 10.0.0.0/8 or 2001:db8::/32`,
+	"olddir_empty":                 `config.yaml:4: sources[0].olddir: empty; name the directory of the rotated logs or remove it`,
+	"olddir_glob":                  `config.yaml:4: sources[0].olddir: "/srv/log/*/old" is not one directory`,
+	"olddir_of_journal":            `config.yaml:4: sources[0].olddir: only for file; remove it`,
 	"start_of_syslog":              `config.yaml:4: sources[0].start: only for file and journal; remove it`,
 	"stdin_twice":                  `config.yaml:3: sources[1].stdin: sources[0] reads it already; give it to one source`,
 	"stdin_text":                   `config.yaml:3: sources[0].stdin: want true or false, not "yes please"`,
@@ -134,7 +137,7 @@ func TestLoad(t *testing.T) {
 				netip.MustParsePrefix("198.51.100.0/24"),
 			},
 			Sources: []Source{
-				{Name: "mail", File: "/var/log/mail.log", MTA: "postfix", Start: Beginning},
+				{Name: "mail", File: "/var/log/mail.log", MTA: "postfix", Start: Beginning, OldDir: "old"},
 				{Name: "relays-2.example", File: "logs/relay-*.log", MTA: "auto", Start: End},
 			},
 			Providers: map[string][]string{"mycorp": {".mail.mycorp.example", "mx.example"}},
@@ -189,7 +192,7 @@ func TestLoad(t *testing.T) {
 				netip.MustParsePrefix("2001:db8::25/128"),
 			},
 			Sources: []Source{{
-				Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End, LossNotices: []string{"/var/log/syslog"},
+				Name: "mail", File: "/var/log/mail.log", MTA: "auto", Start: End, OldDir: "/var/log/old", LossNotices: []string{"/var/log/syslog"},
 			}},
 			Providers: map[string][]string{"mycorp": {".mail.mycorp.example"}},
 			Reasons:   []Reason{{Reason: "policy", Pattern: "my (house|local) rule"}},
@@ -258,10 +261,10 @@ func TestErrorf(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, want := range map[string]string{
-		"reasons[1].reason":   "testdata/good/full.yaml:14: reasons[1].reason: wrong",
-		"reasons[1].provider": "testdata/good/full.yaml:14: reasons[1].provider: wrong",
-		"providers.mycorp[1]": "testdata/good/full.yaml:11: providers.mycorp[1]: wrong",
-		"providers.other":     "testdata/good/full.yaml:10: providers.other: wrong",
+		"reasons[1].reason":   "testdata/good/full.yaml:15: reasons[1].reason: wrong",
+		"reasons[1].provider": "testdata/good/full.yaml:15: reasons[1].provider: wrong",
+		"providers.mycorp[1]": "testdata/good/full.yaml:12: providers.mycorp[1]: wrong",
+		"providers.other":     "testdata/good/full.yaml:11: providers.other: wrong",
 		"listen":              "testdata/good/full.yaml:1: listen: wrong",
 	} {
 		if got := c.Errorf(field, "wrong").Error(); got != want {

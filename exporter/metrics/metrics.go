@@ -78,13 +78,14 @@ var (
 	rotations      = selfDesc("source_rotations_total", "Files that took over the name of another file.")
 	truncations    = selfDesc("source_truncations_total", "Truncations of files.")
 	lostBytes      = selfDesc("source_lost_bytes_total", "Bytes seen in a file but gone before they could be read.")
+	lostFiles      = selfDesc("source_lost_files_total", "Rotated files with lines that cannot be read: gone, damaged or in an unknown format.")
 	dropped        = selfDesc("source_dropped_total", "Messages received but dropped, by cause.", "cause")
 	overlong       = selfDesc("source_overlong_lines_total", "Lines longer than 1 MiB, which are truncated.")
 	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger reports as dropped. All counts lack the replies in them.", "by")
 	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies in an unknown form, by shape.", "mta", "shape")
 	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other because the family was full.", "family")
 	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
-	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, overlong, dropped, upstreamLost, notUnderstood, foldedReplies}
+	descsOfSources = []*prometheus.Desc{up, lines, readBytes, behind, caughtUp, lastLine, rotations, truncations, lostBytes, lostFiles, overlong, dropped, upstreamLost, notUnderstood, foldedReplies}
 )
 
 // Describe implements prometheus.Collector.

@@ -51,7 +51,7 @@ func (o out) health(s *pipeline.SourceSnapshot) {
 	o.time(lastLine, s.LastLine)
 	for d, n := range map[*prometheus.Desc]int64{
 		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations,
-		lostBytes: s.Stats.LostBytes, overlong: s.Stats.OverlongLines,
+		lostBytes: s.Stats.LostBytes, lostFiles: s.Stats.LostFiles, overlong: s.Stats.OverlongLines,
 	} {
 		o.counter(d, counter.Count{Value: uint64(n), Created: s.Created})
 	}

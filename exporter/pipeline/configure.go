@@ -61,7 +61,7 @@ func (p *Pipeline) follow(positions []follow.Position) {
 	for _, in := range p.sources {
 		if in.feed == nil {
 			in.file = len(logs)
-			logs = append(logs, follow.Source{Path: in.config.File, FromStart: in.config.Start == config.Beginning})
+			logs = append(logs, follow.Source{Path: in.config.File, FromStart: in.config.Start == config.Beginning, OldDir: in.config.OldDir})
 			p.files = append(p.files, in)
 		}
 	}

@@ -96,6 +96,7 @@ func (in *input) total() follow.Stats {
 	t.Rotations += before.Rotations
 	t.Truncations += before.Truncations
 	t.LostBytes += before.LostBytes
+	t.LostFiles += before.LostFiles
 	t.Dropped = maps.Clone(t.Dropped)
 	for cause, n := range before.Dropped {
 		if t.Dropped == nil {

@@ -52,6 +52,9 @@ type file struct {
 
 // openFile opens the regular file at name.
 func openFile(p *path, name string, now time.Time) (*file, error) {
+	if isCompressed(name) && !packed(name) {
+		return nil, fmt.Errorf("%s: compressed in a format that cannot be read", name)
+	}
 	// Check before opening, since opening a device may have side effects.
 	if st, err := stat(name); err != nil {
 		return nil, err

@@ -122,12 +122,15 @@ type path struct {
 	files  []*file    // oldest first
 	named  *file      // the one of files that the last look found under the name
 	left   []Position // of files that are not open, to resume from
+	// searched reports whether the files of left that are gone were counted as lost.
+	searched bool
 	seen   time.Time  // when a look last found a file, or first found none; zero before the first look
 	next   time.Time  // when to look again
 	listed time.Time  // when the source's pattern last matched it
 	err    error
 
 	finished []Finished // oldest first
+	failed   []fileID   // that could not be opened and are counted as lost
 	recorded bool       // finished is complete
 	changed  time.Time  // of the directories, when they were last looked through
 }
@@ -287,7 +290,7 @@ func (w *Follower) release(now time.Time, handle func(Line)) {
 			return true
 		})
 		if p.named == nil {
-			p.left = []Position{last.position()}
+			p.left, p.searched = []Position{last.position()}, true
 		}
 	}
 	w.paths = slices.DeleteFunc(w.paths, func(p *path) bool {

@@ -95,7 +95,7 @@ func (w *Follower) list(s *followed, now time.Time) {
 	}
 	w.report(&s.err, err)
 	for _, name := range names {
-		if s.paths[name] == nil && (packed(name) || s.rotated(name, names)) {
+		if s.paths[name] == nil && (isCompressed(name) || s.rotated(name, names)) {
 			continue
 		}
 		w.path(s, name).listed = now
@@ -169,7 +169,7 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	first, follows := p.seen.IsZero(), len(p.files)+len(p.left) > 0
 	if w.files[st.id] == nil {
-		if packed(p.name) {
+		if isCompressed(p.name) {
 			return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
 		}
 		switch {

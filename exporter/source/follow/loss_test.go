@@ -2,6 +2,7 @@ package follow
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -156,5 +157,69 @@ func TestLostTailAndGrown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What cannot be read back is counted.
+func TestLostFiles(t *testing.T) {
+	tests := []struct {
+		name string
+		play func(w *world, log *writer)
+		lost int64 // files
+		want int   // lines that are read nevertheless, of 2,000
+	}{
+		{"compressed in time", func(w *world, _ *writer) { w.compress("mail.log.1", ".gz") }, 0, 2000},
+		{"deleted", func(w *world, _ *writer) { w.remove("mail.log.1") }, 1, 0},
+		{"a foreign format", func(w *world, _ *writer) { w.rename("mail.log.1", "mail.log.1.lz4") }, 2, 0},
+		{"not what its name says", func(w *world, _ *writer) { w.rename("mail.log.1", "mail.log.1.xz") }, 2, 0},
+		{"another directory", func(w *world, _ *writer) {
+			w.must(os.Mkdir(w.path("old"), 0o755))
+			w.rename("mail.log.1", "old/mail.log.1")
+		}, 1, 0},
+		{"damaged at its end", damaged(4), 1, 1000},
+		{"damaged at its beginning", damaged(1000), 2, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, down, Source{Path: "mail.log"})
+			log := w.open("mail.log")
+			log.raw("old\n")
+			w.start()
+			log.add(2000)
+			rotate(w, log)
+			tt.play(w, log)
+			log.add(3)
+			w.restart()
+			w.mode = running
+			w.wait(2 * time.Minute)
+			st := w.stats()
+			if st.LostFiles != tt.lost || len(w.got) < tt.want+3 || tt.want == 0 && len(w.got) != 3 {
+				t.Errorf("%d lines read; stats: %+v", len(w.got), st)
+			}
+			n := len(w.got) - 3
+			if diff := cmp.Diff(append(w.want[:n:n], w.want[2000:]...), w.got); n > 1990 && tt.lost > 0 || diff != "" {
+				t.Errorf("lines (-written +read):\n%s", diff)
+			}
+			if tt.lost > 0 && len(w.errs) == 0 {
+				t.Error("nothing reported")
+			}
+			if w.restartEmpty(); w.stats().LostFiles != 0 {
+				t.Error("a new follower has lost files")
+			}
+		})
+	}
+}
+
+// damaged compresses the rotated log and cuts off its end, or all but its beginning.
+func damaged(fraction int) func(*world, *writer) {
+	return func(w *world, _ *writer) {
+		w.compress("mail.log.1", ".gz")
+		fi, err := os.Stat(w.path("mail.log.1.gz"))
+		w.must(err)
+		size := fi.Size() / int64(fraction)
+		if fraction < 10 {
+			size = fi.Size() - size
+		}
+		w.truncate("mail.log.1.gz", size)
 	}
 }

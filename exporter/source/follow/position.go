@@ -39,17 +39,17 @@ type Position struct {
 
 	// Finished are the files that Path was rotated to and that need not be read again.
 	// Only the first Position of a Path has them.
-	Finished []Finished
+	Finished []Finished `json:",omitempty"`
 	// Recorded reports whether Finished is complete. It is false in a state of an
 	// earlier version: then the names tell which files are older than this one.
-	Recorded bool
+	Recorded bool `json:",omitempty"`
 }
 
 // A Head is the fingerprint of Len bytes of a file. They begin at Start, the end of the
 // NULs at the file's beginning: a writer without O_APPEND leaves such a hole after a
 // truncation. NULs prove nothing.
 type Head struct {
-	Start int64
+	Start int64 `json:",omitempty"`
 	Len   int
 	Hash  uint64
 }

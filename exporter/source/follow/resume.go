@@ -24,20 +24,34 @@ func (w *Follower) resume(p *path, now time.Time) error {
 			if f.path == p {
 				last = f
 			}
-		case w.looked.IsZero():
-			p.source.stats.LostFiles++
-			w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: later lines in it are lost", p.name, pos.Inode, pos.Offset()))
 		}
 		return f != nil
 	})
 	if errs != nil {
 		return errors.Join(errs...)
 	}
+	found := len(p.files)
 	// Marks prove that the log was not truncated.
 	if st, err := stat(p.name); err != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
 		w.addMissed(p, len(p.files), p.seen, now)
 	}
+	if !p.searched {
+		w.gone(p, len(p.files) > found)
+	}
+	p.searched = true
 	return nil
+}
+
+// gone counts the files of p.left as lost. Of one that was empty, all lines are read if
+// a missed file is found.
+func (w *Follower) gone(p *path, missed bool) {
+	for _, pos := range p.left {
+		if len(pos.Marks) == 0 && missed {
+			continue
+		}
+		p.source.stats.LostFiles++
+		w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: later lines in it are lost", p.name, pos.Inode, pos.Offset()))
+	}
 }
 
 // find opens the file of pos, a position of p, under any name that it may have now;
