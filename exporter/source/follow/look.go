@@ -94,8 +94,12 @@ func (w *Follower) list(s *followed, now time.Time) {
 		err = fmt.Errorf("%s: no file matches: %w", s.Path, err)
 	}
 	w.report(&s.err, err)
+	matched := make(map[string]bool, len(names))
 	for _, name := range names {
-		if s.paths[name] == nil && (isCompressed(name) || s.rotated(name, names)) {
+		matched[name] = true
+	}
+	for _, name := range names {
+		if s.paths[name] == nil && (isCompressed(name) || s.rotated(name, matched)) {
 			continue
 		}
 		w.path(s, name).listed = now
@@ -104,20 +108,14 @@ func (w *Follower) list(s *followed, now time.Time) {
 }
 
 // rotated reports whether name is a rotated file of one of names or of a path of s.
-func (s *followed) rotated(name string, names []string) bool {
-	is := func(log string) bool {
+func (s *followed) rotated(name string, names map[string]bool) bool {
+	return slices.ContainsFunc(logsOf(name), func(log string) bool {
+		if !names[log] && s.paths[log] == nil {
+			return false
+		}
 		_, ok := rotation(log, name)
 		return ok
-	}
-	if slices.ContainsFunc(names, is) {
-		return true
-	}
-	for log := range s.paths {
-		if is(log) {
-			return true
-		}
-	}
-	return false
+	})
 }
 
 // lookAt finds out which file a name refers to, and whether the files of the path

@@ -87,6 +87,9 @@ func FuzzRotationName(f *testing.F) {
 		if !ok {
 			return
 		}
+		if !slices.Contains(logsOf(name), log) {
+			t.Errorf("logsOf(%q) lacks %q", name, log)
+		}
 		if stamp == "" || strings.ContainsFunc(stamp, func(r rune) bool { return !strings.ContainsRune("0123456789-._:T", r) }) {
 			t.Errorf("rotation(%q, %q) = %q", log, name, stamp)
 		}
