@@ -25,14 +25,11 @@ type input struct {
 	counts    *counter.Source
 	newParser func() *logparse.Parser // for the configured MTA
 	parsers   map[string]*parser      // by path: each file has its own sessions
+	awake     []*parser               // those in memory, in the order in which they woke
+	logger    *slog.Logger            // of parsers that cannot be restored
 	stats     follow.Stats            // of the current Follower or feed
 	before    follow.Stats            // sums of the earlier ones
 	caughtUp  time.Time
-}
-
-type parser struct {
-	*logparse.Parser
-	used time.Time
 }
 
 // newInput returns an input without counts. It takes over the feed of the former input
@@ -58,13 +55,7 @@ func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(),
 func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
 	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
 	in.before, in.caughtUp = s.Stats, s.CaughtUp
-	for path, saved := range s.Parsers {
-		p := &parser{Parser: in.newParser(), used: saved.Used}
-		if err := p.UnmarshalBinary(saved.State); err != nil {
-			logger.Warn("a parser lost its state", "source", in.name, "file", path, "err", err)
-		}
-		in.parsers[path] = p
-	}
+	in.restoreParsers(s.Parsers, logger)
 	if former != nil && in.feed != nil && in.feed == former.feed {
 		in.before, in.stats = former.before, former.stats
 		return
@@ -121,22 +112,6 @@ func (in *input) update(stats follow.Stats, now time.Time) {
 // rereads reports whether the source, after a crash, hands out again the records since
 // the last commit.
 func (in *input) rereads() bool { return in.feed == nil || in.journal != nil }
-
-// parser returns the parser of a path. It makes one if there is none.
-func (in *input) parser(path string, now time.Time) *logparse.Parser {
-	p := in.parsers[path]
-	if p == nil {
-		p = &parser{Parser: in.newParser()}
-		in.parsers[path] = p
-	}
-	p.used = now
-	return p.Parser
-}
-
-// prune drops idle parsers.
-func (in *input) prune(now time.Time) {
-	maps.DeleteFunc(in.parsers, func(_ string, p *parser) bool { return now.Sub(p.used) > parserIdle })
-}
 
 // save returns the state that belongs to the input's part of a snapshot.
 func (in *input) save(s *SourceSnapshot) savedSource {

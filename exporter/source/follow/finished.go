@@ -166,7 +166,7 @@ func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
 			continue
 		}
 		f, err := w.openIf(w.unread(p, since), p, r.name, now)
-		if err != nil && !slices.Contains(p.failed, r.info.id) {
+		if w.reason(err) != nil && !slices.Contains(p.failed, r.info.id) {
 			p.failed = append(p.failed[max(0, len(p.failed)-maxFinished):], r.info.id)
 			p.source.stats.LostFiles++
 			w.errs = append(w.errs, fmt.Errorf("its lines are lost: %w", err))

@@ -31,6 +31,7 @@ const Interval = 250 * time.Millisecond
 const (
 	blockLen   = 256 << 10 // bytes read at once; more only for a longer line
 	pollBlocks = 16        // blocks read in one Poll
+	pollFiles  = 64        // short files read in place of a block
 	// Time between two looks at a pattern, or at a name that has been idle for
 	// idleAfter.
 	idleInterval = time.Second
@@ -100,6 +101,9 @@ type Follower struct {
 	looked   time.Time           // of the last look
 	more     bool
 	turn     int // index of the path to read next
+	limit    int // open files
+	refused  bool
+	err      error // about limit
 	errs     []error
 }
 
@@ -124,10 +128,13 @@ type path struct {
 	left   []Position // of files that are not open, to resume from
 	// searched reports whether the files of left that are gone were counted as lost.
 	searched bool
-	seen   time.Time  // when a look last found a file, or first found none; zero before the first look
-	next   time.Time  // when to look again
-	listed time.Time  // when the source's pattern last matched it
-	err    error
+	seen     time.Time // when a look last found a file, or first found none; zero before the first look
+	next     time.Time // when to look again
+	listed   time.Time // when the source's pattern last matched it
+	err      error
+
+	refused int64 // bytes written to the named file, which cannot be opened for lack of descriptors
+	from    int64 // where to begin in that file, from which nothing was read; 0 if it is not known
 
 	finished []Finished // oldest first
 	failed   []fileID   // that could not be opened and are counted as lost
@@ -141,6 +148,8 @@ func New(cfg Config) *Follower {
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, source.MaxLine)
 	cfg.Quiet = cmp.Or(cfg.Quiet, time.Minute)
 	w := &Follower{cfg: cfg, buf: make([]byte, max(blockLen, 2*cfg.MaxLine)), files: make(map[fileID]*file), listings: make(map[string]*listing)}
+	w.limit = maxOpen()
+	w.limit -= w.limit / 4 // for scrapes, the state and the journal
 	for i, s := range cfg.Sources {
 		w.sources = append(w.sources, &followed{Source: s, index: i, paths: make(map[string]*path)})
 	}
@@ -188,6 +197,8 @@ func (w *Follower) Stats(index int) Stats {
 		if p.source != s {
 			continue
 		}
+		st.BehindBytes += p.refused
+		st.CaughtUp = st.CaughtUp && p.refused == 0
 		for _, f := range p.files {
 			st.Files++
 			st.Up = st.Up || f.err == nil
@@ -215,9 +226,9 @@ func (w *Follower) Poll(now time.Time, handle func(Line)) (more bool, err error)
 
 // read reads block by block, each path in turn.
 func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
-	blocks := 0
+	budget := pollBlocks * pollFiles
 	for idle := 0; idle < len(w.paths); {
-		if blocks == pollBlocks {
+		if budget <= 0 {
 			return true
 		}
 		w.turn = (w.turn + 1) % len(w.paths)
@@ -229,8 +240,11 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 			continue
 		}
 		idle = 0
-		blocks++
-		w.readBlock(p.files[i], now, handle)
+		f := p.files[i]
+		budget--
+		if w.readBlock(f, now, handle); f.unread || f.packed() { // a whole block
+			budget -= pollFiles - 1
+		}
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ const clockStep = 10 * time.Millisecond
 // look finds out which file each name refers to.
 func (w *Follower) look(now time.Time) {
 	w.forget()
+	w.refused = false
 	if w.looked.IsZero() {
 		w.adopt()
 	}
@@ -25,7 +27,7 @@ func (w *Follower) look(now time.Time) {
 		// Resume before opening new files, which may be the same ones.
 		for _, p := range w.paths {
 			if len(p.left) > 0 {
-				w.report(&p.err, w.resume(p, now))
+				w.report(&p.err, w.reason(w.resume(p, now)))
 			}
 		}
 	}
@@ -33,8 +35,30 @@ func (w *Follower) look(now time.Time) {
 		if !now.Before(p.next) {
 			w.lookAt(p, now)
 		}
+		w.refused = w.refused || p.refused > 0
 	}
+	w.report(&w.err, w.full())
 	w.looked = now
+}
+
+// errFull means that no more files may be open.
+var errFull = errors.New("too many open files")
+
+// reason returns why a path cannot be read, unless that is errFull, which full reports
+// once for all paths.
+func (w *Follower) reason(err error) error {
+	if errors.Is(err, errFull) {
+		return nil
+	}
+	return err
+}
+
+// full returns an error if some logs are not read for lack of file descriptors.
+func (w *Follower) full() error {
+	if !w.refused {
+		return nil
+	}
+	return fmt.Errorf("%w: %d logs are read and the others wait; raise the limit of the process (LimitNOFILE= in the unit, ulimit -n)", errFull, w.limit)
 }
 
 // forget makes a look begin with what the file system has now.
@@ -155,11 +179,29 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 	if p.source.pattern() && errors.Is(err, fs.ErrNotExist) {
 		err = nil // a file of a pattern may disappear
 	}
-	w.report(&p.err, err)
+	p.refuse(err, st)
+	w.report(&p.err, w.reason(err))
 	p.next = now
 	if !slices.ContainsFunc(p.files, func(f *file) bool { return now.Sub(f.grown) < idleAfter }) {
 		p.next = now.Add(idleInterval)
 	}
+}
+
+// refuse notes whether err means that p's file cannot be opened for lack of descriptors.
+// A file that would be followed from its end is read from its present end later.
+func (p *path) refuse(err error, st info) {
+	p.refused = 0
+	if !errors.Is(err, errFull) {
+		return
+	}
+	from := p.from
+	for _, pos := range p.left {
+		from = max(from, pos.Offset())
+	}
+	if p.seen.IsZero() && p.from == 0 && len(p.left) == 0 && !p.source.FromStart {
+		p.from, from = st.size, st.size
+	}
+	p.refused = max(1, st.size-from)
 }
 
 // appeared starts to follow the file that p's name now refers to, after the files
@@ -184,7 +226,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	case f == nil:
 		accept := anyFile
 		if first && !p.source.FromStart {
-			accept = w.atEnd
+			accept = func(f *file) bool { return f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil }
 		}
 		var err error
 		if f, err = w.openIf(accept, p, p.name, now); f == nil {

@@ -3,6 +3,7 @@
 package follow
 
 import (
+	"math"
 	"os"
 	"syscall"
 )
@@ -39,4 +40,13 @@ func newInfo(fi os.FileInfo) info {
 		mtime:   fi.ModTime(),
 		regular: fi.Mode().IsRegular(),
 	}
+}
+
+// maxOpen returns how many files the process may have open.
+func maxOpen() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return math.MaxInt
+	}
+	return int(min(uint64(limit.Cur), math.MaxInt))
 }

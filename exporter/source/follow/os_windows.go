@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -45,3 +46,6 @@ func fstat(f *os.File) (info, error) {
 		regular: d.FileAttributes&syscall.FILE_ATTRIBUTE_DIRECTORY == 0,
 	}, nil
 }
+
+// maxOpen returns how many files the process may have open: Windows has no such limit.
+func maxOpen() int { return math.MaxInt }

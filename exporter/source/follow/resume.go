@@ -126,6 +126,9 @@ func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now tim
 	if st, err := stat(name); err == nil && w.files[st.id] != nil {
 		return nil, nil
 	}
+	if len(w.files) >= w.limit {
+		return nil, fmt.Errorf("%s: %w", name, errFull)
+	}
 	f, err := openFile(p, name, now)
 	if err != nil {
 		return nil, err
