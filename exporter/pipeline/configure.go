@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"smtp_reply_exporter/exporter/classify"
@@ -25,16 +26,21 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		}
 		sources = append(sources, in)
 	}
+	files, notices, logs := logsOf(sources)
+	same := p.follower != nil && slices.Equal(logs, p.logs) && slices.EqualFunc(files, p.files, sameName)
 	for _, in := range sources {
 		if s := from.source(in.name); s != nil {
-			in.resume(s, former[in.name], now, p.logger)
+			in.resume(s, former[in.name], same, now, p.logger)
 		} else {
 			in.begin(now)
 		}
 	}
 	p.closeFeeds(sources) // before a new feed binds the same socket
 	p.classifier, p.sources = classifier, sources
-	p.follow(from.Positions)
+	p.files, p.notices, p.logs = files, notices, logs
+	if !same {
+		p.follow(from.Positions)
+	}
 	for _, in := range sources {
 		p.logger.Info("reading", "name", in.name, "from", in.config.String())
 	}
@@ -54,27 +60,33 @@ func (p *Pipeline) closeFeeds(next []*input) {
 	}
 }
 
-// follow makes a new Follower of the sources' files, which resumes from positions.
-func (p *Pipeline) follow(positions []follow.Position) {
-	p.files, p.notices = nil, nil
-	var logs []follow.Source
-	for _, in := range p.sources {
+func sameName(a, b *input) bool { return a.name == b.name }
+
+// logsOf returns the files to follow: those of files, and after them those of notices. It
+// tells the inputs their indexes.
+func logsOf(sources []*input) (files, notices []*input, logs []follow.Source) {
+	for _, in := range sources {
 		if in.feed == nil {
 			in.file = len(logs)
 			logs = append(logs, follow.Source{Path: in.config.File, FromStart: in.config.Start == config.Beginning, OldDir: in.config.OldDir})
-			p.files = append(p.files, in)
+			files = append(files, in)
 		}
 	}
 	// Add loss notices last, since a file belongs to the first source that covers it.
-	for _, in := range p.sources {
+	for _, in := range sources {
 		for _, log := range in.config.LossNotices {
 			logs = append(logs, follow.Source{Path: log})
-			p.notices = append(p.notices, in)
+			notices = append(notices, in)
 		}
 	}
+	return files, notices, logs
+}
+
+// follow makes a new Follower of the logs, which resumes from positions.
+func (p *Pipeline) follow(positions []follow.Position) {
 	if p.follower != nil {
 		p.follower.Close()
 	}
-	p.follower = follow.New(follow.Config{Sources: logs})
+	p.follower = follow.New(follow.Config{Sources: p.logs})
 	p.follower.Restore(positions)
 }

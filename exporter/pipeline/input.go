@@ -27,6 +27,7 @@ type input struct {
 	parsers   map[string]*parser      // by path: each file has its own sessions
 	awake     []*parser               // those in memory, in the order in which they woke
 	logger    *slog.Logger            // of parsers that cannot be restored
+	found     []string                // MTAs in a file of any MTA
 	stats     follow.Stats            // of the current Follower or feed
 	before    follow.Stats            // sums of the earlier ones
 	caughtUp  time.Time
@@ -39,6 +40,9 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
 		newParser: func() *logparse.Parser { return cfg.NewParser(sc.MTA) },
 	}
+	if former != nil && former.config.File == sc.File {
+		in.found = former.found // it takes long
+	}
 	if former != nil && former.feed != nil && reflect.DeepEqual(former.config, sc) {
 		in.feed, in.journal = former.feed, former.journal
 		return in, nil
@@ -50,13 +54,13 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(), now) }
 
 // resume makes the input continue counting from a state. former is the running input
-// that saved it; nil after a restart. If a parser cannot restore a part of its state,
+// that saved it; nil after a restart. same reports whether the Follower stays. If a parser cannot restore a part of its state,
 // resume logs that: the parser then only misses repeats and sums of sessions.
-func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
+func (in *input) resume(s *savedSource, former *input, same bool, now time.Time, logger *slog.Logger) {
 	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
 	in.before, in.caughtUp = s.Stats, s.CaughtUp
 	in.restoreParsers(s.Parsers, logger)
-	if former != nil && in.feed != nil && in.feed == former.feed {
+	if former != nil && (in.feed != nil && in.feed == former.feed || in.feed == nil && former.feed == nil && same) {
 		in.before, in.stats = former.before, former.stats
 		return
 	}
@@ -73,7 +77,10 @@ func (in *input) resume(s *savedSource, former *input, now time.Time, logger *sl
 // mtas returns the MTAs whose series start at 0.
 func (in *input) mtas() []string {
 	if in.config.MTA == config.Auto {
-		return discover.MTAs(in.config.File, in.newParser())
+		if in.found == nil {
+			in.found = discover.MTAs(in.config.File, in.newParser())
+		}
+		return in.found
 	}
 	return []string{in.config.MTA}
 }

@@ -35,6 +35,7 @@ type Pipeline struct {
 	sources    []*input
 	files      []*input          // by index of the Follower's sources
 	notices    []*input          // by index of the Follower's sources after files: loss notices
+	logs       []follow.Source   // the Follower's sources
 	labels     []classify.Labels // of one line
 	now        time.Time         // of the current poll
 	polled     bool

@@ -198,7 +198,7 @@ func (w *Follower) Stats(index int) Stats {
 			continue
 		}
 		st.BehindBytes += p.refused
-		st.CaughtUp = st.CaughtUp && p.refused == 0
+		st.CaughtUp = st.CaughtUp && (p.refused == 0 || len(p.left) == 0)
 		for _, f := range p.files {
 			st.Files++
 			st.Up = st.Up || f.err == nil
@@ -241,8 +241,10 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 		}
 		idle = 0
 		f := p.files[i]
+		at := f.offset()
+		w.readBlock(f, now, handle)
 		budget--
-		if w.readBlock(f, now, handle); f.unread || f.packed() { // a whole block
+		if f.unread || f.packed() || f.offset()-at > blockLen/pollFiles {
 			budget -= pollFiles - 1
 		}
 	}

@@ -13,7 +13,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 	w := newWorld(t, down, Source{Path: "mail.log", FromStart: true})
 	log := w.open("mail.log")
 	w.start()
-	const lines = 50_000
+	const lines = 60_000
 	for i := range 3 {
 		var b strings.Builder
 		for range lines {
