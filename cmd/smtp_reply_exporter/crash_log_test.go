@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -8,10 +9,14 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 )
 
 // sessionTruth holds the counts of one session of testdata/crash: the sums of each
@@ -46,8 +51,10 @@ func truth(sessions int) map[string]float64 {
 	return want
 }
 
-// A logWriter writes sessions to mail.log and rotates it as logrotate does with
-// delaycompress: it renames the file, and writes a few more lines to the renamed file.
+// A logWriter writes sessions to mail.log and rotates it in all ways that lose nothing:
+// it renames the file to a number or to a date, as logrotate does with delaycompress,
+// and writes a few more lines to the renamed file; it copies and truncates it, and goes
+// on at its old offset; it replaces it by a copy.
 type logWriter struct {
 	dir       string
 	template  []string // lines of a session
@@ -102,59 +109,129 @@ func (w *logWriter) line(text string) error {
 		w.file, err = w.open()
 		return err
 	case w.random.IntN(200) == 0:
+		w.rotations.Add(1)
+		switch w.random.IntN(5) {
+		case 0:
+			return w.copyTruncate()
+		case 1:
+			return w.replace()
+		case 2:
+			w.late = 1 + w.random.IntN(40)
+			return os.Rename(w.log(), fmt.Sprintf("%s.%d", w.log(), 9926803+w.rotations.Load()))
+		}
 		w.late = 1 + w.random.IntN(40)
-		return w.rotate()
+		if err := w.shift(); err != nil {
+			return err
+		}
+		return os.Rename(w.log(), w.log()+".1")
 	}
 	return nil
 }
 
+func (w *logWriter) log() string { return filepath.Join(w.dir, "mail.log") }
+
+// open opens the log at its end, with O_APPEND or without.
 func (w *logWriter) open() (*os.File, error) {
-	return os.OpenFile(filepath.Join(w.dir, "mail.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(w.log(), w.random.IntN(2)*os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekEnd)
+	}
+	return file, err
 }
 
-// rotate renames mail.log to mail.log.1, and so on; mail.log.2 is compressed.
-func (w *logWriter) rotate() error {
-	log := filepath.Join(w.dir, "mail.log")
+// shift renames mail.log.1 to mail.log.2, and so on, and compresses that.
+func (w *logWriter) shift() error {
+	extensions := []string{".gz", ".bz2", ".xz", ".zst"}
 	for i := w.rotations.Load(); i >= 2; i-- {
-		if err := os.Rename(fmt.Sprintf("%s.%d.gz", log, i), fmt.Sprintf("%s.%d.gz", log, i+1)); err != nil {
-			return err
+		for _, ext := range extensions {
+			err := os.Rename(fmt.Sprintf("%s.%d%s", w.log(), i, ext), fmt.Sprintf("%s.%d%s", w.log(), i+1, ext))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 	}
-	err := os.Rename(log+".1", log+".2")
+	err := os.Rename(w.log()+".1", w.log()+".2")
 	if err == nil {
-		err = compress(log + ".2")
+		err = compress(w.log()+".2", extensions[w.random.IntN(len(extensions))])
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	w.rotations.Add(1)
-	return os.Rename(log, log+".1")
+	return err
 }
 
-// compress compresses a file as gzip(1) does, which keeps the modification time.
-func compress(name string) error {
-	plain, err := os.Open(name)
+// copyTruncate rotates the log with copytruncate. It writes nothing meanwhile.
+func (w *logWriter) copyTruncate() error {
+	err := w.shift()
+	if err == nil {
+		err = w.copyTo(w.log() + ".1")
+	}
+	if err == nil {
+		err = os.Truncate(w.log(), 0)
+	}
+	return err
+}
+
+// replace replaces the log by a copy, as rsync and sed -i do, and reopens it.
+func (w *logWriter) replace() error {
+	err := w.copyTo(w.log() + "~")
+	if err == nil {
+		err = os.Rename(w.log()+"~", w.log())
+	}
+	if err == nil {
+		err = w.file.Close()
+	}
+	if err == nil {
+		w.file, err = w.open()
+	}
+	return err
+}
+
+func (w *logWriter) copyTo(name string) error {
+	text, err := os.ReadFile(w.log())
 	if err != nil {
 		return err
 	}
-	defer plain.Close()
-	info, err := plain.Stat()
+	return os.WriteFile(name, text, 0o600)
+}
+
+// compress compresses a file as gzip(1) and its like do, which keep the modification
+// time. Where there is no bzip2(1), it uses gzip.
+func compress(name, ext string) error {
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	packed, err := os.Create(name + ".gz")
+	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
-	defer packed.Close()
-	z := gzip.NewWriter(packed)
-	if _, err := io.Copy(z, plain); err != nil {
-		return err
+	var out bytes.Buffer
+	var z io.WriteCloser
+	bzip2, missing := exec.LookPath("bzip2")
+	switch {
+	case ext == ".bz2" && missing == nil:
+		command := exec.Command(bzip2)
+		command.Stdin, command.Stdout = bytes.NewReader(text), &out
+		err = command.Run()
+	case ext == ".xz":
+		z, err = xz.NewWriter(&out)
+	case ext == ".zst":
+		z, err = zstd.NewWriter(&out)
+	default:
+		ext, z = ".gz", gzip.NewWriter(&out)
 	}
-	if err := z.Close(); err != nil {
-		return err
+	if err == nil && z != nil {
+		_, err = z.Write(text)
+		err = errors.Join(err, z.Close())
 	}
-	if err := os.Chtimes(name+".gz", time.Time{}, info.ModTime()); err != nil {
+	if err == nil {
+		err = os.WriteFile(name+ext, out.Bytes(), 0o600)
+	}
+	if err == nil {
+		err = os.Chtimes(name+ext, time.Time{}, info.ModTime())
+	}
+	if err != nil {
 		return err
 	}
 	return os.Remove(name)

@@ -347,6 +347,9 @@ func (v *victim) checkTruth(sessions, lines int) {
 	if got := sums["smtp_reply_exporter_source_lost_bytes_total"]; got > 0 {
 		v.Errorf("%v bytes were lost", got)
 	}
+	if got := sums["smtp_reply_exporter_source_lost_files_total"]; got > 0 {
+		v.Errorf("%v files were lost", got)
+	}
 	for name := range sums {
 		if strings.HasPrefix(name, "smtp_reply_") || !strings.HasPrefix(name, "smtp_") {
 			delete(sums, name)

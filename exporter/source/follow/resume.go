@@ -32,21 +32,22 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	}
 	found := len(p.files)
 	// Marks prove that the log was not truncated.
-	if st, err := stat(p.name); err != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
+	st, err := stat(p.name)
+	if err != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
 		w.addMissed(p, len(p.files), p.seen, now)
 	}
 	if !p.searched {
-		w.gone(p, len(p.files) > found)
+		w.gone(p, err == nil || len(p.files) > found)
 	}
 	p.searched = true
 	return nil
 }
 
-// gone counts the files of p.left as lost. Of one that was empty, all lines are read if
-// a missed file is found.
-func (w *Follower) gone(p *path, missed bool) {
+// gone counts the files of p.left as lost. One that was empty may have another inode now;
+// then it is read from its beginning, as another file.
+func (w *Follower) gone(p *path, another bool) {
 	for _, pos := range p.left {
-		if len(pos.Marks) == 0 && missed {
+		if len(pos.Marks) == 0 && another {
 			continue
 		}
 		p.source.stats.LostFiles++
