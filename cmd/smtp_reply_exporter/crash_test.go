@@ -103,7 +103,8 @@ type victim struct {
 	mu      sync.Mutex
 	values  map[string]float64
 	created map[string]time.Time
-	durable bool // the last scrape
+	lost    map[string]bool // values of a scrape that was not durable
+	durable bool            // the last scrape
 	good    int
 	missed  int
 }
@@ -115,7 +116,7 @@ func newVictim(t *testing.T, dir string) *victim {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	v := &victim{T: t, dir: dir, address: freeAddress(t), values: map[string]float64{}, created: map[string]time.Time{}}
+	v := &victim{T: t, dir: dir, address: freeAddress(t), values: map[string]float64{}, created: map[string]time.Time{}, lost: map[string]bool{}}
 	config := "state: DIR/state\nsources:\n  - {name: mail, file: DIR/mail.log, mta: postfix, start: beginning}\n"
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(strings.ReplaceAll(config, "DIR", dir)), 0o600); err != nil {
 		t.Fatal(err)
@@ -321,13 +322,16 @@ func (v *victim) take(families []*dto.MetricFamily) map[string]float64 {
 }
 
 // compare checks that a counter has neither decreased nor changed its created
-// timestamp. After a crash, new series of a scrape that was not durable may be younger.
+// timestamp. After a crash, new series of a scrape that was not durable may be younger,
+// and rotations of that time may leave no trace: a log that was replaced twice looks like
+// one that was replaced once.
 func (v *victim) compare(series string, counter *dto.Counter) {
 	value, created := counter.GetValue(), counter.GetCreatedTimestamp().AsTime()
-	if before := v.values[series]; value < before {
+	traceless := v.lost[series] && (strings.Contains(series, "_rotations_total") || strings.Contains(series, "_truncations_total"))
+	if before := v.values[series]; value < before && !traceless {
 		v.Errorf("%s went back from %v to %v", series, before, value)
 	}
-	v.values[series] = value
+	v.values[series], v.lost[series] = value, !v.durable
 	switch before, ok := v.created[series]; {
 	case counter.GetCreatedTimestamp() == nil:
 	case ok && !created.Equal(before):

@@ -2,7 +2,9 @@ package follow
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 )
@@ -156,7 +158,18 @@ func (f *file) begins(b []byte, offset int64) bool {
 // addMissed inserts at index at of p's files the files that took p's name and lost it
 // again, and were written to after since.
 func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
-	all := w.rotatedFrom(p)
+	for range searches {
+		all := w.rotatedFrom(p)
+		at = w.addMissedOf(all, p, at, since, now)
+		if !w.moved(p, all) {
+			return
+		}
+	}
+}
+
+// addMissedOf is addMissed among p's rotated files. It returns the index after the files
+// that it has added.
+func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.Time) int {
 	if !p.recorded && at > 0 {
 		all = p.files[at-1].successors(all)
 	}
@@ -166,7 +179,9 @@ func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
 			continue
 		}
 		f, err := w.openIf(w.unread(p, since), p, r.name, now)
-		if w.reason(err) != nil && !slices.Contains(p.failed, r.info.id) {
+		switch {
+		case err == nil || errors.Is(err, fs.ErrNotExist): // it was just renamed
+		case !slices.Contains(p.failed, r.info.id):
 			p.failed = append(p.failed[max(0, len(p.failed)-maxFinished):], r.info.id)
 			p.source.stats.LostFiles++
 			w.errs = append(w.errs, fmt.Errorf("its lines are lost: %w", err))
@@ -180,6 +195,7 @@ func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
 		w.add(f, at)
 		at++
 	}
+	return at
 }
 
 // successors returns the files of all that the names say were rotated after f. States

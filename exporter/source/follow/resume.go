@@ -14,6 +14,7 @@ import (
 func (w *Follower) resume(p *path, now time.Time) error {
 	var last *file
 	var errs []error
+	st, statErr := stat(p.name)
 	p.left = slices.DeleteFunc(p.left, func(pos Position) bool {
 		f, err := w.find(p, pos, now)
 		switch {
@@ -24,6 +25,13 @@ func (w *Follower) resume(p *path, now time.Time) error {
 			if f.path == p {
 				last = f
 			}
+			switch {
+			case f.info.id.inode == pos.Inode || f.packed():
+			case statErr == nil && st.id.inode == pos.Inode:
+				p.source.stats.Truncations++
+			default: // replaced by a copy
+				p.source.stats.Rotations++
+			}
 		}
 		return f != nil
 	})
@@ -32,12 +40,11 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	}
 	found := len(p.files)
 	// Marks prove that the log was not truncated.
-	st, err := stat(p.name)
-	if err != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
+	if statErr != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
 		w.addMissed(p, len(p.files), p.seen, now)
 	}
 	if !p.searched {
-		w.gone(p, err == nil || len(p.files) > found)
+		w.gone(p, statErr == nil || len(p.files) > found)
 	}
 	p.searched = true
 	return nil
@@ -59,6 +66,25 @@ func (w *Follower) gone(p *path, another bool) {
 // nil if it is not found. An error means that the file at p's name cannot be opened,
 // so that it may be the one.
 func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
+	for range searches {
+		all := w.rotatedFrom(p)
+		if f, err := w.findIn(all, p, pos, now); f != nil || err != nil || !w.moved(p, all) {
+			return f, err
+		}
+	}
+	return nil, nil
+}
+
+// searches is how often the files of a path are searched while a rotation renames them.
+const searches = 10
+
+// moved reports whether p's rotated files are others than those of all.
+func (w *Follower) moved(p *path, all []rotated) bool {
+	return !slices.EqualFunc(w.rotatedFrom(p), all, func(a, b rotated) bool { return a.name == b.name && a.info.id == b.info.id })
+}
+
+// findIn is find among p's name and its rotated files.
+func (w *Follower) findIn(all []rotated, p *path, pos Position, now time.Time) (*file, error) {
 	exactly := func(f *file) bool {
 		m, same := f.match(pos)
 		if same = same && m.Offset == pos.Offset(); same {
@@ -76,7 +102,7 @@ func (w *Follower) find(p *path, pos Position, now time.Time) (*file, error) {
 		return w.resumeShorter(f, pos)
 	}
 	plain, compressed := []string{p.name}, []string(nil)
-	for _, r := range slices.Backward(w.rotatedFrom(p)) {
+	for _, r := range slices.Backward(all) {
 		if packed(r.name) {
 			compressed = append(compressed, r.name)
 		} else {
