@@ -26,6 +26,9 @@ type Finished struct {
 
 // finish remembers that f was read to its end.
 func (w *Follower) finish(f *file) {
+	if f.head.Len == 0 && !f.packed() { // it has only a line without end
+		f.head, _ = f.headBefore(f.offset())
+	}
 	if len(f.marks) > 0 && f.head.Len > 0 {
 		w.remember(f.path, Finished{f.info.id.inode, f.head, f.marks[0]})
 	}
@@ -77,15 +80,30 @@ func (f *file) whole() (done Finished, ok bool) {
 	return done, err == nil
 }
 
-// in reports whether f is the finished file, and whether it has more lines.
-func (d *Finished) in(f *file) (same, more bool) {
-	if _, same = d.Head.read(f.data); !same {
-		return false, false
-	}
+// in reports whether f, which begins with begin, is the finished file, and whether it has
+// more lines.
+func (d *Finished) in(f *file, begin []byte) (same, more bool) {
+	h := d.Head
 	size, end := f.info.size, d.End.Offset
 	switch {
-	case f.packed() || end == 0:
-		return d.Head.Len == headLen || !f.longer(max(end, d.Head.Start+int64(d.Head.Len))), false
+	case h.Len == 0 || h.Start == 0 && (len(begin) < h.Len || hash(begin[:h.Len]) != h.Hash):
+		return false, false
+	case f.packed() && h.Start > 0:
+		if f.rewind() != nil {
+			return false, false
+		}
+		_, same = h.read(f.data)
+		return same, false
+	case f.packed(): // a short file has no more lines
+		return h.Len == headLen || len(begin) == max(int(end), h.Len), false
+	case h.Start > 0:
+		if _, same = h.read(f.data); !same {
+			return false, false
+		}
+	}
+	switch {
+	case end == 0: // it was compressed
+		return h.Len == headLen || size == int64(h.Len), false
 	case size <= end:
 		return f.info.id.inode == d.Inode || size == end && d.End.holds(f.data), false
 	}
@@ -93,32 +111,55 @@ func (d *Finished) in(f *file) (same, more bool) {
 	return same, same && f.info.id.inode == d.Inode
 }
 
-// longer reports whether f has more plain bytes than size.
-func (f *file) longer(size int64) bool {
-	var b [1]byte
-	n, _ := f.data.ReadAt(b[:], size)
-	return n > 0
-}
-
 // unread returns a function that accepts a file that p was rotated to if it has lines
 // that were not read, and places it there: a finished file that has grown, or one that
 // was written to after since and is no copy of another.
 func (w *Follower) unread(p *path, since time.Time) func(*file) bool {
 	return func(f *file) bool {
+		var buf [headLen]byte
+		n, _ := f.data.ReadAt(buf[:], 0)
 		for _, done := range p.finished {
-			same, more := done.in(f)
+			same, more := done.in(f, buf[:n])
 			if more {
 				f.resume(Position{Head: done.Head, Marks: []Mark{done.End}}, done.End)
 			}
 			if same {
 				return more
 			}
-			if f.packed() && f.rewind() != nil {
-				return false
-			}
 		}
-		return !f.info.mtime.Before(since.Add(-clockStep)) && !slices.ContainsFunc(p.files, f.copies)
+		if f.packed() && f.rewind() != nil {
+			return false
+		}
+		if i := slices.IndexFunc(p.files, f.copies); i >= 0 {
+			return f.continues(p.files[i], w.buf)
+		}
+		return !f.info.mtime.Before(since.Add(-clockStep))
 	}
+}
+
+// continues reports whether f, which copies g, has more lines than that, and places it
+// there: g was replaced by f, and f was rotated since. If g was truncated, f may have
+// more lines too, but then the next block of g tells.
+func (f *file) continues(g *file, buf []byte) bool {
+	st, err := fstat(g.f)
+	if err != nil || len(g.marks) > 0 && !g.marks[0].holds(g.data) {
+		return false
+	}
+	if f.packed() && f.info.size > pollBlocks*blockLen {
+		return false // a Poll must not take long
+	}
+	same, lines := common(f, g, g.offset(), buf)
+	if same < st.size || !f.longer(same) || f.packed() && f.rewind() != nil {
+		return false
+	}
+	return f.goOn(g.position(), g, lines)
+}
+
+// longer reports whether f has more bytes than size.
+func (f *file) longer(size int64) bool {
+	var b [1]byte
+	n, _ := f.data.ReadAt(b[:], size)
+	return n > 0
 }
 
 // copies reports whether f, plain or compressed, has the content of g or of its
@@ -142,10 +183,10 @@ func (f *file) copies(g *file) bool {
 	head, _ := g.headBefore(now.size)
 	var buf [headLen]byte
 	n, _ := f.data.ReadAt(buf[:head.Len], head.Start)
-	if f.packed() {
-		return f.rewind() != nil || n > 0 && n == head.Len && hash(buf[:n]) == head.Hash
+	if f.packed() && f.rewind() != nil {
+		return true
 	}
-	return n > 0 && f.info.size <= now.size && g.begins(buf[:n], head.Start)
+	return n > 0 && (n == head.Len || !f.packed()) && g.begins(buf[:n], head.Start)
 }
 
 // begins reports whether f has the bytes of b at offset.

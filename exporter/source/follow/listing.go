@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,7 +14,7 @@ type listing struct {
 	read  time.Time
 }
 
-// list returns the listing of a directory, which it reads once for all paths of a look
+// listing returns the listing of a directory, which it reads once for all paths of a look
 // unless the directory has changed since.
 func (w *Follower) listing(dir string) *listing {
 	st, err := stat(dir)
@@ -37,12 +38,14 @@ func (w *Follower) listing(dir string) *listing {
 // settled reports whether a later change would give the directory another time.
 func (l *listing) settled() bool { return l.read.Sub(l.mtime).Abs() > clockStep }
 
-// besides returns the directories in which p's rotated files may be, each with the name
-// that the log has there.
+// besides returns the names that p's log has, or would have, in the directories in which
+// its rotated files may be.
 func (p *path) besides() []string {
 	logs := []string{p.name}
-	if target, err := filepath.EvalSymlinks(p.name); err == nil && target != p.name {
-		logs = append(logs, target)
+	if fi, err := os.Lstat(p.name); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+		if target, err := filepath.EvalSymlinks(p.name); err == nil {
+			logs = append(logs, target)
+		}
 	}
 	if old := p.source.OldDir; old != "" {
 		for _, log := range logs {

@@ -23,15 +23,11 @@ type predecessor struct {
 // with the file of p that was read before. rsync and sed -i replace a log by a copy. If
 // that file was rotated, f is a new log, even if it begins alike.
 func (w *Follower) replaces(f *file, p *path, now time.Time) {
-	i := len(p.files) - 1
-	for i >= 0 && (len(p.files[i].marks) == 0 || p.files[i].packed()) {
-		i--
-	}
-	if i < 0 {
+	if len(p.files) == 0 {
 		return
 	}
-	old := p.files[i]
-	if !slices.ContainsFunc(w.rotatedFrom(p), func(r rotated) bool { return r.info.id == old.info.id }) {
+	old := p.files[len(p.files)-1]
+	if !old.packed() && !slices.ContainsFunc(w.rotatedFrom(p), func(r rotated) bool { return r.info.id == old.info.id }) {
 		f.was = &predecessor{pos: old.position(), file: old, since: now}
 	}
 }
@@ -61,6 +57,9 @@ func (w *Follower) waits(f *file, now time.Time) bool {
 // rewritten is waits for a file that was truncated, or whose predecessor is gone.
 func (w *Follower) rewritten(f *file, patient bool) (wait bool) {
 	pos := f.was.pos
+	if len(pos.Marks) == 0 {
+		return false
+	}
 	i := slices.IndexFunc(pos.Marks, func(m Mark) bool { return m.Offset <= f.info.size })
 	if i < 0 {
 		return patient
@@ -92,17 +91,28 @@ func (w *Follower) replaced(f, old *file, patient bool) (wait bool) {
 	if err == nil && same == f.info.size && same < st.size && patient {
 		return true
 	}
+	if lines >= pos.Offset() || lines > headLen {
+		f.goOn(pos, old, lines)
+	}
+	return false
+}
+
+// goOn continues f after the lines that it has in common with old, of which pos is a
+// position, and reports whether it could.
+func (f *file) goOn(pos Position, old *file, lines int64) bool {
 	end, err := markAt(f.data, lines)
-	if err != nil || lines < pos.Offset() && lines <= headLen {
+	if err != nil || lines == 0 {
 		return false
 	}
-	old.replaced = true
-	if m.Offset == 0 {
-		pos.Marks = nil
+	i := slices.IndexFunc(pos.Marks, func(m Mark) bool { return m.Offset <= lines })
+	if i >= 0 {
+		f.resume(pos, pos.Marks[i])
+	} else if f.resume(Position{}, Mark{}); !f.packed() {
+		f.head, _ = f.headBefore(lines)
 	}
-	f.resume(pos, m)
 	f.next, f.marks = end, addMark(f.marks, end)
-	return false
+	old.replaced = true
+	return true
 }
 
 // common returns up to where two files have the same bytes, and the same lines. Those

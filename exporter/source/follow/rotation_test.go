@@ -131,6 +131,30 @@ var rotations = []struct {
 			w.poll()
 		}
 	}, not: map[mode]string{restarting: "a deleted file that nobody holds is gone", down: "the same"}},
+	{name: "replaced and rotated within a poll", play: func(w *world, log *writer) {
+		for i := range 6 {
+			log.add(i % 3)
+			if i%2 == 0 {
+				w.poll()
+				log.add(2)
+			}
+			w.copyLog("mail.log~")
+			w.must(os.Rename(w.path("mail.log~"), w.path("mail.log")))
+			log.name = ""
+			log.reopen("mail.log")
+			log.add(3)
+			if i%3 == 1 {
+				copytruncate(w)
+			} else {
+				rotate(w, log)
+			}
+			if i == 3 {
+				w.compress("mail.log.1", ".gz")
+			}
+			log.add(1)
+			w.poll()
+		}
+	}, not: map[mode]string{down: "an empty log may have been replaced"}},
 	{name: "written anew by an editor", play: func(w *world, log *writer) {
 		for _, step := range []int{1, 2, 3} {
 			log.add(40 * step)
