@@ -69,3 +69,30 @@ func TestReloadKeepsSessions(t *testing.T) {
 		t.Errorf("%d messages accepted from users, want 1", got)
 	}
 }
+
+// A reload that keeps the logs keeps them open: a storm of reloads must not open
+// thousands of files again and again.
+func TestReloadKeepsFiles(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.run("[{name: mail, file: DIR/mail.log}]")
+	h.write("mail.log", refused)
+	h.waitReplies("mail", 1)
+	follower := h.pipeline.follower
+	for i, mta := range []string{"auto", "postfix", "auto"} {
+		h.reload("[{name: mail, file: DIR/mail.log, mta: " + mta + "}]")
+		if h.pipeline.follower != follower {
+			t.Error("a new Follower after a reload")
+		}
+		h.write("mail.log", refused)
+		h.waitReplies("mail", uint64(2+i))
+	}
+	if got, want := h.source("mail").Stats.ReadBytes, int64(4*len(refused)); got != want {
+		t.Errorf("%d bytes read, want %d", got, want)
+	}
+	h.reload("[{name: other, file: DIR/mail.log}]")
+	if h.pipeline.follower == follower {
+		t.Error("the Follower's sums went to a source with another name")
+	}
+}

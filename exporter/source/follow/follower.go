@@ -10,8 +10,7 @@
 //
 // No reader can see lines written between the copy and the truncation of
 // logrotate's copytruncate, or a file that is created and deleted between two
-// looks. After a restart, a Follower looks for rotated files only in the log's own
-// directory, not in logrotate's olddir.
+// looks.
 package follow
 
 import (
