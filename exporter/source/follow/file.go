@@ -37,6 +37,8 @@ type file struct {
 
 	was      *predecessor // until it is known where to begin
 	replaced bool         // a younger file has its lines, too
+	after    *file        // the file that is read up to shared, where this one goes on
+	shared   int64
 
 	next   Mark      // where the next block begins: marks[0], or within a line longer than a block
 	long   []byte    // the first bytes of that line
@@ -120,6 +122,14 @@ func (f *file) position() Position {
 		pos := f.was.pos
 		pos.Inode = f.info.id.inode
 		return pos
+	}
+	if f.after != nil {
+		if f.after.offset() < f.shared { // after a restart, this file is read instead
+			pos := f.after.position()
+			pos.Inode = f.info.id.inode
+			return pos
+		}
+		f.after = nil
 	}
 	return Position{Path: f.path.name, Inode: f.info.id.inode, Head: f.head, Marks: slices.Clone(f.marks), Seen: f.path.seen}
 }

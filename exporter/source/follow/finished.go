@@ -130,8 +130,10 @@ func (w *Follower) unread(p *path, since time.Time) func(*file) bool {
 		if f.packed() && f.rewind() != nil {
 			return false
 		}
-		if i := slices.IndexFunc(p.files, f.copies); i >= 0 {
-			return f.continues(p.files[i], w.buf)
+		for _, g := range slices.Backward(p.files) {
+			if f.copies(g) {
+				return f.continues(g, w.buf)
+			}
 		}
 		return !f.info.mtime.Before(since.Add(-clockStep))
 	}

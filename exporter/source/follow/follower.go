@@ -179,8 +179,10 @@ func (w *Follower) Positions() []Position {
 			all = append(all, Position{Path: p.name, Seen: p.seen})
 		}
 		all = append(all, p.left...)
-		for _, f := range p.files {
-			all = append(all, f.position())
+		for i, f := range p.files {
+			if !f.replaced || i == len(p.files)-1 {
+				all = append(all, f.position())
+			}
 		}
 		all[first].Finished, all[first].Recorded = slices.Clone(p.finished), p.recorded
 	}

@@ -110,7 +110,8 @@ func (f *file) goOn(pos Position, old *file, lines int64) bool {
 	} else if f.resume(Position{}, Mark{}); !f.packed() {
 		f.head, _ = f.headBefore(lines)
 	}
-	f.next, f.marks = end, addMark(f.marks, end)
+	f.next, f.marks, f.after = end, addMark(f.marks, end), old
+	f.shared = lines
 	old.replaced = true
 	return true
 }
