@@ -434,7 +434,7 @@ func rename(w *world) {
 func (w *world) shift() {
 	w.Helper()
 	for i := 40; i > 0; i-- {
-		for _, ext := range []string{"", ".gz", ".zst"} {
+		for _, ext := range []string{"", ".gz", ".zst", ".xz", ".bz2"} {
 			if _, err := os.Stat(w.path(number(i) + ext)); err == nil {
 				w.rename(number(i)+ext, number(i+1)+ext)
 			}
