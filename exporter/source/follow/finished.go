@@ -144,18 +144,25 @@ func (w *Follower) unread(p *path, since time.Time) func(*file) bool {
 // more lines too, but then the next block of g tells.
 func (f *file) continues(g *file, buf []byte) bool {
 	st, err := fstat(g.f)
-	if err != nil || len(g.marks) > 0 && !g.marks[0].holds(g.data) {
+	at, pos := g.offset(), g.position()
+	if g.truncated() {
+		at, pos = 0, Position{}
+	}
+	if err != nil || g.truncated() && !f.copiesUnread(g) {
 		return false
 	}
 	if f.packed() && f.info.size > pollBlocks*blockLen {
 		return false // a Poll must not take long
 	}
-	same, lines := common(f, g, g.offset(), buf)
+	same, lines := common(f, g, at, buf)
 	if same < st.size || !f.longer(same) || f.packed() && f.rewind() != nil {
 		return false
 	}
-	return f.goOn(g.position(), g, lines)
+	return f.goOn(pos, g, lines)
 }
+
+// truncated reports whether f no longer has what was read from it.
+func (f *file) truncated() bool { return len(f.marks) > 0 && !f.marks[0].holds(f.data) }
 
 // longer reports whether f has more bytes than size.
 func (f *file) longer(size int64) bool {
@@ -173,11 +180,18 @@ func (f *file) copies(g *file) bool {
 	if g.head.Len > 0 && len(g.marks) > 0 {
 		_, same := g.head.read(f.data)
 		if f.packed() {
-			return f.rewind() != nil || same
+			return f.rewind() != nil || same || g.truncated() && f.copiesUnread(g)
 		}
 		i := slices.IndexFunc(g.marks, func(m Mark) bool { return m.Offset <= f.info.size })
-		return same && i >= 0 && g.marks[i].holds(f.data)
+		if same = same && i >= 0 && g.marks[i].holds(f.data); same || !g.truncated() {
+			return same
+		}
 	}
+	return f.copiesUnread(g)
+}
+
+// copiesUnread is copies for what g has now.
+func (f *file) copiesUnread(g *file) bool {
 	now, err := fstat(g.f) // it may have grown since the last look
 	if err != nil {
 		return false

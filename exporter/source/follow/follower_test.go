@@ -272,3 +272,58 @@ func TestRandomPlay(t *testing.T) {
 		})
 	}
 }
+
+// TestRandomOrder rotates in more ways, with one writer, so that lines have an order.
+// Sessions break if lines are read in another one.
+func TestRandomOrder(t *testing.T) {
+	for seed := range uint64(150) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			w := newWorld(t, running, Source{Path: "mail.log", FromStart: true})
+			log := w.open("mail.log")
+			w.start()
+			w.save()
+			for i := range 60 {
+				named := log.name == "mail.log"
+				switch op := r.IntN(12); {
+				case op == 0 && named:
+					rename(w)
+				case op == 1 && named:
+					w.rename("mail.log", fmt.Sprintf("mail.log.%d", 9926803+i))
+				case op == 2 && named:
+					copytruncate(w)
+				case op == 3 && named:
+					w.copyLog("mail.log~")
+					w.must(os.Rename(w.path("mail.log~"), w.path("mail.log")))
+					log.reopen("mail.log")
+				case op == 4 && named:
+					log.withoutAppend()
+				case op < 6:
+					if !named {
+						log.reopen("mail.log")
+					}
+				case op == 6:
+					n := number(1 + r.IntN(4))
+					if _, err := os.Stat(w.path(n)); err == nil && log.name != n {
+						w.compress(n, []string{".gz", ".xz", ".zst"}[r.IntN(3)])
+					}
+				case op == 7:
+					w.save()
+				case op == 8:
+					w.save()
+					w.restart()
+				default:
+					w.poll()
+				}
+				w.now = w.now.Add(20 * time.Millisecond)
+				log.add(1 + r.IntN(20))
+			}
+			log.reopen("mail.log")
+			log.add(1)
+			w.settle(false)
+			if st := w.stats(); st.LostBytes != 0 || st.LostFiles != 0 {
+				t.Errorf("stats: %+v", st)
+			}
+		})
+	}
+}

@@ -91,7 +91,10 @@ func (w *Follower) replaced(f, old *file, patient bool) (wait bool) {
 	if err == nil && same == f.info.size && same < st.size && patient {
 		return true
 	}
-	if lines >= pos.Offset() || lines > headLen {
+	if lines >= min(pos.Offset(), old.offset()) || lines > headLen {
+		if m.Offset == 0 { // old was truncated since
+			pos = Position{}
+		}
 		f.goOn(pos, old, lines)
 	}
 	return false
