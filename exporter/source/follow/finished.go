@@ -213,11 +213,16 @@ func (f *file) begins(b []byte, offset int64) bool {
 }
 
 // addMissed inserts at index at of p's files the files that took p's name and lost it
-// again, and were written to after since.
-func (w *Follower) addMissed(p *path, at int, since, now time.Time) {
+// again, and were written to after since. Those that until was rotated before, unless it
+// is nil, are left to a later call.
+func (w *Follower) addMissed(p *path, at int, until *file, since, now time.Time) {
 	for range searches {
 		all := w.rotatedFrom(p)
-		at = w.addMissedOf(all, p, at, since, now)
+		older := all
+		if i := slices.IndexFunc(all, func(r rotated) bool { return until != nil && r.info.id == until.info.id }); i >= 0 {
+			older = all[:i]
+		}
+		at = w.addMissedOf(older, p, at, since, now)
 		if !w.moved(p, all) {
 			return
 		}

@@ -150,13 +150,14 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 	case err == nil && (p.named == nil || p.named.info.id != st.id):
 		err = w.appeared(p, st, now)
 	case errors.Is(err, fs.ErrNotExist) && p.named != nil:
-		w.addMissed(p, len(p.files), p.seen, now)
+		w.truncate(p, now)
+		w.addMissed(p, len(p.files), nil, p.seen, now)
 		p.named = nil
 	case errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() && len(p.left) == 0:
 		w.addYoungest(p, now)
 	case err == nil && len(p.named.marks) == 0 && p.recorded && w.changed(p):
 		// Without a mark, a copytruncate of all its lines would leave no trace in it.
-		w.addMissed(p, slices.Index(p.files, p.named), p.seen, now)
+		w.addMissed(p, slices.Index(p.files, p.named), nil, p.seen, now)
 	}
 	if !p.recorded && (err == nil || errors.Is(err, fs.ErrNotExist)) {
 		w.record(p)
@@ -218,7 +219,8 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 				return err
 			}
 		case len(p.files) > 0 || !first:
-			w.addMissed(p, len(p.files), p.seen, now)
+			w.truncate(p, now)
+			w.addMissed(p, len(p.files), nil, p.seen, now)
 		}
 	}
 	f := w.files[st.id]

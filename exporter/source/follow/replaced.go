@@ -23,12 +23,12 @@ type predecessor struct {
 // with the file of p that was read before. rsync and sed -i replace a log by a copy. If
 // that file was rotated, f is a new log, even if it begins alike.
 func (w *Follower) replaces(f *file, p *path, now time.Time) {
-	if len(p.files) == 0 {
-		return
-	}
-	old := p.files[len(p.files)-1]
-	if !old.packed() && !slices.ContainsFunc(w.rotatedFrom(p), func(r rotated) bool { return r.info.id == old.info.id }) {
-		f.was = &predecessor{pos: old.position(), file: old, since: now}
+	all := w.rotatedFrom(p)
+	for _, old := range slices.Backward(p.files) {
+		if !old.packed() && !slices.ContainsFunc(all, func(r rotated) bool { return r.info.id == old.info.id }) {
+			f.was = &predecessor{pos: old.position(), file: old, since: now}
+			return
+		}
 	}
 }
 

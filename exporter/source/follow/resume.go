@@ -41,7 +41,7 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	found := len(p.files)
 	// Marks prove that the log was not truncated.
 	if statErr != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
-		w.addMissed(p, len(p.files), p.seen, now)
+		w.addMissed(p, len(p.files), nil, p.seen, now)
 	}
 	if !p.searched {
 		w.gone(p, statErr == nil || len(p.files) > found)
@@ -207,6 +207,16 @@ func (f *file) newest(marks []Mark) (m Mark, err error) {
 	return m, f.rewind()
 }
 
+// truncate handles the truncations of p's files before younger ones are added, so that
+// those stay behind their copies.
+func (w *Follower) truncate(p *path, now time.Time) {
+	for _, f := range slices.Clone(p.files) {
+		if f.main && !f.packed() && f.truncated() {
+			w.report(&f.err, w.truncated(f, now))
+		}
+	}
+}
+
 // truncated finds where to continue in f, which no longer holds what was read from
 // it. A copy may hold the rest of that.
 func (w *Follower) truncated(f *file, now time.Time) error {
@@ -246,7 +256,7 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		if g != nil {
 			w.add(g, slices.Index(p.files, f))
 		}
-		w.addMissed(p, slices.Index(p.files, f), f.read, now)
+		w.addMissed(p, slices.Index(p.files, f), f, f.read, now)
 		if g != nil {
 			f.was = nil
 			return nil
