@@ -235,7 +235,7 @@ func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.T
 	if !p.recorded && at > 0 {
 		all = p.files[at-1].successors(all)
 	}
-	for _, r := range all {
+	for k, r := range all {
 		grown := slices.ContainsFunc(p.finished, func(d Finished) bool { return d.Inode == r.info.id.inode })
 		if !grown && r.info.mtime.Before(since.Add(-clockStep)) {
 			continue
@@ -254,8 +254,19 @@ func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.T
 		if len(p.files) > 0 {
 			p.source.stats.Rotations++
 		}
-		w.add(f, at)
+		w.add(f, p.before(all[k+1:], at))
 		at++
+	}
+	return at
+}
+
+// before returns the index at which a file is inserted that is older than those of
+// younger: at, or that of the first of them from which nothing was read.
+func (p *path) before(younger []rotated, at int) int {
+	for i, f := range p.files[:at] {
+		if len(f.marks) == 0 && slices.ContainsFunc(younger, func(r rotated) bool { return r.info.id == f.info.id }) {
+			return i
+		}
 	}
 	return at
 }

@@ -273,10 +273,10 @@ func TestRandomPlay(t *testing.T) {
 	}
 }
 
-// TestRandomOrder rotates in more ways, with one writer, so that lines have an order.
-// Sessions break if lines are read in another one.
-func TestRandomOrder(t *testing.T) {
-	for seed := range uint64(150) {
+// TestRandomRotations rotates in more ways, often several times between two polls. Then
+// the lines may come in another order, but none is lost or repeated.
+func TestRandomRotations(t *testing.T) {
+	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			w := newWorld(t, running, Source{Path: "mail.log", FromStart: true})
@@ -320,7 +320,7 @@ func TestRandomOrder(t *testing.T) {
 			}
 			log.reopen("mail.log")
 			log.add(1)
-			w.settle(false)
+			w.settle(true)
 			if st := w.stats(); st.LostBytes != 0 || st.LostFiles != 0 {
 				t.Errorf("stats: %+v", st)
 			}
