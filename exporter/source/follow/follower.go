@@ -180,8 +180,9 @@ func (w *Follower) Positions() []Position {
 		}
 		all = append(all, p.left...)
 		for i, f := range p.files {
-			// A file of which nothing was read is found as missed, if it was rotated.
-			empty := len(f.marks) == 0 && f != p.named && p.recorded
+			// A rotated file that is empty is found as missed, once it has lines. Its inode
+			// alone proves nothing.
+			empty := len(f.marks) == 0 && f.info.size == 0 && f != p.named && p.recorded
 			if !f.replaced && !empty || i == len(p.files)-1 {
 				all = append(all, f.position())
 			}
