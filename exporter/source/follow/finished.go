@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"time"
 )
@@ -67,10 +68,10 @@ func (f *file) whole() (done Finished, ok bool) {
 	done.Inode = f.info.id.inode
 	if f.packed() {
 		var buf [headLen]byte
-		n, _ := f.data.ReadAt(buf[:], 0)
-		i := text(buf[:n])
-		done.Head = Head{int64(i), n - i, hash(buf[i:n])}
-		return done, i < n
+		start, _ := f.textFrom(0, math.MaxInt64)
+		n, _ := f.data.ReadAt(buf[:], start)
+		done.Head = Head{start, n, hash(buf[:n])}
+		return done, n > 0
 	}
 	var err error
 	if done.Head, err = f.headBefore(f.info.size); err != nil || done.Head.Len == 0 {
@@ -80,30 +81,19 @@ func (f *file) whole() (done Finished, ok bool) {
 	return done, err == nil
 }
 
-// in reports whether f, which begins with begin, is the finished file, and whether it has
-// more lines.
-func (d *Finished) in(f *file, begin []byte) (same, more bool) {
+// in reports whether f, whose text from start begins with text, is the finished file, and
+// whether it has more lines.
+func (d *Finished) in(f *file, start int64, text []byte) (same, more bool) {
 	h := d.Head
+	if h.Len == 0 || h.Start != start || len(text) < h.Len || hash(text[:h.Len]) != h.Hash {
+		return false, false
+	}
 	size, end := f.info.size, d.End.Offset
 	switch {
-	case h.Len == 0 || h.Start == 0 && (len(begin) < h.Len || hash(begin[:h.Len]) != h.Hash):
-		return false, false
-	case f.packed() && h.Start > 0:
-		if f.rewind() != nil {
-			return false, false
-		}
-		_, same = h.read(f.data)
-		return same, false
 	case f.packed(): // a short file has no more lines
-		return h.Len == headLen || len(begin) == max(int(end), h.Len), false
-	case h.Start > 0:
-		if _, same = h.read(f.data); !same {
-			return false, false
-		}
-	}
-	switch {
+		return h.Len == headLen || len(text) == max(int(end-start), h.Len), false
 	case end == 0: // it was compressed
-		return h.Len == headLen || size == int64(h.Len), false
+		return h.Len == headLen || size == start+int64(h.Len), false
 	case size <= end:
 		return f.info.id.inode == d.Inode || size == end && d.End.holds(f.data), false
 	}
@@ -117,9 +107,10 @@ func (d *Finished) in(f *file, begin []byte) (same, more bool) {
 func (w *Follower) unread(p *path, since time.Time) func(*file) bool {
 	return func(f *file) bool {
 		var buf [headLen]byte
-		n, _ := f.data.ReadAt(buf[:], 0)
+		start, _ := f.textFrom(0, math.MaxInt64) // an error shows again
+		n, _ := f.data.ReadAt(buf[:], start)
 		for _, done := range p.finished {
-			same, more := done.in(f, buf[:n])
+			same, more := done.in(f, start, buf[:n])
 			if more {
 				f.resume(Position{Head: done.Head, Marks: []Mark{done.End}}, done.End)
 			}

@@ -90,6 +90,11 @@ func (h Head) proven() Head {
 // there and the same.
 func (h Head) read(r io.ReaderAt) (n int, same bool) {
 	var buf [headLen]byte
+	if h.Start > 0 { // do not unpack a long file for nothing
+		if n, _ := r.ReadAt(buf[:1], 0); n == 1 && buf[0] != 0 {
+			return h.Len, false
+		}
+	}
 	n, _ = r.ReadAt(buf[:h.Len], h.Start)
 	return n, n == h.Len && n > 0 && hash(buf[:n]) == h.Hash
 }
