@@ -36,7 +36,8 @@ func repeatedMessage(message []byte) ([]byte, int) {
 // about that, and which logger; 0 for any other line. It is for a log of the logger's
 // own messages that is read for nothing else.
 func LostLinesOf(line []byte) (n int, logger string) {
-	env := parseSyslog(line)
+	var env Envelope
+	parseSyslog(line, &env)
 	return lostLines(&env)
 }
 

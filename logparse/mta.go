@@ -85,33 +85,16 @@ func Shapes(name string) []string {
 	return nil
 }
 
-// ownerOf returns the index of the MTA that logged a line; noMTA if there is none.
-// It judges by the syslog identifier or, without one, by the form.
-func ownerOf(env *Envelope) int {
-	if env.Program == nil {
-		return ownerOfForm(env)
-	}
-	if m := ownerOfProgram(env.Program); m != noMTA {
-		return m
-	}
-	for m, spec := range mtas {
-		if spec.formHasTag && spec.ownsForm(env) {
-			return m
-		}
-	}
-	return noMTA
-}
-
 // ownerOfProgram returns the index of the MTA that owns a syslog identifier; noMTA
 // if none does.
 func ownerOfProgram(program []byte) int {
+	if m, ok := programNames[string(program)]; ok {
+		return m
+	}
 	for _, m := range programPatterns {
 		if mtas[m].ownsProgram(program) {
 			return m
 		}
-	}
-	if m, ok := programNames[string(program)]; ok {
-		return m
 	}
 	return noMTA
 }

@@ -57,7 +57,14 @@ type Parser struct {
 	only      int                // index of the MTA whose lines are read; noMTA for all
 	format    *formatLine        // what reads all lines; nil for the grammars
 	line      *line
+	// owners remembers ownerOfProgram for the first maxOwners programs of the log.
+	owners map[string]int
 }
+
+const (
+	maxOwners       = 64
+	maxOwnedProgram = 64 // bytes
+)
 
 // NewParser returns a parser for lines of any known MTA, which may stand mixed
 // in one log.
@@ -65,6 +72,7 @@ func NewParser() *Parser {
 	return &Parser{
 		unwrapper: unwrapper{json: newEnvelopeObject()},
 		only:      noMTA,
+		owners:    map[string]int{},
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 	}
 }
@@ -84,25 +92,25 @@ func NewParserFor(name string) (*Parser, error) {
 
 // Parse reads one line, without its line end. It does not keep line, but the Result
 // refers into it.
-func (p *Parser) Parse(line []byte) Result {
-	var whole bool
-	p.line.env, whole = p.unwrapper.unwrap(line)
-	if !whole {
+func (p *Parser) Parse(line []byte) (r Result) {
+	if !p.unwrapper.unwrap(line, &p.line.env) {
 		return Result{Outcome: Other, Envelope: p.line.env}
 	}
-	return p.parse()
+	p.parse(&r)
+	return r
 }
 
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
-func (p *Parser) ParseEnvelope(env Envelope) Result {
+func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 	p.unwrapper.logged = nil
 	p.line.env = env
-	return p.parse()
+	p.parse(&r)
+	return r
 }
 
-// parse reads the line whose envelope was taken off.
-func (p *Parser) parse() (r Result) {
+// parse reads the line whose envelope was taken off into an empty result.
+func (p *Parser) parse(r *Result) {
 	l := p.line
 	l.begin()
 	r.LostLines, r.Logger = lostLines(&l.env)
@@ -119,7 +127,6 @@ func (p *Parser) parse() (r Result) {
 		r.Outcome = Other
 	}
 	r.Program, r.Envelope, r.Events = l.program, l.env, l.events
-	return r
 }
 
 // read adds the events of the line and returns the name of the MTA that logged it,
@@ -130,7 +137,7 @@ func (p *Parser) read() (mta string) {
 		return p.format.mta
 	}
 	l := p.line
-	m := p.ownerOf(&l.env)
+	m := p.readerOf(&l.env)
 	if m == noMTA {
 		return ""
 	}
@@ -150,11 +157,11 @@ func (p *Parser) grammar(m int) grammar {
 	return p.grammars[m]
 }
 
-// ownerOf returns the index of the MTA whose grammar reads a line. A Parser for one
+// readerOf returns the index of the MTA whose grammar reads a line. A Parser for one
 // MTA also takes lines of other programs, such as the node that runs Haraka, if they
 // have the form of that MTA's own log.
-func (p *Parser) ownerOf(env *Envelope) int {
-	m := ownerOf(env)
+func (p *Parser) readerOf(env *Envelope) int {
+	m := p.ownerOf(env)
 	if m == noMTA && p.only != noMTA && !mtas[p.only].formIsCommon {
 		m = ownerOfForm(env)
 	}
@@ -162,4 +169,28 @@ func (p *Parser) ownerOf(env *Envelope) int {
 		return noMTA
 	}
 	return m
+}
+
+// ownerOf returns the index of the MTA that logged a line; noMTA if there is none.
+// It judges by the syslog identifier or, without one, by the form.
+func (p *Parser) ownerOf(env *Envelope) int {
+	if env.Program == nil {
+		return ownerOfForm(env)
+	}
+	m, ok := p.owners[string(env.Program)]
+	if !ok {
+		m = ownerOfProgram(env.Program)
+		if len(p.owners) < maxOwners && len(env.Program) <= maxOwnedProgram {
+			p.owners[string(env.Program)] = m
+		}
+	}
+	if m != noMTA {
+		return m
+	}
+	for m, spec := range mtas {
+		if spec.formHasTag && spec.ownsForm(env) {
+			return m
+		}
+	}
+	return noMTA
 }

@@ -188,8 +188,17 @@ func cutPostfixRecipient(b []byte) (addr, rest []byte, ok bool) {
 // cutPostfixField reads a field that Postfix wrote and the ", " behind it. None holds
 // a blank or an angle bracket.
 func cutPostfixField(b []byte) (field, rest []byte, ok bool) {
-	field, rest, ok = bytes.Cut(b, []byte(", "))
-	return field, rest, ok && !bytes.ContainsAny(field, " <>")
+	for i, c := range b {
+		switch c {
+		case ' ', '<', '>':
+			return nil, nil, false
+		case ',':
+			if i+1 < len(b) && b[i+1] == ' ' {
+				return b[:i], b[i+2:], true
+			}
+		}
+	}
+	return nil, nil, false
 }
 
 // isProbe reports whether the delivery only probed the address.

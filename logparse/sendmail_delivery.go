@@ -112,12 +112,25 @@ func (l *sendmail) failover(id, b []byte) {
 	l.emit(e)
 }
 
+// cutSendmailKey reads a field's name and the "=" behind it.
+func cutSendmailKey(b []byte) (key, value []byte, ok bool) {
+	for i, c := range b {
+		switch c {
+		case ' ', ',':
+			return nil, nil, false
+		case '=':
+			return b[:i], b[i+1:], i > 0
+		}
+	}
+	return nil, nil, false
+}
+
 // fields reads what follows the addresses. Nobody else writes into the fields up
 // to reply=, but into the relay of a local mailer.
 func (d *sendmailDelivery) fields(b []byte) bool {
 	for {
-		key, value, ok := bytes.Cut(b, []byte("="))
-		if !ok || len(key) == 0 || bytes.ContainsAny(key, " ,") {
+		key, value, ok := cutSendmailKey(b)
+		if !ok {
 			return false
 		}
 		switch string(key) {
