@@ -23,7 +23,7 @@ import "bytes"
 //
 // Where the line has no address, Sendmail may not have been connected at all and
 // log an earlier reply again: a repeat if the process has logged it before, unless
-// dsn= is its enhanced code.
+// dsn= is its enhanced code. A dsn=4.0.0 is no proof, since Sendmail makes it up.
 
 // A sendmailDelivery is a delivery line.
 type sendmailDelivery struct {
