@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A state begins with stateMagic and stateFormat, followed by:
@@ -208,11 +209,18 @@ type remembered interface {
 // A validator is a value that may decode from bytes and still be unusable.
 type validator interface{ valid() bool }
 
+// layouts holds the layoutOf each type, since each state needs it.
+var layouts sync.Map
+
 // layoutOf returns a hash of a type's encoding: the names and kinds of its fields,
 // and the lengths of its arrays.
 func layoutOf(t reflect.Type) uint64 {
+	if layout, ok := layouts.Load(t); ok {
+		return layout.(uint64)
+	}
 	h := fnv.New64a()
 	_, _ = h.Write(appendLayout(nil, t)) // never fails
+	layouts.Store(t, h.Sum64())
 	return h.Sum64()
 }
 
