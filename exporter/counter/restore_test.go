@@ -23,7 +23,11 @@ func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	if err := gob.NewDecoder(&file).Decode(&snapshot); err != nil {
 		t.Fatal(err)
 	}
-	return Restore(&snapshot, mtas, later.Add(time.Hour))
+	r, shrunk := Restore(&snapshot, mtas, later.Add(time.Hour))
+	if shrunk != nil {
+		t.Errorf("%v were shrunk", shrunk)
+	}
+	return r
 }
 
 // TestRestore counts in a chain of Sources, each restored from the previous one.
@@ -49,7 +53,8 @@ func TestRestoreSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	snapshot, twin := s.Snapshot(), s.Snapshot()
-	feed(Restore(snapshot, []string{"postfix"}, later), newTally(), "postfix/smtp", deferred, external)
+	r, _ := Restore(snapshot, []string{"postfix"}, later)
+	feed(r, newTally(), "postfix/smtp", deferred, external)
 	if diff := cmp.Diff(twin, snapshot); diff != "" {
 		t.Errorf("the snapshot changed (-before +after):\n%s", diff)
 	}
@@ -76,7 +81,8 @@ func TestRestoreWithoutFamily(t *testing.T) {
 	snapshot := s.Snapshot()
 	snapshot.Refusals, snapshot.Lost = nil, nil
 	now := later.Add(time.Hour)
-	c := Restore(snapshot, []string{"postfix"}, now).Snapshot()
+	r, _ := Restore(snapshot, []string{"postfix"}, now)
+	c := r.Snapshot()
 	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Auth}], (Count{Created: now}); got != want {
 		t.Errorf("a family that is new: %v, want %v", got, want)
 	}
