@@ -171,4 +171,12 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { s.Line(&r, labels, later) }); n > 0 {
 		t.Errorf("%v allocations a line", n)
 	}
+	f := newFlood(t, 0, "postfix")
+	for _, w := range waves("postfix") {
+		f.anything(w.mta, w.dir, w.p, 3000)
+	}
+	r.Events[0].Code, r.Events[1].Code, r.Events[2].Code, r.Program = 499, 599, 299, []byte("postfix/new")
+	if n := testing.AllocsPerRun(100, func() { f.source.Line(&r, labels, later) }); n > 0 {
+		t.Errorf("%v allocations a folded line", n)
+	}
 }
