@@ -59,9 +59,17 @@ func isOdd(code logparse.Code) bool {
 	return code != 0 && !IsOther(code) && !known
 }
 
-// isFoldedReason reports whether a reason cannot be folded. Positive replies have no
+// foldReason returns what the reason of a code is folded to. Positive replies have no
 // reason but reason.OK.
-func isFoldedReason(r string) bool { return r == reason.OK || r == other }
+func foldReason(code logparse.Code, r string) string {
+	positive := code.Class() == 2 || code.Class() == 3 || code == 2 || code == 3
+	if positive || code == otherCode && r == reason.OK {
+		return reason.OK
+	}
+	return other
+}
+
+func isFoldedReason(code logparse.Code, r string) bool { return r == foldReason(code, r) }
 
 func isWanted(code logparse.Code) bool { return code == 451 || code == 452 }
 
@@ -80,11 +88,11 @@ func (r ByReason) tier(alerts []CodeReason) tier {
 	switch {
 	case isWanted(r.Code) || slices.Contains(alerts, r.CodeReason):
 		return wanted
-	case isOdd(r.Code) || IsOther(r.Code) && !isFoldedReason(r.Reason):
+	case isOdd(r.Code) || IsOther(r.Code) && !isFoldedReason(r.Code, r.Reason):
 		return free
 	case IsOther(r.Code):
 		return last
-	case !isFoldedReason(r.Reason):
+	case !isFoldedReason(r.Code, r.Reason):
 		return paired
 	}
 	return catalogue
@@ -103,8 +111,8 @@ func (d Detail) fold() (Detail, bool) {
 		d.Provider = other
 	case isOdd(d.Code):
 		d.Code = otherCode
-	case !isFoldedReason(d.Reason):
-		d.Reason = other
+	case !isFoldedReason(d.Code, d.Reason):
+		d.Reason = foldReason(d.Code, d.Reason)
 	default:
 		return d, false
 	}
@@ -127,8 +135,8 @@ func (d Delivery) fold() (Delivery, bool) {
 		d.Provider = other
 	case isOdd(d.Code):
 		d.Code = otherOfClass(d.Code)
-	case !isFoldedReason(d.Reason):
-		d.Reason = other
+	case !isFoldedReason(d.Code, d.Reason):
+		d.Reason = foldReason(d.Code, d.Reason)
 	case d.Code != 0 && !IsOther(d.Code):
 		d.Code = otherOfClass(d.Code)
 	default:
@@ -139,13 +147,13 @@ func (d Delivery) fold() (Delivery, bool) {
 
 func (d Delivery) tier() tier {
 	switch {
-	case d.Provider != other || isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Reason):
+	case d.Provider != other || isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
 		return free
-	case IsOther(d.Code) || d.Code == 0 && isFoldedReason(d.Reason):
+	case IsOther(d.Code) || d.Code == 0 && isFoldedReason(d.Code, d.Reason):
 		return last
 	case isWanted(d.Code) || d.Code == 0:
 		return wanted
-	case !isFoldedReason(d.Reason):
+	case !isFoldedReason(d.Code, d.Reason):
 		return paired
 	}
 	return catalogue
