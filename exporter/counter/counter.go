@@ -92,12 +92,12 @@ func empty(created time.Time) *Source {
 	dialogueMTA := func(d Dialogue) string { return d.MTA }
 	return &Source{
 		created: created, mtas: map[string]time.Time{}, programs: map[string]string{},
-		sent:             newReplies(Sent, SentByReason, SentDetail, sentDetailLimits, sentPeers, sentAlerts),
-		received:         newReplies(Received, ReceivedByReason, ReceivedDetail, receivedDetailLimits, receivedPeers, receivedAlerts),
-		deliveries:       newFamily(Deliveries, deliveryLimits, wholeSource[Delivery], Delivery.tier, Delivery.fold),
-		dialogueSent:     newFamily(DialogueSent, dialogueLimits, dialogueMTA, Dialogue.tier, Dialogue.fold),
-		dialogueReceived: newFamily(DialogueReceived, dialogueLimits, dialogueMTA, Dialogue.tier, Dialogue.fold),
-		refusals:         newFamily(Refusals, refusalLimits, wholeSource[Refusal], Refusal.tier, Refusal.fold),
+		sent:             newReplies(Sent, SentByReason, SentDetail, sentDetailRooms, sentPeers, sentAlerts),
+		received:         newReplies(Received, ReceivedByReason, ReceivedDetail, receivedDetailRooms, receivedPeers, receivedAlerts),
+		deliveries:       newFamily(Deliveries, deliveryRooms, wholeSource[Delivery], Delivery.tier, Delivery.fold),
+		dialogueSent:     newFamily(DialogueSent, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
+		dialogueReceived: newFamily(DialogueReceived, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
+		refusals:         newFamily(Refusals, refusalRooms, wholeSource[Refusal], Refusal.tier, Refusal.fold),
 		lines:            map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
 		lost: map[string]*Count{}, folded: map[Family]*Count{},
 	}

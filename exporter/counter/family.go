@@ -22,8 +22,8 @@ func (c *series) add(n int) {
 }
 
 // A tier says how much a label set deserves a series of its own. Each tier has room that
-// the tiers before it cannot take. So neither the number of the other label sets nor the
-// order in which they come can cost it its series.
+// no other tier takes. So neither the number of the other label sets nor the order in
+// which they come can cost a label set its series.
 type tier int
 
 const (
@@ -35,25 +35,34 @@ const (
 	tiers
 )
 
-// limits are the numbers of series, for each tier those of it and of the tiers before.
-type limits [tiers]int
+// rooms are numbers of series by tier. A tier whose room is full may use the free room.
+type rooms [tiers]int
+
+// inFree returns how much of the free room of r is used.
+func (used *rooms) inFree(r *rooms) int {
+	n := used[free]
+	for t := paired; t < last; t++ {
+		n += max(0, used[t]-r[t])
+	}
+	return n
+}
 
 // A family counts by label sets of one kind.
 type family[K comparable] struct {
 	name   Family
 	series map[K]*series
-	limits limits
-	used   map[string]*limits          // by scope
-	scope  func(K) string              // what the limits are for: the MTA, or "" for the whole source
+	rooms  rooms
+	used   map[string]*rooms           // by scope
+	scope  func(K) string              // what the rooms are for: the MTA, or "" for the whole source
 	tier   func(K) tier                // of a label set
 	fold   func(K) (folded K, ok bool) // folds one more label; ok is false if none is left
 }
 
-func newFamily[K comparable](name Family, l limits, scope func(K) string, tier func(K) tier, fold func(K) (K, bool)) family[K] {
-	return family[K]{name, map[K]*series{}, l, map[string]*limits{}, scope, tier, fold}
+func newFamily[K comparable](name Family, r rooms, scope func(K) string, tier func(K) tier, fold func(K) (K, bool)) family[K] {
+	return family[K]{name, map[K]*series{}, r, map[string]*rooms{}, scope, tier, fold}
 }
 
-// wholeSource is the scope of a family whose limits are for a source.
+// wholeSource is the scope of a family whose rooms are for a source.
 func wholeSource[K any](K) string { return "" }
 
 // fits reports whether k has a series or may have one.
@@ -62,12 +71,8 @@ func (f *family[K]) fits(k K) bool {
 	if used == nil || f.series[k] != nil {
 		return true
 	}
-	for t := f.tier(k); t < last; t++ {
-		if used[t] >= f.limits[t] {
-			return false
-		}
-	}
-	return true
+	t := f.tier(k)
+	return t == last || t != free && used[t] < f.rooms[t] || used.inFree(&f.rooms) < f.rooms[free]
 }
 
 // place folds k until it fits.
@@ -98,12 +103,10 @@ func (f *family[K]) take(k K) {
 	scope := f.scope(k)
 	used := f.used[scope]
 	if used == nil {
-		used = &limits{}
+		used = &rooms{}
 		f.used[scope] = used
 	}
-	for t := f.tier(k); t < tiers; t++ {
-		used[t]++
-	}
+	used[f.tier(k)]++
 }
 
 // count counts n under k, or under what k is folded to. It returns how many it folded.
@@ -134,10 +137,8 @@ func (f *family[K]) restore(saved map[K]Count) (fits bool) {
 		f.get(k, count.Created).Count = count
 	}
 	for _, used := range f.used {
-		for t := free; t < last; t++ {
-			if used[t] > f.limits[t] {
-				return false
-			}
+		if used.inFree(&f.rooms) > f.rooms[free] {
+			return false
 		}
 	}
 	return true

@@ -3,6 +3,7 @@ package counter
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,7 +72,15 @@ func (f *flood) anything(mta string, dir logparse.Direction, p string, n int) {
 
 // catalogue feeds each code of the catalogue, and 451 and 452 with each reason.
 func (f *flood) catalogue(mta string, dir logparse.Direction, p string) {
+	f.codes(mta, dir, p, func(logparse.Code) bool { return true })
+}
+
+// codes feeds some codes of the catalogue.
+func (f *flood) codes(mta string, dir logparse.Direction, p string, some func(logparse.Code) bool) {
 	for _, info := range logparse.Codes() {
+		if !some(info.Code) {
+			continue
+		}
 		reasons := reason.Names()[1:]
 		if info.Code.Class() < 4 {
 			reasons = []string{reason.OK}
@@ -278,6 +287,34 @@ func TestFloodOfMTAs(t *testing.T) {
 			f.restart()
 		})
 	}
+}
+
+// TestFloodOfReserved uses up the room for 451 and 452 by reason with those of all other
+// MTAs. That for the catalogue is still there.
+func TestFloodOfReserved(t *testing.T) {
+	f := newFlood(t, 0, "postfix")
+	others := slices.DeleteFunc(logparse.MTAs(), func(mta string) bool { return mta == "postfix" })
+	for _, w := range waves(others...) {
+		f.codes(w.mta, w.dir, w.p, isWanted)
+	}
+	f.verify()
+	before := f.snapshot.Folded[SentDetail].Value
+	for _, w := range waves("postfix") {
+		f.codes(w.mta, w.dir, w.p, func(code logparse.Code) bool { return !isWanted(code) })
+	}
+	f.verify()
+	c := f.snapshot
+	if before == 0 || c.Folded[SentDetail].Value == before {
+		t.Errorf("%d counts folded before, and %d after", before, c.Folded[SentDetail].Value)
+	}
+	postfix := func(k Reply) Reply {
+		if k.MTA != "postfix" {
+			return Reply{}
+		}
+		return k
+	}
+	agree(t, "sent by detail", sums(c.Sent, postfix), sums(c.SentDetail, func(k Detail) Reply { return postfix(Reply{k.MTA, k.Peer, k.Code}) }))
+	agree(t, "received by detail", sums(c.Received, postfix), sums(c.ReceivedDetail, func(k Detail) Reply { return postfix(Reply{k.MTA, k.Peer, k.Code}) }))
 }
 
 // TestFloodOfPrograms writes under ever new syslog identifiers, as any local user can.

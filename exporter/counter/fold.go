@@ -12,20 +12,20 @@ import (
 // fit loses its labels one after another: enhanced code, command, program, provider, a
 // code that the catalogue lacks, the reason. Series that exist never change.
 //
-// Room is kept for the codes of the catalogue, and for 451 and 452 by reason. The narrow
-// families have room for the catalogue of each MTA. In the families by reason and by
-// detail it is enough for the catalogue of one MTA, and for 451 and 452 by reason of one
-// MTA in detail and of five by reason, whatever the log shows of others.
+// Room is reserved for the codes of the catalogue, and for 451 and 452 by reason. The
+// narrow families have room for the catalogue of each MTA. The families by reason have
+// room for the catalogue of two MTAs, and for 451 and 452 by reason of five. Those by
+// detail have room for both of one MTA, or of two for replies received.
 var (
-	sentDetailLimits     = limits{free: 400, paired: 530, catalogue: 745, wanted: 900, last: 1000}
-	receivedDetailLimits = limits{free: 1250, paired: 1500, catalogue: 1720, wanted: 1930, last: 2000}
-	byReasonLimits       = limits{free: 500, paired: 800, catalogue: 1050, wanted: 1900, last: 2000}
-	deliveryLimits       = limits{free: 430, paired: 570, catalogue: 715, wanted: 840, last: 1000}
-	refusalLimits        = limits{free: 30, paired: 30, catalogue: 240, wanted: 240, last: 300}
+	sentDetailRooms     = rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100} // 1,000
+	receivedDetailRooms = rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70} // 2,000
+	byReasonRooms       = rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100} // 2,000
+	deliveryRooms       = rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160} // 1,000
+	refusalRooms        = rooms{free: 30, catalogue: 210, last: 60}                             // 300
 
-	// For each MTA. The catalogue and other have 77 codes, and there are three peers.
-	replyLimits    = limits{free: 269, paired: 269, catalogue: 500, wanted: 500, last: 500}
-	dialogueLimits = limits{free: 420, paired: 420, catalogue: 500, wanted: 500, last: 500}
+	// For each MTA. The catalogue has 73 codes, other four classes, and there are three peers.
+	replyRooms    = rooms{free: 269, catalogue: 219, last: 12} // 500
+	dialogueRooms = rooms{free: 420, catalogue: 76, last: 4}   // 500
 )
 
 const (

@@ -13,12 +13,12 @@ import (
 func fill(s *Source, w *tally, dir logparse.Direction, f family[Detail]) {
 	e := logparse.Event{Kind: logparse.Reply, Direction: dir, Code: 550, Count: 1}
 	l := classify.Labels{Peer: "external", Provider: "gmail"}
-	for i := 0; f.used[""] == nil || f.used[""][free] < f.limits[free]; i++ {
+	for i := 0; f.used[""] == nil || f.used[""].inFree(&f.rooms) < f.rooms[free]; i++ {
 		e.Enhanced, e.Command = logparse.EnhancedCode{Class: 5, Subject: 7, Detail: uint16(i % 7)}, logparse.Command(i/7%13)
 		l.Reason = "policy"
 		feed(s, w, fmt.Sprint("postfix", i/7/13, "/smtpd"), e, l)
 	}
-	for i := 0; f.used[""][paired] < f.limits[paired]; i++ {
+	for i := 0; f.used[""][paired] < f.rooms[paired]; i++ {
 		l.Reason = fmt.Sprint("reason", i)
 		feed(s, w, "postfix/smtpd", e, l)
 	}

@@ -49,12 +49,12 @@ type replies struct {
 	alerts   []CodeReason
 }
 
-func newReplies(narrow, byReason, detail Family, l limits, peers []string, alerts []CodeReason) replies {
+func newReplies(narrow, byReason, detail Family, detailRooms rooms, peers []string, alerts []CodeReason) replies {
 	return replies{
-		narrow: newFamily(narrow, replyLimits, func(r Reply) string { return r.MTA }, Reply.tier, nil),
-		byReason: newFamily(byReason, byReasonLimits, wholeSource[ByReason],
+		narrow: newFamily(narrow, replyRooms, func(r Reply) string { return r.MTA }, Reply.tier, nil),
+		byReason: newFamily(byReason, byReasonRooms, wholeSource[ByReason],
 			func(r ByReason) tier { return r.tier(alerts) }, nil),
-		detail: newFamily(detail, l, wholeSource[Detail],
+		detail: newFamily(detail, detailRooms, wholeSource[Detail],
 			func(d Detail) tier { return d.tier(alerts) }, Detail.fold),
 		peers: peers, alerts: alerts,
 	}
