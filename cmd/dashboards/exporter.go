@@ -45,7 +45,7 @@ func exporter() *dashboard.DashboardBuilder {
 				q("{{mta}} {{shape}}", `60 * sum by (mta, shape) (rate(%s[$__rate_interval]))`, sourced(prefix+"not_understood_total", ""))),
 			graph("Overlong lines", "Lines of more than 1 MiB, of which only the beginning is read.", perMinute, third,
 				q("{{instance}} {{source}}", `60 * sum by (instance, source) (rate(%s[$__rate_interval]))`, sourced(prefix+"source_overlong_lines_total", ""))),
-			graph("Folded series", "Counts whose enhanced code, command, program or provider became other, because the metric reached its limit of series.", perMinute, third,
+			graph("Folded series", "Counts that went into series with the label other, because the metric reached its limit of series.", perMinute, third,
 				q("{{family}}", `60 * sum by (family) (rate(%s[$__rate_interval]))`, sourced(prefix+"folded_total", ""))),
 		}},
 		row{"Process", false, []cog.Builder[dashboard.Panel]{

@@ -103,7 +103,7 @@ func TestZeroFromTheStart(t *testing.T) {
 	zero(t, c.Refusals, Refusal{"postfix", "external", logparse.Auth}, Refusal{"postfix", "authenticated", logparse.Rcpt})
 	zero(t, c.Lines, logparse.Outcomes()...)
 	zero(t, c.Lost, logparse.Loggers()...)
-	zero(t, c.Folded, SentDetail, ReceivedDetail, Deliveries)
+	zero(t, c.Folded, families...)
 	for _, shape := range logparse.Shapes("postfix") {
 		zero(t, c.NotUnderstood, Shape{"postfix", shape})
 	}

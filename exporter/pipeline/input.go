@@ -56,8 +56,13 @@ func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(),
 // that saved it; nil after a restart. If a parser cannot restore a part of its state,
 // resume logs that: the parser then only misses repeats and sums of sessions.
 func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
-	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
+	var shrunk []counter.Family
+	in.counts, shrunk = counter.Restore(s.Snapshot, in.mtas(), now)
 	in.before, in.caughtUp = s.Stats, s.CaughtUp
+	if len(shrunk) > 0 { // other has jumped, which looks like mail of this moment
+		in.caughtUp = now
+		logger.Warn("the state had more series than the limits allow; the smallest were folded into other", "source", in.name, "families", shrunk)
+	}
 	for path, saved := range s.Parsers {
 		p := &parser{Parser: in.newParser(), used: saved.Used}
 		if err := p.UnmarshalBinary(saved.State); err != nil {
@@ -139,10 +144,8 @@ func (in *input) prune(now time.Time) {
 
 // save returns the state that belongs to the input's part of a snapshot.
 func (in *input) save(s *SourceSnapshot) savedSource {
-	counts := *s.Snapshot // without the sums, which the next Snapshot computes again
-	counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
 	saved := savedSource{
-		Name: in.name, Snapshot: &counts, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
+		Name: in.name, Snapshot: s.Snapshot, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
 	}
 	for path, p := range in.parsers {
 		// If a Parser cannot be saved, the next one starts without state.
