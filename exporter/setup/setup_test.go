@@ -64,14 +64,14 @@ func TestLoadGood(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	root := t.TempDir()
-	if _, _, err := Default(root); err == nil {
+	if _, _, err := Default(root, nil); err == nil {
 		t.Error("no error without a log")
 	}
 	log := filepath.Join(root, "var/log/mail.log")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(log), 0o700), os.WriteFile(log, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	cfg, classifier, err := Default(root)
+	cfg, classifier, err := Default(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
