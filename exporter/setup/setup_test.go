@@ -78,4 +78,12 @@ func TestDefault(t *testing.T) {
 	if cfg.State != config.DefaultState || cfg.StateNamed || len(cfg.Sources) != 1 || cfg.Sources[0].File != log || classifier == nil {
 		t.Errorf("configuration %+v, classifier %v", cfg, classifier)
 	}
+	followed := &config.Source{Name: "mail", File: filepath.Join(root, "var/log/maillog"), MTA: config.Auto, Start: config.End}
+	cfg, _, err = Default(root, followed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]config.Source{*followed}, cfg.Sources); diff != "" {
+		t.Errorf("sources, with a state (-want +got):\n%s", diff)
+	}
 }
