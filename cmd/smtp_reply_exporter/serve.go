@@ -112,7 +112,7 @@ func (s *server) run() error {
 		from := cfg.Sources[0].String()
 		s.logger.Info("no --config.file; reading the usual mail log of this host", "from", from)
 		if discover.Missing("/", &cfg.Sources[0]) {
-			s.logger.Warn("waiting for the log that was followed before; to follow another one, name it with --config.file, or move the state file away",
+			s.logger.Warn("waiting for the log to be there again; to follow another one, name it with --config.file, or move the state file away",
 				"log", from, "state", cfg.State)
 		}
 	}
