@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"smtp_reply_exporter/exporter/source"
 	"smtp_reply_exporter/exporter/source/follow"
 )
 
@@ -135,38 +134,61 @@ func TestCatchUp(t *testing.T) {
 	}
 }
 
-// What relays kept while nobody listened arrives some time after the exporter listens
-// again, and some of it later.
-func TestCatchUpOnSenders(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	p, err := h.restoreWith("[{name: relays, syslog: 'unix://DIR/log'}]", nil)
-	if err != nil {
-		t.Fatal(err)
+// The journal is read to its end again after journalctl ended. What relays kept while
+// nobody listened arrives some time after the exporter listens again, and some of it
+// later.
+func TestCatchUpOnFeeds(t *testing.T) {
+	type step struct {
+		after time.Duration
+		up    bool // and caught up
+		bytes int64
+		want  bool
 	}
-	defer p.closeFeeds(nil)
-	in := p.sources[0]
-	stats := follow.Stats{Stats: source.Stats{Up: true, CaughtUp: true}}
-	now := in.current
-	step := func(after time.Duration, up bool, bytes int64, want bool) {
-		t.Helper()
-		now = now.Add(after)
-		stats.Up, stats.CaughtUp = up, up
-		stats.ReadBytes += bytes
-		in.update(stats, now, p.maxGap())
-		if got := in.caughtUp.Equal(now); got != want {
-			t.Errorf("a catch-up: %v, want %v", got, want)
+	for source, steps := range map[string][]step{
+		"journal: {}": {
+			{time.Second, false, 0, false},
+			{time.Second, true, 0, false},
+			{time.Hour, true, 100, true}, // nobody polled, as if the process had been stopped
+			{time.Minute, true, 100, false},
+			{time.Minute, false, 0, false}, // journalctl ends
+			{time.Second, false, 100, false},
+			{time.Second, true, 100, false},
+			{time.Minute, false, 0, false}, // there is no journal
+			{time.Hour, false, 0, false},
+			{time.Second, false, 100, true},
+			{time.Second, true, 100, true},
+			{time.Second, true, 100, false},
+		},
+		"syslog: 'udp://127.0.0.1:5514'": {
+			{time.Second, true, 100, false},
+			{time.Minute, false, 0, false},
+			{time.Second, true, 100, false},
+			{time.Minute, false, 0, false},
+			{time.Hour, false, 0, false},
+			{time.Second, true, 0, false},
+			{time.Second, true, 100, true},
+			{4 * time.Minute, true, 100, true},
+			{2 * time.Minute, true, 100, false},
+		},
+	} {
+		h := newHost(t)
+		p, err := h.restoreWith("[{name: mail, "+source+"}]", nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		in := p.sources[0]
+		stats, now := follow.Stats{}, in.current
+		for i, s := range steps {
+			now = now.Add(s.after)
+			stats.Up, stats.CaughtUp = s.up, s.up
+			stats.ReadBytes += s.bytes
+			in.update(stats, now, p.maxGap())
+			if got := in.caughtUp.Equal(now); got != s.want {
+				t.Errorf("%s, step %d: a catch-up: %v, want %v", source, i, got, s.want)
+			}
+		}
+		p.closeFeeds(nil)
 	}
-	step(time.Second, true, 100, false)
-	step(time.Minute, false, 0, false)
-	step(time.Second, true, 100, false)
-	step(time.Hour, true, 0, false)
-	step(time.Hour, false, 0, false)
-	step(time.Second, true, 0, false)
-	step(time.Second, true, 100, true)
-	step(4*time.Minute, true, 100, true)
-	step(2*time.Minute, true, 100, false)
 }
 
 // TestPace tests that maxGap follows the scrapes, within limits.
