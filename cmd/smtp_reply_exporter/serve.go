@@ -109,12 +109,7 @@ func (s *server) run() error {
 	}
 	s.logger.Info("starting "+name, "version", version.Info())
 	if *s.configFile == "" {
-		from := cfg.Sources[0].String()
-		s.logger.Info("no --config.file; reading the usual mail log of this host", "from", from)
-		if discover.Missing("/", &cfg.Sources[0]) {
-			s.logger.Warn("waiting for the log to be there again; to follow another one, name it with --config.file, or move the state file away",
-				"log", from, "state", cfg.State)
-		}
+		s.announce(cfg)
 	}
 	counts, err := s.pipeline(cfg, classifier)
 	if err != nil {
@@ -158,6 +153,16 @@ func (s *server) run() error {
 		return err
 	}
 	return s.serve(handler, counts, reload)
+}
+
+// announce logs what is followed without a configuration.
+func (s *server) announce(cfg *config.Config) {
+	from := cfg.Sources[0].String()
+	s.logger.Info("no --config.file; reading the usual mail log of this host", "from", from)
+	if discover.Missing("/", &cfg.Sources[0]) {
+		s.logger.Warn("waiting for the log to be there again; to follow another one, name it with --config.file, or move the state file away",
+			"log", from, "state", cfg.State)
+	}
 }
 
 // pipeline opens the state file and returns a Pipeline that resumes from it.

@@ -23,7 +23,7 @@ const (
 // that it cannot read.
 func MTAs(glob string, p *logparse.Parser) []string {
 	files, _ := filepath.Glob(glob)
-	if found := mtasIn(files, p); len(found) > 0 {
+	if found := mtasIn(files, p); len(found) > 0 || glob == "" {
 		return found
 	}
 	return mtasIn([]string{lastRotated(glob)}, p)

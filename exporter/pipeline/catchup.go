@@ -45,7 +45,7 @@ func (p *progress) catchUp(now time.Time) { p.caughtUp = now }
 // read notes that n more bytes were read. pushed reports whether others send them: these
 // send what they kept while the source was away some time after its return.
 func (p *progress) read(n int64, now time.Time, maxGap time.Duration, pushed bool) {
-	gap := now.Sub(p.current)
+	gap := max(0, now.Sub(p.current)) // the clock may have been set back
 	p.backlog += n
 	late := gap > maxGap || p.backlog > maxBurst+int64(gap.Seconds()*maxRate)
 	if late && pushed {

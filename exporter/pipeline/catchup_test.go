@@ -26,6 +26,7 @@ func TestCatchUpAfterRestart(t *testing.T) {
 		{"5 minutes", 5 * time.Minute, slowest, lines, false},
 		{"6 minutes", 6 * time.Minute, slowest, lines, true},
 		{"a day", 24 * time.Hour, slowest, lines, true},
+		{"the clock was set back", -time.Hour, slowest, lines, false},
 		{"a day without lines", 24 * time.Hour, slowest, 0, false},
 		{"25 seconds and a scrape every second", 25 * time.Second, time.Second, lines, false},
 		{"a minute and a scrape every second", time.Minute, time.Second, lines, true},

@@ -38,8 +38,9 @@ func Followed(payload []byte, version uint64) (*config.Source, error) {
 // state of an older exporter names it only by its positions, and not for sure if there
 // are several paths or a glob.
 func (s *saved) file() string {
-	if file := s.Sources[0].File; file != "" || len(s.Positions) == 0 {
-		return file
+	old := s.Pace == 0 && s.Sources[0].Journal == journal.Position{}
+	if !old || len(s.Positions) == 0 {
+		return s.Sources[0].File
 	}
 	path := s.Positions[0].Path
 	another := func(p follow.Position) bool { return p.Path != path }

@@ -28,16 +28,17 @@ func TestFollowed(t *testing.T) {
 		want  *config.Source
 	}{
 		{"no state", nil, nil},
-		{"a log", &saved{Sources: []savedSource{{Name: "mail", File: "/var/log/maillog"}}}, file("mail", "/var/log/maillog")},
-		{"a glob", &saved{Sources: []savedSource{{Name: "mx", File: "/srv/mx*.log"}}}, file("mx", "/srv/mx*.log")},
+		{"a log", &saved{Pace: 1, Sources: []savedSource{{Name: "mail", File: "/var/log/maillog"}}}, file("mail", "/var/log/maillog")},
+		{"a glob", &saved{Pace: 1, Sources: []savedSource{{Name: "mx", File: "/srv/mx*.log"}}}, file("mx", "/srv/mx*.log")},
 		{"the journal", &saved{Sources: []savedSource{{Name: "journal", Journal: entry}}}, &config.Source{Name: "journal", Journal: &config.Journal{}, MTA: config.Auto, Start: config.End}},
-		{"syslog", &saved{Sources: []savedSource{{Name: "relays"}}}, nil},
-		{"several", &saved{Sources: []savedSource{{Name: "mail", File: "/var/log/mail.log"}, {Name: "journal", Journal: entry}}}, nil},
+		{"syslog, with loss notices", &saved{Pace: 1, Sources: []savedSource{{Name: "relays"}}, Positions: at("/var/log/syslog")}, nil},
+		{"several", &saved{Pace: 1, Sources: []savedSource{{Name: "mail", File: "/var/log/mail.log"}, {Name: "journal", Journal: entry}}}, nil},
 		{
 			"an older exporter's, in the middle of a rotation",
 			&saved{Sources: []savedSource{{Name: "mail"}}, Positions: at("/var/log/mail.log", "/var/log/mail.log")}, file("mail", "/var/log/mail.log"),
 		},
 		{"an older exporter's, with loss notices", &saved{Sources: []savedSource{{Name: "mail"}}, Positions: at("/var/log/mail.log", "/var/log/syslog")}, nil},
+		{"an older exporter's, of the journal", &saved{Sources: []savedSource{{Name: "journal", Journal: entry}}, Positions: at("/var/log/syslog")}, &config.Source{Name: "journal", Journal: &config.Journal{}, MTA: config.Auto, Start: config.End}},
 		{"an older exporter's, of a glob", &saved{Sources: []savedSource{{Name: "mail"}}, Positions: at("/srv/*.log")}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
