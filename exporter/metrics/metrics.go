@@ -73,7 +73,7 @@ var (
 	lines          = selfDesc("source_lines_total", "Lines read, by result: reply (a reply, refusal or delivery), other (another line of an MTA), foreign (another program), not_understood (looks like a reply in an unknown form).", "result")
 	readBytes      = selfDesc("source_read_bytes_total", "Bytes read.")
 	behind         = selfDesc("source_behind_bytes", "Bytes written but not read yet.")
-	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "Last time at which the source was read to its end after a backlog, in seconds since 1970.")
+	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "Last time at which a backlog was counted, lines that had been waiting to be read for long, in seconds since 1970; 0 before the first time.")
 	lastLine       = selfDesc("source_last_line_timestamp_seconds", "Time at which the last line was read, in seconds since 1970.")
 	rotations      = selfDesc("source_rotations_total", "Files that took over the name of another file.")
 	truncations    = selfDesc("source_truncations_total", "Truncations of files.")

@@ -47,7 +47,7 @@ func (o out) replies(s *pipeline.SourceSnapshot) {
 func (o out) health(s *pipeline.SourceSnapshot) {
 	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
-	o.time(caughtUp, s.CaughtUp)
+	o.gauge(caughtUp, max(0, seconds(s.CaughtUp))) // alerts need it before the first time, too
 	o.time(lastLine, s.LastLine)
 	for d, n := range map[*prometheus.Desc]int64{
 		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations,

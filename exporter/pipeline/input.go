@@ -27,7 +27,7 @@ type input struct {
 	parsers   map[string]*parser      // by path: each file has its own sessions
 	stats     follow.Stats            // of the current Follower or feed
 	before    follow.Stats            // sums of the earlier ones
-	caughtUp  time.Time
+	progress
 }
 
 type parser struct {
@@ -50,7 +50,12 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 }
 
 // begin makes the input count from 0.
-func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(), now) }
+func (in *input) begin(now time.Time) {
+	in.counts = counter.NewSource(in.mtas(), now)
+	if in.config.Start != config.Beginning { // else nobody knows how old the lines are
+		in.current = now
+	}
+}
 
 // resume makes the input continue counting from a state. former is the running input
 // that saved it; nil after a restart. If a parser cannot restore a part of its state,
@@ -58,9 +63,9 @@ func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(),
 func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
 	var shrunk []counter.Family
 	in.counts, shrunk = counter.Restore(s.Snapshot, in.mtas(), now)
-	in.before, in.caughtUp = s.Stats, s.CaughtUp
+	in.before, in.progress = s.Stats, s.progress(in.config)
 	if len(shrunk) > 0 { // other has jumped, which looks like mail of this moment
-		in.caughtUp = now
+		in.catchUp(now)
 		logger.Warn("the state had more series than the limits allow; the smallest were folded into other", "source", in.name, "families", shrunk)
 	}
 	for path, saved := range s.Parsers {
@@ -71,7 +76,7 @@ func (in *input) resume(s *savedSource, former *input, now time.Time, logger *sl
 		in.parsers[path] = p
 	}
 	if former != nil && in.feed != nil && in.feed == former.feed {
-		in.before, in.stats = former.before, former.stats
+		in.before, in.stats, in.progress = former.before, former.stats, former.progress
 		return
 	}
 	if former != nil { // until the next poll, keep the gauges
@@ -112,12 +117,13 @@ func (in *input) total() follow.Stats {
 }
 
 // update stores the Stats of the Follower or feed after a poll.
-func (in *input) update(stats follow.Stats, now time.Time) {
+func (in *input) update(stats follow.Stats, now time.Time, maxGap time.Duration) {
 	if lost := stats.LostLines - in.stats.LostLines; lost > 0 {
 		in.counts.Lost(logparse.Journald, int(lost), now)
 	}
-	if stats.CaughtUp && !in.stats.CaughtUp {
-		in.caughtUp = now
+	in.read(stats.ReadBytes-in.stats.ReadBytes, now, maxGap, !in.rereads())
+	if stats.CaughtUp && !stats.Unreadable {
+		in.atEnd(now)
 	}
 	in.stats = stats
 }
@@ -146,6 +152,7 @@ func (in *input) prune(now time.Time) {
 func (in *input) save(s *SourceSnapshot) savedSource {
 	saved := savedSource{
 		Name: in.name, Snapshot: s.Snapshot, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
+		File: in.config.File, Current: in.current,
 	}
 	for path, p := range in.parsers {
 		// If a Parser cannot be saved, the next one starts without state.

@@ -4,6 +4,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -40,6 +41,8 @@ type Pipeline struct {
 	polled     bool
 	pruned     time.Time
 	resumed    time.Time // when counting resumed from a state; zero if it did not
+	taken      time.Time // the last snapshot for a commit
+	pace       time.Duration
 }
 
 // New returns a Pipeline for a configuration. It resumes from payload, the content of
@@ -60,6 +63,7 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 		}
 		p.resumed = now
 	}
+	p.pace = cmp.Or(from.Pace, slowest)
 	return p, p.configure(cfg, classifier, from, now)
 }
 
@@ -119,11 +123,11 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	more, err = p.follower.Poll(now, p.line)
 	for _, in := range p.sources {
 		if in.feed == nil {
-			in.update(p.follower.Stats(in.file), now)
+			in.update(p.follower.Stats(in.file), now, p.maxGap())
 			continue
 		}
 		moreFed, feedErr := in.feed.Poll(now, func(r source.Record) { p.record(in, "", r) })
-		in.update(follow.Stats{Stats: in.feed.Stats()}, now)
+		in.update(follow.Stats{Stats: in.feed.Stats()}, now, p.maxGap())
 		more, err = more || moreFed, errors.Join(err, feedErr)
 	}
 	p.polled = true
