@@ -95,7 +95,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := source.Stats{Dropped: map[string]int64{
-		NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+		NotAllowed: 0, TooManyConnections: 0, Silent: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
 	}}
 	if d := cmp.Diff(want, l.Stats()); d != "" {
 		t.Error(d)
