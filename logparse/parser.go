@@ -57,6 +57,7 @@ type Parser struct {
 	only      int                // index of the MTA whose lines are read; noMTA for all
 	format    *formatLine        // what reads all lines; nil for the grammars
 	line      *line
+	once      table[hash] // by process: its last line with an event that can happen only once
 }
 
 // NewParser returns a parser for lines of any known MTA, which may stand mixed
@@ -66,6 +67,7 @@ func NewParser() *Parser {
 		unwrapper: unwrapper{json: newEnvelopeObject()},
 		only:      noMTA,
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+		once:      newTable[hash](1024),
 	}
 }
 
@@ -134,11 +136,17 @@ func (p *Parser) read() (mta string) {
 	if m == noMTA {
 		return ""
 	}
-	l.message, l.count = repeatedMessage(l.message)
+	l.cutRepeated()
+	if p.isCutCopy() {
+		return mtas[m].name
+	}
 	if l.program == nil {
 		l.program = mtas[m].program
 	}
 	p.grammar(m).parse()
+	if !mtas[m].anonymous && (l.env.Program != nil || l.reported) {
+		p.countOnce()
+	}
 	return mtas[m].name
 }
 
