@@ -1,12 +1,10 @@
 package web
 
 import (
-	"cmp"
 	"crypto/tls"
-	"maps"
+	"math"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 )
@@ -72,14 +70,18 @@ func (o *connections) changed(c net.Conn, state http.ConnState) {
 // closeOne closes, of the connections of the peer that has the most, the one whose state
 // has not changed for the longest time: it is stuck, or idle.
 func (o *connections) closeOne() {
-	peers := map[string]int{}
+	peers, most := map[string]int{}, 0
 	for _, c := range o.all {
 		peers[c.peer]++
+		most = max(most, peers[c.peer])
 	}
-	victim := slices.MinFunc(slices.Collect(maps.Keys(o.all)), func(a, b net.Conn) int {
-		x, y := o.all[a], o.all[b]
-		return cmp.Or(cmp.Compare(peers[y.peer], peers[x.peer]), cmp.Compare(x.changed, y.changed))
-	})
+	var victim net.Conn
+	oldest := uint64(math.MaxUint64)
+	for c, known := range o.all {
+		if known.changed < oldest && peers[known.peer] == most {
+			victim, oldest = c, known.changed
+		}
+	}
 	delete(o.all, victim)
 	if secure, ok := victim.(*tls.Conn); ok {
 		victim = secure.NetConn() // without a farewell, which may block
