@@ -71,7 +71,8 @@ type Listener struct {
 	mu          sync.Mutex
 	closed      bool
 	connections map[*connection]struct{}
-	clock       uint64           // counts openings and messages
+	clock       uint64           // counts messages
+	spare       [][]byte         // memory for long messages
 	overlong    int64            // messages
 	dropped     map[string]int64 // has a key for each cause
 }

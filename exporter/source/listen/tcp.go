@@ -15,19 +15,24 @@ import (
 // hosts.
 const firstMessageTime = 30 * time.Second
 
+// chanceTime is how long a new connection is safe from a peer that has more connections.
+const chanceTime = time.Second
+
 // maxLong is how many connections at once may have a message in memory that is longer
 // than their buffer. The messages received in part thus take at most about
-// maxLong * 2 * MaxLine + MaxConnections * bufferLen bytes: 38 MiB by default.
+// maxLong * MaxLine + MaxConnections * bufferLen bytes: 22 MiB by default.
 const maxLong = 16
 
 // A connection is an open TCP connection. Listener.mu guards its fields.
 type connection struct {
 	net.Conn
-	peer netip.Addr
+	peer   netip.Addr
+	opened time.Time
 	// These are values of Listener.clock.
-	opened uint64
-	spoke  uint64 // the last whole message; 0 if there was none
-	long   uint64 // the beginning of a long message in memory; 0 if there is none
+	spoke uint64 // the last whole message; 0 if there was none
+	long  uint64 // the beginning of a long message in memory; 0 if there is none
+
+	memory []byte // of the long message
 }
 
 // accept serves connections until accepting fails.
@@ -73,34 +78,35 @@ func (l *Listener) admit(c *connection) bool {
 		victim.Close()
 		delete(l.connections, victim)
 	}
-	l.clock++
-	c.opened = l.clock
+	c.opened = time.Now()
 	l.connections[c] = struct{}{}
 	return true
 }
 
 // oneTooMany returns the connection that is to be closed when c is one too many: the
-// oldest that never sent a message; else c, if nobody has more connections than its peer;
-// else that of the peer with the most that has been silent for the longest time.
+// oldest that never sent a message and had a chance; else c, if nobody has more
+// connections than its peer; else that of the peer with the most that has been silent for
+// the longest time.
 func (l *Listener) oneTooMany(c *connection) *connection {
-	var mute, silent *connection
 	peers := map[netip.Addr]int{c.peer: 1}
-	most := c.peer
 	for o := range l.connections {
-		if o.spoke == 0 && (mute == nil || o.opened < mute.opened) {
-			mute = o
-		}
 		peers[o.peer]++
 	}
-	if mute != nil {
-		return mute
-	}
-	for peer, n := range peers {
-		if n > peers[most] {
-			most = peer
+	var mute, silent *connection
+	most := c.peer
+	for o := range l.connections {
+		hadChance := peers[o.peer] >= peers[c.peer] || time.Since(o.opened) > chanceTime
+		if o.spoke == 0 && hadChance && (mute == nil || o.opened.Before(mute.opened)) {
+			mute = o
+		}
+		if peers[o.peer] > peers[most] {
+			most = o.peer
 		}
 	}
-	if most == c.peer {
+	switch {
+	case mute != nil:
+		return mute
+	case most == c.peer:
 		return c
 	}
 	for o := range l.connections {
@@ -114,11 +120,12 @@ func (l *Listener) oneTooMany(c *connection) *connection {
 // serve queues the messages of a connection until it ends. Senders wait for room. It
 // drops an incomplete message, since the missing part may be the end of a reply.
 func (l *Listener) serve(c *connection) {
+	defer l.shrunk(c)
 	if err := c.SetReadDeadline(time.Now().Add(firstMessageTime)); err != nil {
 		return
 	}
 	r := bufio.NewReaderSize(c, bufferLen)
-	grow := func() { l.growing(c) }
+	grow := func() []byte { return l.growing(c) }
 	for first := true; ; first = false {
 		if _, err := r.Peek(1); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -136,9 +143,7 @@ func (l *Listener) serve(c *connection) {
 		}
 		l.heard(c, overlong)
 		l.queue.put(message)
-		if c.long != 0 {
-			l.shrunk(c)
-		}
+		l.shrunk(c)
 	}
 }
 
@@ -153,10 +158,10 @@ func (l *Listener) heard(c *connection, overlong bool) {
 	}
 }
 
-// growing notes that a message of c takes memory of its own. If that is one too many, it
-// closes the connection whose long message began first: a sender that means it does not
-// stop in the middle of one.
-func (l *Listener) growing(c *connection) {
+// growing returns memory for a message of c that is longer than its buffer. If there are
+// too many of these, it closes the connection whose one began first: a sender that means
+// it does not stop in the middle of a message.
+func (l *Listener) growing(c *connection) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock++
@@ -173,10 +178,23 @@ func (l *Listener) growing(c *connection) {
 	if long > maxLong {
 		oldest.Close()
 	}
+	if n := len(l.spare); n > 0 {
+		c.memory, l.spare = l.spare[n-1], l.spare[:n-1]
+	} else {
+		c.memory = make([]byte, 0, l.cfg.MaxLine+len("\r\n"))
+	}
+	return c.memory
 }
 
+// shrunk takes back the memory of a message of c, if it took any.
 func (l *Listener) shrunk(c *connection) {
+	if c.memory == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.long = 0
+	if len(l.spare) < maxLong {
+		l.spare = append(l.spare, c.memory)
+	}
+	c.long, c.memory = 0, nil
 }

@@ -145,6 +145,31 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+// A new connection that has not sent a message yet is safe for a moment from a peer that
+// has more connections.
+func TestChanceOfNewConnection(t *testing.T) {
+	l, err := New(Config{URL: "tcp://127.0.0.1:5514"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flood, relay := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	fresh := &connection{peer: relay, opened: time.Now().Add(time.Hour)} // not older, however slow the test is
+	for i := range 3 {
+		l.connections[&connection{peer: flood, spoke: uint64(i + 1)}] = struct{}{}
+	}
+	l.connections[fresh] = struct{}{}
+	if c := (&connection{peer: flood}); l.oneTooMany(c) != c {
+		t.Error("it made room for one more of a flood")
+	}
+	if l.oneTooMany(&connection{peer: relay}) != fresh {
+		t.Error("it is not closed for one of its own peer")
+	}
+	fresh.opened = time.Now().Add(-2 * chanceTime)
+	if l.oneTooMany(&connection{peer: flood}) != fresh {
+		t.Error("it had its chance, and was not closed")
+	}
+}
+
 // A flood of connections does not keep a sender out.
 func TestConnectionFlood(t *testing.T) {
 	l := listen(t, Config{URL: "tcp://127.0.0.1:5514", MaxConnections: 5})
