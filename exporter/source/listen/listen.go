@@ -65,14 +65,14 @@ type Listener struct {
 
 	wg        sync.WaitGroup
 	queue     *queue
-	batch     []byte // the messages taken from the queue
-	readBytes int64  // of messages handed out
+	batch     []byte      // the messages taken from the queue
+	readBytes int64       // of messages handed out
+	long      chan []byte // memory for maxLong long messages; nil until used
 
 	mu          sync.Mutex
 	closed      bool
 	connections map[*connection]struct{}
-	clock       uint64           // counts messages
-	spare       [][]byte         // memory for long messages
+	clock       uint64           // counts long messages
 	overlong    int64            // messages
 	dropped     map[string]int64 // has a key for each cause
 }
@@ -86,11 +86,16 @@ func New(cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", cfg.URL, err)
 	}
+	long := make(chan []byte, maxLong)
+	for range maxLong {
+		long <- nil
+	}
 	return &Listener{
 		cfg:         cfg,
 		network:     network,
 		address:     address,
 		queue:       newQueue(),
+		long:        long,
 		connections: make(map[*connection]struct{}),
 		dropped: map[string]int64{
 			NotAllowed: 0, TooManyConnections: 0, Silent: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,

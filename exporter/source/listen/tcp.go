@@ -20,17 +20,16 @@ const chanceTime = time.Second
 
 // maxLong is how many connections at once may have a message in memory that is longer
 // than their buffer. The messages received in part thus take at most about
-// maxLong * MaxLine + MaxConnections * bufferLen bytes: 22 MiB by default.
-const maxLong = 16
+// maxLong * MaxLine + MaxConnections * bufferLen bytes: 14 MiB by default.
+const maxLong = 8
 
 // A connection is an open TCP connection. Listener.mu guards its fields.
 type connection struct {
 	net.Conn
-	peer   netip.Addr
-	opened time.Time
-	// These are values of Listener.clock.
-	spoke uint64 // the last whole message; 0 if there was none
-	long  uint64 // the beginning of a long message in memory; 0 if there is none
+	peer     netip.Addr
+	opened   time.Time
+	messages uint64 // received whole
+	long     uint64 // Listener.clock at the beginning of a long message that has not ended; 0 if there is none
 
 	memory []byte // of the long message
 }
@@ -85,18 +84,18 @@ func (l *Listener) admit(c *connection) bool {
 
 // oneTooMany returns the connection that is to be closed when c is one too many: the
 // oldest that never sent a message and had a chance; else c, if nobody has more
-// connections than its peer; else that of the peer with the most that has been silent for
-// the longest time.
+// connections than its peer; else that of the peer with the most that has sent the fewest
+// messages.
 func (l *Listener) oneTooMany(c *connection) *connection {
 	peers := map[netip.Addr]int{c.peer: 1}
 	for o := range l.connections {
 		peers[o.peer]++
 	}
-	var mute, silent *connection
+	var mute, fewest *connection
 	most := c.peer
 	for o := range l.connections {
 		hadChance := peers[o.peer] >= peers[c.peer] || time.Since(o.opened) > chanceTime
-		if o.spoke == 0 && hadChance && (mute == nil || o.opened.Before(mute.opened)) {
+		if o.messages == 0 && hadChance && (mute == nil || o.opened.Before(mute.opened)) {
 			mute = o
 		}
 		if peers[o.peer] > peers[most] {
@@ -110,11 +109,11 @@ func (l *Listener) oneTooMany(c *connection) *connection {
 		return c
 	}
 	for o := range l.connections {
-		if o.peer == most && (silent == nil || o.spoke < silent.spoke) {
-			silent = o
+		if o.peer == most && (fewest == nil || o.messages < fewest.messages) {
+			fewest = o
 		}
 	}
-	return silent
+	return fewest
 }
 
 // serve queues the messages of a connection until it ends. Senders wait for room. It
@@ -151,50 +150,53 @@ func (l *Listener) serve(c *connection) {
 func (l *Listener) heard(c *connection, overlong bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.clock++
-	c.spoke = l.clock
+	c.messages++
+	c.long = 0 // no longer in the middle of one
 	if overlong {
 		l.overlong++
 	}
 }
 
-// growing returns memory for a message of c that is longer than its buffer. If there are
-// too many of these, it closes the connection whose one began first: a sender that means
-// it does not stop in the middle of a message.
+// growing returns memory for a message of c that is longer than its buffer. If all is in
+// use, it closes the connection whose long message began first, since a sender that means
+// it does not stop in the middle of one, and waits.
 func (l *Listener) growing(c *connection) []byte {
+	select {
+	case c.memory = <-l.long:
+	default:
+		l.closeOldestLong()
+		c.memory = <-l.long
+	}
+	if c.memory == nil {
+		c.memory = make([]byte, 0, l.cfg.MaxLine+len("\r\n"))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock++
 	c.long = l.clock
-	long, oldest := 0, c
-	for o := range l.connections {
-		if o.long > 0 {
-			long++
-			if o.long < oldest.long {
-				oldest = o
-			}
-		}
-	}
-	if long > maxLong {
-		oldest.Close()
-	}
-	if n := len(l.spare); n > 0 {
-		c.memory, l.spare = l.spare[n-1], l.spare[:n-1]
-	} else {
-		c.memory = make([]byte, 0, l.cfg.MaxLine+len("\r\n"))
-	}
 	return c.memory
 }
 
-// shrunk takes back the memory of a message of c, if it took any.
+func (l *Listener) closeOldestLong() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var oldest *connection
+	for o := range l.connections {
+		if o.long > 0 && (oldest == nil || o.long < oldest.long) {
+			oldest = o
+		}
+	}
+	if oldest != nil {
+		oldest.Close()
+		oldest.long = 0 // the next one that needs memory closes another
+	}
+}
+
+// shrunk gives back the memory of a message of c, if it took any.
 func (l *Listener) shrunk(c *connection) {
 	if c.memory == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.spare) < maxLong {
-		l.spare = append(l.spare, c.memory)
-	}
-	c.long, c.memory = 0, nil
+	l.long <- c.memory // has room for all
+	c.memory = nil
 }

@@ -133,7 +133,7 @@ func TestTooManyConnections(t *testing.T) {
 	l.wantClosed(l.dialFrom(us)) // has two already
 	say(talks)
 	sixth := l.dialFrom(other)
-	l.wantClosed(fourth) // silent for longer than talks
+	l.wantClosed(fourth) // has said less than talks
 	say(sixth)
 	l.wantClosed(l.dialFrom(relay)) // nobody has more
 	say(talks)
@@ -155,7 +155,7 @@ func TestChanceOfNewConnection(t *testing.T) {
 	flood, relay := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	fresh := &connection{peer: relay, opened: time.Now().Add(time.Hour)} // not older, however slow the test is
 	for i := range 3 {
-		l.connections[&connection{peer: flood, spoke: uint64(i + 1)}] = struct{}{}
+		l.connections[&connection{peer: flood, messages: uint64(i + 1)}] = struct{}{}
 	}
 	l.connections[fresh] = struct{}{}
 	if c := (&connection{peer: flood}); l.oneTooMany(c) != c {
