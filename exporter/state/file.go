@@ -76,6 +76,9 @@ func Open(path string) (*File, []byte, error) {
 
 // open locks the file and reads it. After an error, Open closes what is open.
 func (f *File) open() ([]byte, error) {
+	if _, err := f.lstat(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // before there is a lock file beside it
+	}
 	if err := tryLock(f.lock); err != nil {
 		return nil, err
 	}
@@ -103,16 +106,26 @@ func (f *File) open() ([]byte, error) {
 	return newest.payload, nil
 }
 
-// openData opens and locks the file. Whatever replaces it meanwhile is not opened.
-func (f *File) openData() error {
+// lstat returns what the name refers to, which must be a regular file.
+func (f *File) lstat() (fs.FileInfo, error) {
 	there, err := f.dir.Lstat(f.name)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case there.Mode().Type() == fs.ModeSymlink:
-		return errLink
+		return nil, errLink
 	case !there.Mode().IsRegular():
-		return errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
+		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
+	}
+	return there, nil
+}
+
+// openData opens and locks the file. If another one replaces it meanwhile, that is an
+// error.
+func (f *File) openData() error {
+	there, err := f.lstat()
+	if err != nil {
+		return err
 	}
 	if f.data, err = f.dir.OpenFile(f.name, os.O_RDWR, 0); err != nil {
 		return err
