@@ -87,7 +87,7 @@ func TestTooManyConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}), 10)
+	server := newServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 10)
 	done := make(chan error)
 	go func() { done <- server.Serve(listener) }()
 	defer func() {
