@@ -8,8 +8,10 @@ type line struct {
 	program []byte // Result.Program
 	message []byte // of env, or the message that the logger reports as repeated
 	count   int    // how often the message came, by the logger's report
-	events  []Event
-	shape   string // of a line that is not understood
+	// reported reports whether the line is that report.
+	reported bool
+	events   []Event
+	shape    string // of a line that is not understood
 }
 
 // begin resets the line to env. An apparent tag may be part of the message in an
@@ -23,7 +25,7 @@ func (l *line) begin() {
 		}
 	}
 	l.program, l.message = l.env.Program, l.env.Message
-	l.count, l.events, l.shape = 1, l.events[:0], ""
+	l.count, l.reported, l.events, l.shape = 1, false, l.events[:0], ""
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times

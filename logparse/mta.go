@@ -30,6 +30,8 @@ type mtaSpec struct {
 	formIsCommon bool
 	// formHasTag is true if the form begins with what looks like a tag.
 	formHasTag bool
+	// anonymous is true if its lines have no id, so that two deliveries may look the same.
+	anonymous bool
 	// isInTag reports whether a byte may occur between the brackets in the tag of
 	// one of programs, where other programs write a process id; nil for digits alone.
 	isInTag func(byte) bool

@@ -59,6 +59,7 @@ type Parser struct {
 	line      *line
 	// owners remembers ownerOfProgram for the first maxOwners programs of the log.
 	owners map[string]int
+	once   table[hash] // by process: its last line with an event that can happen only once
 }
 
 const (
@@ -74,6 +75,7 @@ func NewParser() *Parser {
 		only:      noMTA,
 		owners:    map[string]int{},
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+		once:      newTable[hash](1024),
 	}
 }
 
@@ -141,11 +143,17 @@ func (p *Parser) read() (mta string) {
 	if m == noMTA {
 		return ""
 	}
-	l.message, l.count = repeatedMessage(l.message)
+	l.cutRepeated()
+	if p.isCutCopy() {
+		return mtas[m].name
+	}
 	if l.program == nil {
 		l.program = mtas[m].program
 	}
 	p.grammar(m).parse()
+	if !mtas[m].anonymous && (l.env.Program != nil || l.reported) {
+		p.countOnce()
+	}
 	return mtas[m].name
 }
 

@@ -197,7 +197,7 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
-	httpServer := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	httpServer := web.NewServer(handler)
 	failed := make(chan error, 1)
 	go func() { failed <- toolkit.ListenAndServe(httpServer, s.web, s.logger) }()
 
@@ -232,8 +232,8 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 			s.logger.Info("stopping")
 			ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 			defer cancel()
-			if err := httpServer.Shutdown(ctx); err != nil {
-				return fmt.Errorf("stop serving: %w", err)
+			if httpServer.Shutdown(ctx) != nil { // somebody still reads
+				_ = httpServer.Close()
 			}
 			return nil
 		}

@@ -15,12 +15,13 @@ import (
 
 // A Collector exposes all families of the counts from one snapshot, so that their
 // sums agree. It implements prometheus.Collector and is safe for concurrent use.
+// Collectors of the same snapshot are equal.
 type Collector struct {
 	snapshot *pipeline.Snapshot
 }
 
 // NewCollector returns a Collector of a snapshot, which must not change.
-func NewCollector(snapshot *pipeline.Snapshot) *Collector { return &Collector{snapshot} }
+func NewCollector(snapshot *pipeline.Snapshot) Collector { return Collector{snapshot} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -88,7 +89,7 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descsOfCounts {
 		ch <- d
 	}
@@ -101,7 +102,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	for _, info := range logparse.Codes() {
 		code := info.Code
 		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,

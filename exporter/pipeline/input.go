@@ -36,17 +36,24 @@ type parser struct {
 }
 
 // newInput returns an input without counts. It takes over the feed of the former input
-// if the source has not changed.
+// if that is the same one: a feed that is closed loses what is on its way, and standard
+// input cannot be opened again.
 func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
 	in := &input{
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
 		newParser: func() *logparse.Parser { return cfg.NewParser(sc.MTA) },
 	}
-	if former != nil && former.feed != nil && reflect.DeepEqual(former.config, sc) {
+	if former != nil && former.feed != nil && sameFeed(*former.config, *sc) {
 		in.feed, in.journal = former.feed, former.journal
 		return in, nil
 	}
 	return in, in.newFeed()
+}
+
+// sameFeed reports whether two configurations of a source name the same feed.
+func sameFeed(a, b config.Source) bool {
+	a.Name, a.MTA, a.LossNotices = b.Name, b.MTA, b.LossNotices
+	return reflect.DeepEqual(a, b)
 }
 
 // begin makes the input count from 0.
