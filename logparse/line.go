@@ -10,6 +10,7 @@ type line struct {
 	count   int    // how often the message came, by the logger's report
 	// reported reports whether the line is that report.
 	reported bool
+	by       hash // the process, once it was asked for
 	events   []Event
 	shape    string // of a line that is not understood
 }
@@ -25,7 +26,7 @@ func (l *line) begin() {
 		}
 	}
 	l.program, l.message = l.env.Program, l.env.Message
-	l.count, l.reported, l.events, l.shape = 1, false, l.events[:0], ""
+	l.count, l.reported, l.by, l.events, l.shape = 1, false, 0, l.events[:0], ""
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times
@@ -50,4 +51,9 @@ func (l *line) emitTimes(n int, e Event) {
 func (l *line) notUnderstood(shape string) { l.shape = shape }
 
 // process returns a hash that identifies the process that logged the line.
-func (l *line) process() hash { return l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID) }
+func (l *line) process() hash {
+	if l.by == 0 {
+		l.by = l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
+	}
+	return l.by
+}
