@@ -5,7 +5,7 @@ import "bytes"
 // refused reads what follows "H=HOST" in the line of a client (smtp_in.c,
 // smtp_handle_acl_fail()):
 //
-//	[X=CIPHER ...][F=<ADDR>[ A=AUTH[:ID]] ][temporarily ]rejected WHAT[: TEXT]
+//	[X=CIPHER ...][F=<ADDR>[ A=AUTH[:ID]] ][SPF[=RESULT] ][DMARC[=STATUS] ][temporarily ]rejected WHAT[: TEXT]
 //	sender verify fail for <ADDR>[: TEXT]
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
 func (l *exim) refused(h eximHost, b []byte) {
@@ -14,7 +14,7 @@ func (l *exim) refused(h eximHost, b []byte) {
 		l.notUnderstood(shapeEximRejected)
 		return
 	}
-	b = bytes.TrimPrefix(rest, []byte(" "))
+	b = bytes.TrimPrefix(skipEximVerdicts(rest), []byte(" "))
 	if rest, ok := bytes.CutPrefix(b, []byte("sender verify ")); ok {
 		l.senderVerify(h, rest)
 		return
@@ -36,7 +36,7 @@ func (l *exim) refused(h eximHost, b []byte) {
 		l.notUnderstood(shapeEximRejected)
 		return
 	}
-	b = bytes.TrimPrefix(b, []byte(" "))
+	b = bytes.TrimPrefix(skipEximVerdicts(b), []byte(" "))
 	if user, ok := bytes.CutPrefix(b, []byte("A=")); ok {
 		_, b, _ = bytes.Cut(user, []byte(" "))
 		e.Authenticated = true
@@ -47,6 +47,20 @@ func (l *exim) refused(h eximHost, b []byte) {
 	if isEximRefusal(b) {
 		l.aclRefusal(e, h, b)
 	}
+}
+
+// skipEximVerdicts passes over the results that an ACL found for SPF and DMARC since
+// 4.100 (receive.c, add_spf_info_for_log() and add_dmarc_info_for_log()), of which a
+// stranger chooses no word.
+//
+//	[ SPF[=RESULT]][ DMARC[=STATUS]]
+func skipEximVerdicts(b []byte) []byte {
+	for _, name := range []string{" SPF", " DMARC"} {
+		if rest, ok := bytes.CutPrefix(b, []byte(name)); ok && len(rest) > 0 && (rest[0] == ' ' || rest[0] == '=') {
+			b = rest[len(rest)-len(bytes.TrimLeft(rest, "=abcdefghijklmnopqrstuvwxyz")):]
+		}
+	}
+	return b
 }
 
 func isEximRefusal(b []byte) bool {
