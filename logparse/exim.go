@@ -172,7 +172,7 @@ func (l *exim) host(b []byte) {
 		return
 	}
 	text, blank := bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(":")), []byte(" "))
-	if blank && eximStartsWith(text, eximErrors) && !h.client() {
+	if blank && announcesEximReply(text) && !h.client() {
 		l.hostError(h, text)
 		return
 	}

@@ -88,7 +88,9 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 		return false
 	}
 	a := l.next(d.recipient, true)
-	if d.addr != nil { // the lmtp transport has a reply for each
+	if d.addr == nil {
+		e.Addr = eximSocket
+	} else { // the lmtp transport has a reply for each
 		own := first || hasEximPRDR(fields)
 		e.Repeat = l.remember(a, d.eximHost, e.Text) && !own
 	}
@@ -268,7 +270,7 @@ func trimEximDeliverTime(b []byte) []byte {
 // isEximErrorText reports whether b is the text of a failure that shows a reply.
 func isEximErrorText(b []byte) bool {
 	text, ok := cutEximColon(b)
-	return ok && eximStartsWith(text, eximErrors)
+	return ok && announcesEximReply(text)
 }
 
 // skipEximTLS passes over the fields of a TLS session (deliver.c, d_tlslog();
@@ -322,6 +324,9 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 	if r.addr == nil {
 		r.eximHost = d.eximHost
 	}
+	if r.addr == nil && bytes.HasPrefix(text, []byte("LMTP ")) {
+		r.addr = eximSocket
+	}
 	if r.command == NoCommand {
 		r.command = command
 	}
@@ -346,6 +351,9 @@ func (l *exim) unanswered(d eximDelivery, text []byte, cause Cause) {
 	if cause == CauseOther && d.transport != nil && d.addr == nil {
 		cause = CauseLocal
 	}
+	if d.addr == nil && d.transport != nil && bytes.HasPrefix(text, []byte("LMTP ")) {
+		d.addr = eximSocket
+	}
 	l.emit(Event{
 		Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: cause,
 		Remote: d.name, Addr: d.addr, Text: text,
@@ -368,6 +376,10 @@ func (l *exim) hostError(h eximHost, text []byte) {
 	*l.shown.put(l.shownKey(r.eximHost, r.text)) = a.Lines
 	l.emit(r.event(l.id))
 }
+
+// eximSocket is where the lmtp transport delivers: a socket or a command of this host,
+// which its lines do not name.
+var eximSocket = []byte("/")
 
 // setProgram names the transport.
 func (l *exim) setProgram(transport []byte) {

@@ -125,13 +125,34 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) {
 	case !ok, !found && len(rest) > 0 && rest[0] != ':', h.restated(rest):
 		l.notUnderstood(shapeEximRejected)
 	case !sure:
-		l.refusal(e)
+		l.refusal(e, code)
+	case found && temporarily && isEximLocalProblem(text):
+		e.Code, e.Implied, e.Text = 451, true, eximLocalProblem
+		if bytes.HasPrefix(text, []byte(eximDNSDeferred)) {
+			e.Said = eximSaidDNS
+		}
+		l.emit(e)
 	case found:
 		l.aclText(e, text, code)
 	default:
 		e.Code, e.Implied, e.Dialogue = code, true, code.Class() < 4
 		l.emit(e)
 	}
+}
+
+const eximDNSDeferred = "DNS lookup of "
+
+// eximSaidDNS is what eximLocalProblem keeps from the client.
+var eximSaidDNS = []byte("451 DNS lookup deferred")
+
+// isEximLocalProblem reports whether the words of a temporary refusal are those of
+// acl.c, which has none for the client then: a string that cannot be expanded, a lookup
+// that was not answered (match.c), a file that cannot be opened. They can hold a
+// client's words.
+func isEximLocalProblem(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("failed to expand ACL string ")) ||
+		string(text) == "ratelimit database not available" ||
+		bytes.HasPrefix(text, []byte(eximDNSDeferred)) && bytes.HasSuffix(text, []byte(" deferred"))
 }
 
 // localScanRefusal reads "by local_scan(): TEXT" (receive.c).
@@ -155,9 +176,11 @@ func (l *exim) localScanRefusal(e Event, b []byte, temporarily bool) {
 // for the client can still have one. code is the one that Exim sends otherwise.
 func (l *exim) aclText(e Event, text []byte, code Code) {
 	// A reply to a callout for the recipient comes first in a line.
-	if found, ok := l.callout(text); found {
+	if r, found, ok := parseEximCallout(text); found {
+		l.calledOut(r, found, ok)
 		if ok {
-			l.refusal(e)
+			e.Text = r.reply // which is passed on to the client
+			l.refusal(e, code)
 		}
 		return
 	}
@@ -167,7 +190,7 @@ func (l *exim) aclText(e Event, text []byte, code Code) {
 	// of the wrong class: another one is the log_message's.
 	wrong := c.Class() != code.Class() && e.Command != Vrfy
 	if !ok || len(text) < 4 || text[3] != ' ' || wrong {
-		l.refusal(e)
+		l.refusal(e, code)
 		return
 	}
 	e.Code, e.Enhanced, e.Implied = c, enhanced, true
@@ -176,11 +199,15 @@ func (l *exim) aclText(e Event, text []byte, code Code) {
 }
 
 // refusal adds a client's refusal without a code, unless the line is a second copy.
-func (l *exim) refusal(e Event) {
+// code is the one that Exim sends if the ACL gives none.
+func (l *exim) refusal(e Event, code Code) {
 	if l.repeated {
 		return
 	}
 	e.Kind, e.Repeat = Refusal, false
+	if e.Command != Vrfy { // which takes a code of any class from the ACL
+		e.Class = code.Class()
+	}
 	l.emit(e)
 }
 

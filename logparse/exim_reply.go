@@ -29,11 +29,34 @@ var eximErrors = []string{
 	"PRDR error after ",
 }
 
+// announcesEximReply reports whether a host's error shows a reply of it.
+func announcesEximReply(text []byte) bool {
+	_, isReply := cutEximEHLOResponse(text)
+	return isReply || eximStartsWith(text, eximErrors)
+}
+
+// cutEximEHLOResponse reads the reply to EHLO of a server that hung up at the HELO
+// behind it (transports/smtp.c, smtp_setup_conn()):
+//
+//	Remote host closed connection in response to HELO NAME (EHLO response was: REPLY)
+func cutEximEHLOResponse(text []byte) (reply []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(trimEximAdded(text), []byte("Remote host closed connection in response to HELO "))
+	_, rest, found := bytes.Cut(rest, []byte(" (EHLO response was: "))
+	reply, whole := bytes.CutSuffix(rest, []byte(")"))
+	code, _, parsed := ParseReply(reply)
+	return reply, ok && found && whole && parsed && code.Class() >= 4
+}
+
 // parseEximError reads a reply; found is true where one is announced. The lmtp
 // transport, which knows no host, distinguishes the replies to DATA and to its end.
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
 func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
+	if reply, ok := cutEximEHLOResponse(text); ok {
+		r.command, r.text, r.reply = Ehlo, trimEximAdded(text), reply
+		r.code, r.enhanced, ok = parseReplyLines(reply, `\n`)
+		return r, true, ok
+	}
 	var rest []byte
 	for _, words := range eximErrors {
 		rest, found = bytes.CutPrefix(text, []byte(words))
