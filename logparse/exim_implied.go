@@ -119,8 +119,8 @@ func (l *exim) implied(b []byte) {
 			return
 		}
 		l.answerWith(h, a.command, a.reply)
-		if code := l.events[len(l.events)-1].Code; a.command == Ehlo || code == 503 {
-			*l.errors.put(l.errorKey(h, a.command)) = uint16(code)
+		if a.command == Ehlo {
+			*l.errors.put(l.errorKey(h, Ehlo)) = uint16(l.events[len(l.events)-1].Code)
 		}
 		return
 	}

@@ -80,7 +80,8 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 
 // judged returns the code that a reason may be found by. Where the log shows neither a
 // code nor a text, the code that the MTA falls back on gives no reason; 450 and 550
-// stand for their classes, since no rule takes one of them for a reason by itself.
+// stand for their classes, since no rule takes one of them for a reason by itself. A
+// failed login is 535 or 454, which have one reason.
 func judged(e *logparse.Event) logparse.Code {
 	class := e.Class
 	if e.Kind == logparse.Reply {
@@ -94,6 +95,9 @@ func judged(e *logparse.Event) logparse.Code {
 		return 450
 	case 5:
 		return 550
+	}
+	if e.Kind == logparse.Refusal && e.Command == logparse.Auth {
+		return 535
 	}
 	return e.Code
 }

@@ -85,8 +85,13 @@ var labelCases = []struct {
 		want:  Labels{"internal", "other", "local"},
 	},
 	{
-		name:  "refusal without code",
+		name:  "failed login",
 		event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Addr: []byte("203.0.113.7")},
+		want:  Labels{"external", "other", "auth_failed"},
+	},
+	{
+		name:  "refusal without code, class and words",
+		event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Rcpt, Addr: []byte("203.0.113.7")},
 		want:  Labels{"external", "other", "other"},
 	},
 	{
