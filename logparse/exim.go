@@ -67,7 +67,7 @@ var eximStarts = []string{
 	"no IP address found for host ", "no MAIL in ", "cwd=/", "Start queue run: ", "End queue run: ",
 	"unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
 	"spool directory space check failed", "log directory space check failed",
-	"host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
+	"Error or EOF on input from ", "host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
 }
 
 // eximOwnsForm reports whether a line without a tag is one of the main log, by what
