@@ -265,13 +265,14 @@ func (l *exim) localScan(b []byte) {
 
 // authentication reads what follows "NAME authenticator failed ":
 //
-//	for HOST: 535 Incorrect authentication data (set_id=USER)     a client's
+//	for HOST: 535 Incorrect authentication data (set_id=USER)     a client's; H=HOST since 4.99
 //	H=HOST [IP] 535 5.7.8 REPLY                                   this server's own
 func (l *exim) authentication(b []byte) {
 	e := Event{Command: Auth, QueueID: l.id}
 	var separator string
 	host, ok := bytes.CutPrefix(b, []byte("for "))
 	if ok {
+		host = bytes.TrimPrefix(host, []byte("H="))
 		e.Direction, e.Repeat = Sent, l.repeated
 		separator = ": "
 	} else {
