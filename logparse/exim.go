@@ -4,8 +4,8 @@ import "bytes"
 
 // Exim writes its main log to a file of its own (Debian's exim4/mainlog, Red Hat's
 // exim/main.log, cPanel's exim_mainlog), to syslog, or to both. These facts come from
-// the source of Exim 4.96; the files named in comments are there. The forms of
-// versions before 4.83 come from their ChangeLog and from logs.
+// the sources of Exim 4.96 and 4.99; the files named in comments are there. The forms
+// of versions before 4.83 and of 4.100 come from their ChangeLog and from logs.
 //
 //	YYYY-MM-DD HH:MM:SS[.mmm] [+ZZZZ] [[pid]] [message id] text
 //
@@ -33,6 +33,7 @@ import "bytes"
 //     within the second that the line shows. A file that has the main log only has no
 //     repeats.
 //   - "dropped: too many ..." after the line of the error that was one too many.
+//   - "HELO or EHLO required" (since 4.98), which follows "no HELO/EHLO given".
 //
 // Implied codes: 250 for a delivery without C= and for a message that came in over
 // SMTP (<= with H=), 550 for one that was refused by fakereject "(=", the default

@@ -25,6 +25,8 @@ var (
 	eximLocalProblem   = []byte("451 Temporary local problem - please try later")
 	eximNoDomain       = []byte("501 recipient address must contain a domain")
 	eximNoHELO         = []byte("503 HELO or EHLO required")
+	eximNoHELOYet      = []byte("503 no HELO/EHLO given")
+	eximInTransaction  = []byte("503 mail transaction in progress")
 	eximNotDeliverable = []byte("550 <> is not deliverable") // without the address
 	eximTooBig         = []byte("552 Message size exceeds maximum permitted")
 	eximUnsynchronized = []byte("554 SMTP synchronization error")
@@ -49,6 +51,8 @@ var eximAnswers = []eximAnswer{
 	{"SMTP command timeout on TLS connection from ", "", "", NoCommand, eximTimeout},
 	{"SMTP data timeout (message abandoned) on connection from ", "", " F=<", EndOfData, []byte("421 SMTP incoming data timeout - closing connection")},
 	{"rejected MAIL from ", "", ": no HELO/EHLO given", Mail, eximNoHELO},
+	{"rejected XCLIENT from ", "", ": no HELO/EHLO given", OtherCommand, eximNoHELOYet},
+	{"rejected XCLIENT from ", "", ": mail transaction in progress", OtherCommand, eximInTransaction},
 	{"rejected HELO from ", "", ": syntactically invalid argument(s): ", Ehlo, []byte("501 Syntactically invalid HELO argument(s)")},
 	{"rejected EHLO from ", "", ": syntactically invalid argument(s): ", Ehlo, []byte("501 Syntactically invalid EHLO argument(s)")},
 	{"rejected MAIL command H=", "", ": too many messages in one connection", Mail, []byte("421 too many messages in this connection")},
