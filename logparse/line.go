@@ -30,7 +30,7 @@ func (l *line) begin() {
 // that the message came, and multiplies Deliveries, those of one message, by it. A
 // refusal's enhanced code shows its class (RFC 2034 §4).
 func (l *line) emit(e Event) {
-	if e.Kind == Refusal && e.Class == 0 {
+	if e.Kind == Refusal && e.Class == 0 && e.Enhanced.Class >= 4 {
 		e.Class = int(e.Enhanced.Class)
 	}
 	e.Count = l.count
