@@ -66,7 +66,7 @@ var eximStarts = []string{
 	"H=", "DSH=", "U=", "F=", "SMTP ", "Connection from [", "connection from ", "refused connection from ",
 	"temporarily re", "rejected ", "unqualified ", "too many recipients: ", "no host name found for IP address ",
 	"no IP address found for host ", "no MAIL in ", "cwd=/", "Start queue run: ", "End queue run: ",
-	"unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
+	"unexpected disconnection while ", "ETRN ", "ATRN '", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
 	"spool directory space check failed", "log directory space check failed",
 	"Error or EOF on input from ", "host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
 }

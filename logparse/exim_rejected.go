@@ -91,6 +91,8 @@ var eximACLs = []eximACL{
 	{"VRFY ", Vrfy, 252},
 	{"EXPN ", OtherCommand, 550},
 	{"ETRN ", Etrn, 458},
+	{"ATRN ", OtherCommand, 450},      // since 4.99
+	{"WELLKNOWN ", OtherCommand, 550}, // since 4.98
 }
 
 // cutEximACL reads "[temporarily ]rejected WHAT"; acl is nil if WHAT is no ACL's.

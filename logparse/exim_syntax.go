@@ -24,6 +24,9 @@ var eximSyntaxErrors = [][]byte{
 	[]byte("504 zero size for BDAT command"),
 	[]byte("503 ETRN is not permitted inside a transaction"),
 	eximNoHELO,
+	[]byte("502 ATRN command used when not advertised"), // atrn.c
+	[]byte("530 ATRN is not permitted without authentication"),
+	[]byte("503 ATRN is not permitted inside a transaction"),
 }
 
 var (
