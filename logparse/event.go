@@ -77,7 +77,9 @@ type Event struct {
 	// always the speaker's own.
 	Code     Code
 	Enhanced EnhancedCode
-	Command  Command
+	// Class is that of a Refusal's code, 4 or 5; 0 where the log does not say.
+	Class   int
+	Command Command
 	// Count is the number of replies (refusals, deliveries) that the event stands
 	// for, at least 1.
 	Count int

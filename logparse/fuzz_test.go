@@ -46,6 +46,9 @@ func checkEvent(t *testing.T, line []byte, e *logparse.Event) {
 	if (e.Code != 0) != (e.Kind == logparse.Reply) || e.Code != 0 && (e.Code < 200 || e.Code > 599) {
 		fail("code")
 	}
+	if e.Class != 0 && (e.Kind != logparse.Refusal || e.Class != 4 && e.Class != 5) {
+		fail("class")
+	}
 	if class := e.Enhanced.Class; class != 0 && class != 2 && class != 4 && class != 5 ||
 		e.Enhanced.Subject > 999 || e.Enhanced.Detail > 999 {
 		fail("enhanced code")

@@ -30,8 +30,12 @@ func (l *line) begin() {
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times
-// that the message came, and multiplies Deliveries, those of one message, by it.
+// that the message came, and multiplies Deliveries, those of one message, by it. A
+// refusal's enhanced code shows its class (RFC 2034 §4).
 func (l *line) emit(e Event) {
+	if e.Kind == Refusal && e.Class == 0 && e.Enhanced.Class >= 4 {
+		e.Class = int(e.Enhanced.Class)
+	}
 	e.Count = l.count
 	e.Deliveries *= l.count
 	l.events = append(l.events, e)

@@ -189,7 +189,7 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 
 // sameCounts reports whether two events are equal but for what words can be in.
 func sameCounts(a, b *logparse.Event) bool {
-	return a.Kind == b.Kind && a.Direction == b.Direction && a.Code == b.Code && a.Count == b.Count &&
+	return a.Kind == b.Kind && a.Direction == b.Direction && a.Code == b.Code && a.Class == b.Class && a.Count == b.Count &&
 		a.Repeat == b.Repeat && a.Implied == b.Implied && a.Dialogue == b.Dialogue &&
 		a.Deliveries == b.Deliveries && a.Cause == b.Cause && a.Authenticated == b.Authenticated
 }
