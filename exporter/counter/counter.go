@@ -25,10 +25,13 @@ type (
 		Command logparse.Command
 		Code    logparse.Code
 	}
-	// Refusal holds the labels of refusals without a code.
+	// Refusal holds the labels of refusals without a code. Class is 4 or 5, or 0 if the
+	// log does not say.
 	Refusal struct {
 		MTA, Peer string
 		Command   logparse.Command
+		Class     int
+		Reason    string
 	}
 	// Shape names a form of lines that the parser does not understand.
 	Shape struct{ MTA, Shape string }
@@ -128,7 +131,7 @@ func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger,
 func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
 	switch e.Kind {
 	case logparse.Refusal:
-		count(s, &s.refusals, Refusal{r.MTA, l.Peer, e.Command}, e.Count, now)
+		count(s, &s.refusals, Refusal{r.MTA, l.Peer, e.Command, e.Class, l.Reason}, e.Count, now)
 	case logparse.Reply:
 		if !e.Repeat {
 			s.reply(r, e, l, now)

@@ -100,7 +100,7 @@ func TestEvents(t *testing.T) {
 		{name: "constant 451 for each of 200 recipients", event: reply, times: 200, replies: 200, deliveries: 200},
 		{name: "repeats are deliveries but no replies", event: repeat, times: 49, deliveries: 49},
 		{name: "dialogue is apart", event: dialogue, times: 2, talks: 2},
-		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Count: 3}, times: 1, refusals: 3},
+		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Class: 5, Count: 3}, times: 1, refusals: 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, w := NewSource([]string{"postfix"}, start), newTally()
@@ -111,7 +111,7 @@ func TestEvents(t *testing.T) {
 			w.check(t, c)
 			got := []uint64{
 				c.Received[narrow].Value, c.Deliveries[delivered].Value,
-				c.Refusals[Refusal{"postfix", "external", logparse.Auth}].Value,
+				c.Refusals[Refusal{"postfix", "external", logparse.Auth, 5, "greylisted"}].Value,
 				c.DialogueReceived[Dialogue{"postfix", logparse.Rcpt, 354}].Value,
 			}
 			if diff := cmp.Diff([]uint64{tc.replies, tc.deliveries, tc.refusals, tc.talks}, got); diff != "" {

@@ -59,7 +59,7 @@ func (f *flood) anything(mta string, dir logparse.Direction, p string, n int) {
 		}
 		switch kind := f.rnd.IntN(4); {
 		case kind == 0 && dir == logparse.Sent:
-			e.Kind, e.Code, e.Dialogue = logparse.Refusal, 0, false
+			e.Kind, e.Code, e.Dialogue, e.Class = logparse.Refusal, 0, false, pick(f, []int{0, 4, 5})
 		case kind == 0:
 			e.Kind, e.Code, e.Dialogue, e.Deliveries = logparse.Delivery, 0, false, 1
 			l.Reason = pick(f, logparse.Causes())

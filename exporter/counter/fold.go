@@ -21,7 +21,7 @@ var (
 	receivedDetailRooms = rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70} // 2,000
 	byReasonRooms       = rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100} // 2,000
 	deliveryRooms       = rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160} // 1,000
-	refusalRooms        = rooms{free: 30, catalogue: 210, last: 60}                             // 300
+	refusalRooms        = rooms{free: 80, wanted: 120, last: 100}                               // 300
 
 	// For each MTA. The catalogue has 73 codes, other four classes, and there are three peers.
 	replyRooms    = rooms{free: 269, catalogue: 219, last: 12} // 500
@@ -181,18 +181,25 @@ func (d Dialogue) tier() tier {
 	return catalogue
 }
 
+// fold folds one more label. It keeps the class.
 func (r Refusal) fold() (Refusal, bool) {
-	ok := r.Command != logparse.OtherCommand
-	r.Command = logparse.OtherCommand
-	return r, ok
+	switch {
+	case r.Command != logparse.OtherCommand:
+		r.Command = logparse.OtherCommand
+	case r.Reason != other:
+		r.Reason = other
+	default:
+		return r, false
+	}
+	return r, true
 }
 
 func (r Refusal) tier() tier {
 	switch {
-	case r.Command == logparse.OtherCommand:
+	case r.Command == logparse.OtherCommand && r.Reason == other:
 		return last
-	case slices.Contains(refused, r.Command):
-		return catalogue
+	case r.Class == 4 && slices.Contains(refusalAlerts, r.Reason) && slices.Contains(refused, r.Command):
+		return wanted
 	}
 	return free
 }

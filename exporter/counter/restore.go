@@ -1,15 +1,18 @@
 package counter
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Restore returns a Source that continues counting from a snapshot. Predictable series
 // that the snapshot lacks start at 0 now.
 //
 // A snapshot of another version may have more series than the limits allow, which make
-// room for more codes and reasons than it did. Restore folds the smallest of these. The
-// families in which it did are shrunk: some of their series have disappeared, others have
-// jumped.
-func Restore(c *Snapshot, mtas []string, now time.Time) (s *Source, shrunk []Family) {
+// room for more codes and reasons than it did. Restore folds the smallest of these. It may
+// also lack labels. The families in which that was so have changed: some of their series
+// have disappeared, others have jumped.
+func Restore(c *Snapshot, mtas []string, now time.Time) (s *Source, changed []Family) {
 	s = empty(c.Created)
 	s.lines, s.notUnderstood, s.lost, s.folded = counts(c.Lines), counts(c.NotUnderstood), counts(c.Lost), counts(c.Folded)
 	s.lastLine = c.LastLine
@@ -18,18 +21,38 @@ func Restore(c *Snapshot, mtas []string, now time.Time) (s *Source, shrunk []Fam
 	restore(s, &s.deliveries, c.Deliveries, now)
 	restore(s, &s.dialogueSent, c.DialogueSent, now)
 	restore(s, &s.dialogueReceived, c.DialogueReceived, now)
-	restore(s, &s.refusals, c.Refusals, now)
+	refusals, relabelled := labelled(c.Refusals)
+	restore(s, &s.refusals, refusals, now)
 	for _, f := range families {
 		if folded := s.folded[f]; folded != nil && folded.Value > c.Folded[f].Value {
-			shrunk = append(shrunk, f)
+			changed = append(changed, f)
 		}
+	}
+	if relabelled && !slices.Contains(changed, Refusals) {
+		changed = append(changed, Refusals)
 	}
 	for mta, since := range c.MTAs {
 		s.zeroMTA(mta, now)
 		s.mtas[mta] = since
 	}
 	s.zero(mtas, now)
-	return s, shrunk
+	return s, changed
+}
+
+// labelled returns refusals with a reason: those of a version that gave none have other.
+// Their series that are 0 are dropped. It reports whether there were others.
+func labelled(saved map[Refusal]Count) (refusals map[Refusal]Count, changed bool) {
+	refusals = make(map[Refusal]Count, len(saved))
+	for r, count := range saved {
+		if r.Reason == "" {
+			if count.Value == 0 {
+				continue
+			}
+			r.Reason, changed = other, true
+		}
+		refusals[r] = count
+	}
+	return refusals, changed
 }
 
 func counts[K comparable](saved map[K]Count) map[K]*Count {

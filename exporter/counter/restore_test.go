@@ -85,7 +85,7 @@ func TestRestoreWithoutFamily(t *testing.T) {
 	now := later.Add(time.Hour)
 	r, _ := Restore(snapshot, []string{"postfix"}, now)
 	c := r.Snapshot()
-	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Auth}], (Count{Created: now}); got != want {
+	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Rcpt, 4, "dns"}], (Count{Created: now}); got != want {
 		t.Errorf("a family that is new: %v, want %v", got, want)
 	}
 	for _, logger := range logparse.Loggers() {

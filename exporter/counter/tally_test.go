@@ -43,7 +43,7 @@ func (w *tally) event(mta, program string, e *logparse.Event, l classify.Labels)
 	}
 	switch {
 	case e.Kind == logparse.Refusal:
-		w.refusals[Refusal{mta, l.Peer, e.Command}] += n
+		w.refusals[Refusal{mta, l.Peer, e.Command, e.Class, l.Reason}] += n
 	case e.Kind == logparse.Delivery || e.Repeat:
 	case e.Dialogue && e.Direction == logparse.Sent:
 		w.dialogueSent[Dialogue{mta, e.Command, e.Code}] += n

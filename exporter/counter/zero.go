@@ -62,9 +62,9 @@ var (
 		{Command: logparse.Rset, Code: 250},
 		{Command: logparse.Quit, Code: 221},
 	}
-	refused = []logparse.Command{
-		logparse.Auth, logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData, logparse.OtherCommand,
-	}
+	// refused are the commands that a fault of the host refuses, refusalAlerts the reasons.
+	refused       = []logparse.Command{logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData}
+	refusalAlerts = []string{"system_error", "system_storage", "dns"}
 )
 
 // zero creates the predictable series.
@@ -98,7 +98,9 @@ func (s *Source) zeroMTA(mta string, now time.Time) {
 	}
 	for _, p := range sentPeers {
 		for _, c := range refused {
-			s.refusals.zero(Refusal{mta, p, c}, now)
+			for _, reason := range refusalAlerts {
+				s.refusals.zero(Refusal{mta, p, c, 4, reason}, now)
+			}
 		}
 	}
 	for _, shape := range logparse.Shapes(mta) {

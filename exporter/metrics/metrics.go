@@ -62,8 +62,8 @@ var (
 		"Positive replies in the dialogue with servers, from logged dialogues.",
 		"source", "mta", "command", "code", "class", "meaning")
 	refusals = desc("smtp_refusals_without_code_total",
-		"Refusals to clients without a code in the log.",
-		"source", "mta", "peer", "command")
+		"Refusals to clients without a code in the log; class is none if the log does not tell it.",
+		"source", "mta", "peer", "command", "class", "reason")
 	codeInfo = desc("smtp_reply_code_info",
 		"Meaning of each reply code in the catalogue; the value is always 1.",
 		"code", "class", "category", "class_name", "meaning")

@@ -39,7 +39,7 @@ func (o out) replies(s *pipeline.SourceSnapshot) {
 		o.counter(dialogueReceived, n, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.Refusals {
-		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command))
+		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command), logparse.Code(100*k.Class).ClassLabel(), k.Reason)
 	}
 }
 

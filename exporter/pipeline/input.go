@@ -68,12 +68,12 @@ func (in *input) begin(now time.Time) {
 // that saved it; nil after a restart. If a parser cannot restore a part of its state,
 // resume logs that: the parser then only misses repeats and sums of sessions.
 func (in *input) resume(s *savedSource, former *input, now time.Time, logger *slog.Logger) {
-	var shrunk []counter.Family
-	in.counts, shrunk = counter.Restore(s.Snapshot, in.mtas(), now)
+	var changed []counter.Family
+	in.counts, changed = counter.Restore(s.Snapshot, in.mtas(), now)
 	in.before, in.progress = s.Stats, s.progress(in.config)
-	if len(shrunk) > 0 { // other has jumped, which looks like mail of this moment
+	if len(changed) > 0 { // other has jumped, which looks like mail of this moment
 		in.catchUp(now)
-		logger.Warn("the state had more series than the limits allow; the smallest were folded into other", "source", in.name, "families", shrunk)
+		logger.Warn("the state had more series than the limits allow, or lacked labels; counts were moved into the label value other", "source", in.name, "families", changed)
 	}
 	for path, saved := range s.Parsers {
 		p := &parser{Parser: in.newParser(), used: saved.Used}
