@@ -21,7 +21,7 @@ var (
 	receivedDetailRooms = rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70} // 2,000
 	byReasonRooms       = rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100} // 2,000
 	deliveryRooms       = rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160} // 1,000
-	refusalRooms        = rooms{free: 80, wanted: 120, last: 100}                               // 300
+	refusalRooms        = rooms{free: 57, wanted: 108, last: 135}                               // 300
 
 	// For each MTA. The catalogue has 73 codes, other four classes, and there are three peers.
 	replyRooms    = rooms{free: 269, catalogue: 219, last: 12} // 500
