@@ -3,7 +3,7 @@ package logparse
 import "bytes"
 
 // Postfix logs by syslog or postlogd. What is known here was read in the source
-// of Postfix 3.7; the files named in comments are there.
+// of Postfix 3.7 to 3.11; the files named in comments are there.
 
 // The forms of Postfix' lines that look as if they showed a reply.
 const (
@@ -60,14 +60,18 @@ type postfix struct {
 	process  hash
 	sessions table[postfixSession] // by process; of postscreen by client
 	messages table[hash]           // queue id to the session of smtpd that it came from
+	early    table[postfixEarly]   // by process
 	said     []byte                // the buffer of Event.Said
 }
 
 func newPostfix(l *line) grammar {
-	return &postfix{line: l, sessions: newTable[postfixSession](4096), messages: newTable[hash](8192)}
+	return &postfix{
+		line: l, sessions: newTable[postfixSession](4096), messages: newTable[hash](8192),
+		early: newTable[postfixEarly](256),
+	}
 }
 
-func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages} }
+func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages, &l.early} }
 
 // A postfixSession is what is remembered of the present SMTP session of a
 // process. Its fields are exported for encoding/binary.
@@ -196,6 +200,7 @@ func guessPostfixService(message []byte) string {
 	case bytes.HasPrefix(rest, []byte("to=<")): // delivery takes no reply from a relay that is no host
 		return "smtp"
 	case bytes.HasPrefix(rest, []byte("reject: header ")), bytes.HasPrefix(rest, []byte("reject: body ")),
+		bytes.HasPrefix(rest, []byte("reject: mime-error ")),
 		bytes.HasPrefix(rest, []byte("milter-reject: END-OF-MESSAGE ")):
 		return "cleanup"
 	case bytes.HasPrefix(rest, []byte("reject: RCPT from [")), bytes.HasPrefix(rest, []byte("reject: CONNECT from [")):
@@ -203,6 +208,11 @@ func guessPostfixService(message []byte) string {
 	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")),
 		bytes.HasPrefix(rest, []byte("client=")), bytes.HasPrefix(rest, []byte(postfixTLSAborted.prefix)):
 		return "smtpd"
+	}
+	for i := range postfixEndsOfSession {
+		if bytes.HasPrefix(rest, []byte(postfixEndsOfSession[i].prefix)) {
+			return "smtpd"
+		}
 	}
 	return "smtp" // QID: host NAME[IP] said: ...
 }
