@@ -10,6 +10,7 @@ type line struct {
 	count   int    // how often the message came, by the logger's report
 	events  []Event
 	shape   string // of a line that is not understood
+	version []byte // Result.Version
 }
 
 // begin resets the line to env. An apparent tag may be part of the message in an
@@ -23,7 +24,7 @@ func (l *line) begin() {
 		}
 	}
 	l.program, l.message = l.env.Program, l.env.Message
-	l.count, l.events, l.shape = 1, l.events[:0], ""
+	l.count, l.events, l.shape, l.version = 1, l.events[:0], "", nil
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times

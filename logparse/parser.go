@@ -42,6 +42,9 @@ type Result struct {
 	Shape    string
 	Envelope Envelope
 	Events   []Event
+	// Version is that of an MTA that says so as it starts; nil in all other lines. See
+	// NewerThanJudged.
+	Version []byte
 	// LostLines is how many lines Logger dropped, by what it says in this line. Such
 	// a line is Foreign.
 	LostLines int
@@ -126,7 +129,7 @@ func (p *Parser) parse(r *Result) {
 	default:
 		r.Outcome = Other
 	}
-	r.Program, r.Envelope, r.Events = l.program, l.env, l.events
+	r.Program, r.Envelope, r.Events, r.Version = l.program, l.env, l.events, l.version
 }
 
 // read adds the events of the line and returns the name of the MTA that logged it,

@@ -26,7 +26,8 @@ var postfixMTA = mtaSpec{
 		shapePostfixDelivery, shapePostfixReject, shapePostfixProxy, shapePostfixHost,
 		shapePostfixDisconnect, shapePostfixPostscreen, shapePostfixContent,
 	},
-	new: newPostfix,
+	judged: "3.11.7",
+	new:    newPostfix,
 }
 
 func postfixOwnsProgram(program []byte) bool {
@@ -141,6 +142,8 @@ func postfixDaemon(name []byte) string {
 		return "postscreen"
 	case "cleanup":
 		return "cleanup"
+	case "master":
+		return "master"
 	case "pickup":
 		return "pickup"
 	case "error", "retry":
@@ -167,6 +170,8 @@ func (l *postfix) parse() {
 		l.postscreen(message)
 	case "cleanup":
 		l.cleanup(message)
+	case "master":
+		l.started(message)
 	case "pickup":
 		// QID: uid=0 from=<root>: the id is no longer that of a message from smtpd.
 		if id, _ := cutPostfixQueueID(message); id != nil {
@@ -181,6 +186,22 @@ func (l *postfix) parse() {
 	}
 }
 
+// postfixStarts are what master(8) logs before its version (master.c, main()).
+var postfixStarts = []string{"daemon started -- version ", "reload -- version "}
+
+// started reads the version of a Postfix that starts:
+//
+//	daemon started -- version 3.11.7, configuration /etc/postfix
+func (l *postfix) started(message []byte) {
+	for _, prefix := range postfixStarts {
+		if rest, ok := bytes.CutPrefix(message, []byte(prefix)); ok {
+			if version, _, ok := cutVersion(rest); ok {
+				l.version = version
+			}
+		}
+	}
+}
+
 // guessPostfixService names the daemon by the form of its message, for logs in
 // which the identifier is cut to "postfix". A transcript does not show whose it is.
 func guessPostfixService(message []byte) string {
@@ -188,6 +209,11 @@ func guessPostfixService(message []byte) string {
 	if id == nil {
 		if bytes.HasPrefix(message, []byte("< ")) || bytes.HasPrefix(message, []byte("> ")) {
 			return "other"
+		}
+		for _, prefix := range postfixStarts {
+			if bytes.HasPrefix(message, []byte(prefix)) {
+				return "master"
+			}
 		}
 		for i := range postfixImpliedByPostscreen {
 			if bytes.HasPrefix(message, []byte(postfixImpliedByPostscreen[i].prefix)) {

@@ -40,6 +40,7 @@ type Pipeline struct {
 	polled     bool
 	pruned     time.Time
 	resumed    time.Time // when counting resumed from a state; zero if it did not
+	shown      map[shownVersion]bool
 }
 
 // New returns a Pipeline for a configuration. It resumes from payload, the content of
@@ -161,6 +162,9 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 		result.LostLines = 0
 	}
 	p.count(in, &result)
+	if result.Version != nil {
+		p.noteVersion(in.name, &result)
+	}
 }
 
 // count counts the result of a line.
