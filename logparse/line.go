@@ -28,11 +28,28 @@ func (l *line) begin() {
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times
-// that the message came, and multiplies Deliveries, those of one message, by it.
+// that the message came, and multiplies Deliveries, those of one message, by it. No
+// attempt ends well with a 3xx.
 func (l *line) emit(e Event) {
+	if e.Code.Class() == 3 && e.Deliveries > 0 {
+		l.emitFailed(e)
+		return
+	}
 	e.Count = l.count
 	e.Deliveries *= l.count
 	l.events = append(l.events, e)
+}
+
+// emitFailed adds a positive reply after which the MTA gave up, since it waited for
+// another one: the reply, and apart from it the attempts.
+func (l *line) emitFailed(e Event) {
+	failed := Event{
+		Kind: Delivery, Direction: e.Direction, Deliveries: e.Deliveries, Cause: CauseProtocol,
+		Remote: e.Remote, Addr: e.Addr, QueueID: e.QueueID, Text: e.Text,
+	}
+	e.Deliveries, e.Dialogue, e.Cause = 0, true, CauseProtocol
+	l.emit(e)
+	l.emit(failed)
 }
 
 // emitTimes adds an event that happened n times, if n is not 0.

@@ -111,13 +111,8 @@ func (l *postfix) delivery(id, b []byte) {
 	}
 	e.Repeat = l.shownBefore(&e, &d) || l.shownByTranscript(e.Remote, e.Addr)
 	if e.Cause == CauseProtocol && e.Deliveries > 0 {
-		// The attempt failed, although the reply is positive.
-		e.Deliveries = 0
-		l.emit(e)
-		e = Event{
-			Kind: Delivery, Direction: Received, Deliveries: 1, Cause: CauseProtocol,
-			Remote: e.Remote, Addr: e.Addr, QueueID: id, Text: d.text,
-		}
+		l.emitFailed(e)
+		return
 	}
 	l.emit(e)
 }
