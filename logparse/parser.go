@@ -142,7 +142,9 @@ func (p *Parser) read() (mta string) {
 	l := p.line
 	m := p.readerOf(&l.env)
 	if m == noMTA {
-		return ""
+		if m = p.wrappedReader(); m == noMTA {
+			return ""
+		}
 	}
 	l.message, l.count = repeatedMessage(l.message)
 	if l.program == nil {
@@ -150,6 +152,24 @@ func (p *Parser) read() (mta string) {
 	}
 	p.grammar(m).parse()
 	return mtas[m].name
+}
+
+// wrappedReader takes further envelopes off a line that no grammar reads. It returns the
+// index of the MTA whose grammar reads what is in them; noMTA if none does.
+func (p *Parser) wrappedReader() int {
+	l, raw := p.line, p.unwrapper.logged
+	if raw == nil {
+		raw = l.env.Message
+	}
+	m := noMTA
+	for n := 0; m == noMTA && n < maxWrapped; n++ {
+		if raw = l.env.takeOff(raw); raw == nil {
+			break
+		}
+		l.begin()
+		m = p.readerOf(&l.env)
+	}
+	return m
 }
 
 // grammar returns the grammar of the MTA with an index.
