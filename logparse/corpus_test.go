@@ -130,6 +130,7 @@ func attempts(log []byte) (n int) {
 func TestCorpusDeliveries(t *testing.T) {
 	for _, name := range []string{
 		"postfix/hard-cases", "postfix/syslog-traditional", "postfix/lmtp-unix", "postfix/transcript-verbose",
+		"postfix/hard-cases-3.11", "postfix/newer-3.11",
 		"exim/default-selector", "exim/all-selector", "exim/syslog-traditional",
 	} {
 		t.Run(name, func(t *testing.T) {

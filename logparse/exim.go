@@ -58,6 +58,7 @@ var eximMTA = mtaSpec{
 	programs: []string{"exim", "exim4"},
 	ownsForm: eximOwnsForm,
 	shapes:   []string{shapeEximArrival, shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
+	judged:   "4.100.1",
 	new:      newExim,
 }
 
@@ -126,6 +127,7 @@ func (l *exim) parse() {
 	b = cutEximPID(b)
 	l.id, b = cutEximMessageID(b)
 	l.repeated = tagged && l.duplicate(b, record)
+	l.started(b)
 	l.text(b)
 }
 

@@ -40,7 +40,8 @@ func checkEvent(t *testing.T, line []byte, e *logparse.Event) {
 	if e.Count < 1 || e.Deliveries < 0 {
 		fail("count")
 	}
-	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery) {
+	misplaced := e.Cause == logparse.CauseProtocol && e.Kind == logparse.Reply && e.Dialogue && e.Deliveries == 0
+	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery || misplaced) {
 		fail("cause")
 	}
 	if (e.Code != 0) != (e.Kind == logparse.Reply) || e.Code != 0 && (e.Code < 200 || e.Code > 599) {

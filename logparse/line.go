@@ -13,6 +13,7 @@ type line struct {
 	by       hash // the process, once it was asked for
 	events   []Event
 	shape    string // of a line that is not understood
+	version  []byte // Result.Version
 }
 
 // begin resets the line to env. An apparent tag may be part of the message in an
@@ -26,19 +27,35 @@ func (l *line) begin() {
 		}
 	}
 	l.program, l.message = l.env.Program, l.env.Message
-	l.count, l.reported, l.by, l.events, l.shape = 1, false, 0, l.events[:0], ""
+	l.count, l.reported, l.by, l.events, l.shape, l.version = 1, false, 0, l.events[:0], "", nil
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times
-// that the message came, and multiplies Deliveries, those of one message, by it. A
-// refusal's enhanced code shows its class (RFC 2034 §4).
+// that the message came, and multiplies Deliveries, those of one message, by it. No
+// attempt ends well with a 3xx. A refusal's enhanced code shows its class (RFC 2034 §4).
 func (l *line) emit(e Event) {
+	if e.Code.Class() == 3 && e.Deliveries > 0 {
+		l.emitFailed(e)
+		return
+	}
 	if e.Kind == Refusal && e.Class == 0 && e.Enhanced.Class >= 4 {
 		e.Class = int(e.Enhanced.Class)
 	}
 	e.Count = l.count
 	e.Deliveries *= l.count
 	l.events = append(l.events, e)
+}
+
+// emitFailed adds a positive reply after which the MTA gave up, since it waited for
+// another one: the reply, and apart from it the attempts.
+func (l *line) emitFailed(e Event) {
+	failed := Event{
+		Kind: Delivery, Direction: e.Direction, Deliveries: e.Deliveries, Cause: CauseProtocol,
+		Remote: e.Remote, Addr: e.Addr, QueueID: e.QueueID, Text: e.Text,
+	}
+	e.Deliveries, e.Dialogue, e.Cause = 0, true, CauseProtocol
+	l.emit(e)
+	l.emit(failed)
 }
 
 // emitTimes adds an event that happened n times, if n is not 0.

@@ -36,7 +36,10 @@ type mtaSpec struct {
 	// one of programs, where other programs write a process id; nil for digits alone.
 	isInTag func(byte) bool
 	shapes  []string // the forms that a line not understood may have
-	new     func(*line) grammar
+	// judged is the newest version that real logs with known replies judged; "" where
+	// the log does not show the version.
+	judged string
+	new    func(*line) grammar
 }
 
 // noMTA is the index of no MTA.

@@ -42,6 +42,9 @@ type Result struct {
 	Shape    string
 	Envelope Envelope
 	Events   []Event
+	// Version is that of an MTA that says so as it starts; nil in all other lines. See
+	// NewerThanJudged.
+	Version []byte
 	// LostLines is how many lines Logger dropped, by what it says in this line. Such
 	// a line is Foreign.
 	LostLines int
@@ -128,7 +131,7 @@ func (p *Parser) parse(r *Result) {
 	default:
 		r.Outcome = Other
 	}
-	r.Program, r.Envelope, r.Events = l.program, l.env, l.events
+	r.Program, r.Envelope, r.Events, r.Version = l.program, l.env, l.events, l.version
 }
 
 // read adds the events of the line and returns the name of the MTA that logged it,
@@ -141,7 +144,9 @@ func (p *Parser) read() (mta string) {
 	l := p.line
 	m := p.readerOf(&l.env)
 	if m == noMTA {
-		return ""
+		if m = p.wrappedReader(); m == noMTA {
+			return ""
+		}
 	}
 	l.cutRepeated()
 	if p.isCutCopy() {
@@ -155,6 +160,24 @@ func (p *Parser) read() (mta string) {
 		p.countOnce()
 	}
 	return mtas[m].name
+}
+
+// wrappedReader takes further envelopes off a line that no grammar reads. It returns the
+// index of the MTA whose grammar reads what is in them; noMTA if none does.
+func (p *Parser) wrappedReader() int {
+	l, raw := p.line, p.unwrapper.logged
+	if raw == nil {
+		raw = l.env.Message
+	}
+	m := noMTA
+	for n := 0; m == noMTA && n < maxWrapped; n++ {
+		if raw = l.env.takeOff(raw); raw == nil {
+			break
+		}
+		l.begin()
+		m = p.readerOf(&l.env)
+	}
+	return m
 }
 
 // grammar returns the grammar of the MTA with an index.

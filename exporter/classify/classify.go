@@ -68,7 +68,9 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 		if e.Said != nil {
 			text = e.Said
 		}
-		l.Reason = c.reasons.Reason(e.Direction, judged(e), e.Enhanced, l.Provider, text)
+		if l.Reason = e.Cause.String(); l.Reason == "" {
+			l.Reason = c.reasons.Reason(e.Direction, judged(e), e.Enhanced, l.Provider, text)
+		}
 	case logparse.Delivery:
 		l.Reason = e.Cause.String()
 		if e.Cause == logparse.CauseLocal {

@@ -80,6 +80,14 @@ var labelCases = []struct {
 		want: Labels{"external", "google", "timeout"},
 	},
 	{
+		name: "a positive reply where it does not belong",
+		event: logparse.Event{
+			Direction: logparse.Received, Code: 354, Command: logparse.Rcpt, Cause: logparse.CauseProtocol,
+			Addr: []byte("203.0.113.16"), Text: []byte("354 go ahead"),
+		},
+		want: Labels{"external", "other", "protocol_error"},
+	},
+	{
 		name:  "mailbox of this host",
 		event: logparse.Event{Kind: logparse.Delivery, Direction: logparse.Received, Cause: logparse.CauseLocal},
 		want:  Labels{"internal", "other", "local"},

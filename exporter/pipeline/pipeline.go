@@ -43,6 +43,7 @@ type Pipeline struct {
 	resumed    time.Time // when counting resumed from a state; zero if it did not
 	taken      time.Time // the last snapshot for a commit
 	pace       time.Duration
+	shown      map[shownVersion]bool
 }
 
 // New returns a Pipeline for a configuration. It resumes from payload, the content of
@@ -165,6 +166,9 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 		result.LostLines = 0
 	}
 	p.count(in, &result)
+	if result.Version != nil {
+		p.noteVersion(in.name, &result)
+	}
 }
 
 // count counts the result of a line.
