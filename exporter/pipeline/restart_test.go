@@ -176,7 +176,7 @@ func TestParserGoesOn(t *testing.T) {
 				strings.ReplaceAll(refused, "25062", "77"),
 			after: strings.ReplaceAll(smtpd, "submission/", "") + "disconnect from unknown[203.0.113.7] ehlo=1 mail=1 rcpt=0/3 quit=1 commands=3/6\n",
 			counted: func(c *counter.Snapshot) uint64 {
-				return c.Refusals[counter.Refusal{MTA: "postfix", Peer: "external", Command: logparse.Rcpt}].Value
+				return c.Refusals[counter.Refusal{MTA: "postfix", Peer: "external", Command: logparse.Rcpt, Reason: "other"}].Value
 			},
 			want: 1, // the third reply, which no line showed
 		},
