@@ -80,7 +80,7 @@ type maddy struct {
 	text     []byte // of the line's replies
 	messages table[maddyMail]
 	shown    table[maddyReply] // the replies that further lines may repeat
-	codes    table[maddyShown]  // theirs, by the same keys, where no further line has it
+	codes    table[maddyShown] // theirs, by the same keys, where no further line has it
 }
 
 func newMaddy(l *line) grammar {
