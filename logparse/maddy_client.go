@@ -161,8 +161,8 @@ func (l *maddy) failed() {
 	target := l.field(maddyTarget)
 	e, ok := l.received()
 	noneUsable := l.field(maddyDomain) != nil && string(target) == "remote" // "No usable MXs"
-	if !ok && noneUsable {
-		e, ok = l.lastUnusable()
+	if noneUsable {
+		e, ok = l.lastUnusable(e, ok)
 	}
 	switch {
 	case !ok:
@@ -191,14 +191,19 @@ func (l *maddy) failed() {
 	l.emit(e)
 }
 
-// lastUnusable returns the reply of the last host that could not be used, of which
-// maddy 0.7.0 and earlier repeat the words alone.
-func (l *maddy) lastUnusable() (e Event, ok bool) {
-	code := l.codes.get(l.replyKey("mx"))
-	if code == nil {
-		return Event{}, false
+// lastUnusable returns the reply of the last host that could not be used, as "cannot
+// use MX" showed it. If no line did, it is e if ok and of the class that smtp_code is
+// of: until 0.7.0, the reason may be words that imitate a code.
+func (l *maddy) lastUnusable(e Event, ok bool) (Event, bool) {
+	shown := l.codes.get(l.replyKey("mx"))
+	switch {
+	case shown == nil:
+		code, _, _ := ParseReply(l.field(maddyCode))
+		return e, ok && e.Code.Class() == code.Class()
+	case ok && e.Code == shown.Code:
+		return e, true
 	}
-	return l.reply(code.Code, EnhancedCode{}, l.field(maddyReason)), true
+	return l.reply(shown.Code, EnhancedCode{}, l.field(maddyReason)), true
 }
 
 // delivered reads that a recipient's server accepted the message.
