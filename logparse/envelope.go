@@ -123,6 +123,9 @@ func parseSyslog(b []byte, env *Envelope) {
 		}
 	}
 	host, tagged, _ := bytes.Cut(rest, []byte(" "))
+	if bytes.IndexByte(host, '\t') >= 0 { // maddy's words and fields: delivered<TAB>{"rcpt":"x smtpd[1]: ...
+		tagged = nil
+	}
 	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
 		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
 	}

@@ -162,6 +162,7 @@ func (l *qmail) record(message []byte) {
 	if !r.Begun {
 		_, _, ok := ParseReply(text)
 		r.Begun, r.Server = true, wrote && ok
+		r.Joined = r.Client.Len == 0 // tcpserver names the client at the beginning
 	}
 	switch {
 	case !r.Server || parted:
