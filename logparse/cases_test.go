@@ -177,6 +177,9 @@ func showEvent(e *logparse.Event) string {
 			b.WriteString(" " + word)
 		}
 	}
+	if e.Class != 0 {
+		fmt.Fprintf(&b, " %dxx", e.Class)
+	}
 	if e.Count != 1 {
 		fmt.Fprintf(&b, " count=%d", e.Count)
 	}

@@ -13,6 +13,9 @@ func (l *courier) server(b []byte) {
 		Kind: Reply, Direction: Sent, Command: r.command, Remote: r.client, Addr: r.client, Text: r.text,
 	}
 	e.Code, e.Enhanced, ok = ParseReply(r.text)
+	if bytes.HasPrefix(r.text, []byte("writev: ")) || bytes.HasPrefix(r.text, []byte("write: ")) {
+		return // the system's word: the client is gone
+	}
 	if !ok {
 		l.notUnderstood(shapeCourierServer)
 		return

@@ -27,27 +27,29 @@ type unwrapper struct {
 	logged  []byte    // the last line without what a container runtime adds; nil if that is the message
 }
 
-// unwrap returns the envelope of a line. whole is false if the line is a part of a
+// unwrap sets env to the envelope of a line. whole is false if the line is a part of a
 // message whose rest comes in later lines.
-func (u *unwrapper) unwrap(line []byte) (env Envelope, whole bool) {
+func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
 	u.logged = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
 	if len(line) == 0 {
-		return Envelope{}, true
+		*env = Envelope{}
+		return true
 	}
 	if line[0] == '{' && u.json.parse(line) {
-		return u.unwrapJSON(line)
+		return u.unwrapJSON(line, env)
 	}
 	if at, rest, ok := cutRFC3339(line); ok {
 		if stream, final, message, ok := cutCRI(rest); ok {
-			return u.unwrapPart(at, stream, final, message)
+			return u.unwrapPart(at, stream, final, message, env)
 		}
 	}
 	u.logged = line
-	return parseSyslog(line), true
+	parseSyslog(line, env)
+	return true
 }
 
 // cutCRI reads what follows the time in a Kubernetes container log (CRI logging
@@ -69,26 +71,27 @@ func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
 }
 
 // unwrapPart joins the parts of a message and parses what the container wrote.
-func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []byte) (Envelope, bool) {
+func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []byte, env *Envelope) (whole bool) {
 	part := &u.partial[stream]
 	if !final || len(*part) > 0 {
 		*part = append(*part, message[:min(len(message), maxJoined-len(*part))]...)
 		message = *part
 	}
 	if !final {
-		return Envelope{Time: at}, false
+		*env = Envelope{Time: at}
+		return false
 	}
 	*part = (*part)[:0]
 	u.logged = message
-	env := parseSyslog(message)
+	parseSyslog(message, env)
 	if env.Time.kind == timeNone {
 		env.Time = at
 	}
-	return env, true
+	return true
 }
 
-// parseSyslog reads the forms of syslog, and messages with only a tag, or nothing,
-// before them:
+// parseSyslog reads into env the forms of syslog, and messages with only a tag, or
+// nothing, before them:
 //
 //	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
 //	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
@@ -97,20 +100,21 @@ func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []b
 //	Nov  3 14:16:23 mx1 mail:info postfix/smtp[699]: MSG                   AIX'
 //	postfix/smtp[699]: MSG
 //	MSG
-func parseSyslog(b []byte) (env Envelope) {
+func parseSyslog(b []byte, env *Envelope) {
+	*env = Envelope{}
 	if rest, ok := cutPRI(b); ok {
-		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, &env) {
-			return env
+		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, env) {
+			return
 		}
 		b = rest
 	}
 	at, rest, ok := cutTime(b)
 	if !ok {
 		// "4BD8F1A2C3: to=<...>" at the start of a line has no tag.
-		if !parseTag(b, &env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
-			env = Envelope{Message: b}
+		if !parseTag(b, env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
+			*env = Envelope{Message: b}
 		}
-		return env
+		return
 	}
 	rest = bytes.TrimLeft(rest, " ")
 	if bytes.HasPrefix(rest, []byte("<")) && !at.separated() { // FreeBSD's syslogd -v
@@ -119,14 +123,17 @@ func parseSyslog(b []byte) (env Envelope) {
 		}
 	}
 	host, tagged, _ := bytes.Cut(rest, []byte(" "))
+	if bytes.IndexByte(host, '\t') >= 0 { // maddy's words and fields: delivered<TAB>{"rcpt":"x smtpd[1]: ...
+		tagged = nil
+	}
 	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
 		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
 	}
 	switch {
 	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
 		env.Message = rest
-	case parseTag(rest, &env): // some formats omit the host
-	case parseTag(bytes.TrimLeft(tagged, " "), &env):
+	case parseTag(rest, env): // some formats omit the host
+	case parseTag(bytes.TrimLeft(tagged, " "), env):
 		env.Host = host
 	default:
 		env.Message = rest
@@ -139,12 +146,11 @@ func parseSyslog(b []byte) (env Envelope) {
 	switch {
 	case !at.separated():
 	case env.PID == nil:
-		env = Envelope{Message: rest}
+		*env = Envelope{Message: rest}
 	default:
 		env.untagged = rest
 	}
 	env.Time = at
-	return env
 }
 
 // cutPRI drops the priority, such as "<22>", from the start of b.

@@ -26,7 +26,7 @@ func newEnvelopeObject() jsonObject {
 //	{"MESSAGE":"...","SYSLOG_IDENTIFIER":"postfix/smtp","SYSLOG_PID":"699","__REALTIME_TIMESTAMP":"1795443606001575"}
 //
 // Any other object is a message of an MTA that logs in JSON.
-func (u *unwrapper) unwrapJSON(line []byte) (env Envelope, whole bool) {
+func (u *unwrapper) unwrapJSON(line []byte, env *Envelope) (whole bool) {
 	v := u.json.values
 	if log := v[fieldLog]; log != nil {
 		at, _, _ := cutRFC3339(v[fieldTime])
@@ -36,20 +36,22 @@ func (u *unwrapper) unwrapJSON(line []byte) (env Envelope, whole bool) {
 		}
 		// Docker splits a message every 16 KiB; only the last part has a line end.
 		message, final := bytes.CutSuffix(log, []byte("\n"))
-		return u.unwrapPart(at, stream, final, bytes.TrimSuffix(message, []byte("\r")))
+		return u.unwrapPart(at, stream, final, bytes.TrimSuffix(message, []byte("\r")), env)
 	}
 	if v[fieldMessage] == nil && v[fieldIdentifier] == nil && v[fieldRealtime] == nil {
-		return Envelope{Message: line}, true
+		*env = Envelope{Message: line}
+		return true
 	}
 	pid := v[fieldSyslogPID]
 	if pid == nil {
 		pid = v[fieldPID]
 	}
-	return Envelope{
+	*env = Envelope{
 		Time:    Timestamp{timeEpoch, v[fieldRealtime]},
 		Host:    v[fieldHostname],
 		Program: v[fieldIdentifier],
 		PID:     pid,
 		Message: v[fieldMessage],
-	}, true
+	}
+	return true
 }

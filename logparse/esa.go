@@ -109,7 +109,9 @@ var esaLines = []struct {
 	{"Delivery start DCID ", (*esa).started},
 	{"Bounced: ", (*esa).failed},
 	{"Delayed: ", (*esa).failed},
+	{"Double bounce: ", (*esa).doubleBounced},
 	{"SMTP Auth: (ICID ", (*esa).login},
+	{"SMTP Auth (ICID ", (*esa).login}, // of old versions
 	{"Internal SMTP Error: ", (*esa).internalError},
 }
 

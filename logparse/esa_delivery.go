@@ -107,12 +107,8 @@ func (l *esa) failed(b []byte) {
 		b = bytes.TrimPrefix(b, []byte(" "))
 	}
 	connected := dcid != nil && string(dcid) != "0"
-	b, ok := bytes.CutPrefix(b, []byte("MID "))
-	mid, b := cutDigits(b)
-	b, to := bytes.CutPrefix(b, []byte(" to RID "))
-	_, recipients, b := cutESARecipients(b)
-	b, why := bytes.CutPrefix(b, []byte(" - "))
-	if !ok || !to || !why || recipients == 0 {
+	mid, recipients, b := cutESAFailure(b, " to RID ")
+	if recipients == 0 {
 		l.notUnderstood(shapeESADelivery)
 		return
 	}
@@ -136,6 +132,54 @@ func (l *esa) failed(b []byte) {
 		return
 	}
 	l.refusal(e, code, lines, shapeESADelivery)
+}
+
+// cutESAFailure reads "MID 6 to RID 0 - "; recipients is 0 for anything else.
+func cutESAFailure(b []byte, to string) (mid []byte, recipients int, why []byte) {
+	b, ok := bytes.CutPrefix(b, []byte("MID "))
+	mid, b = cutDigits(b)
+	b, toRecipients := bytes.CutPrefix(b, []byte(to))
+	_, recipients, b = cutESARecipients(b)
+	why, whole := bytes.CutPrefix(b, []byte(" - "))
+	if !ok || !toRecipients || !whole {
+		return nil, 0, nil
+	}
+	return mid, recipients, why
+}
+
+// doubleBounced reads what follows "Double bounce: ", of a report that is refused itself:
+//
+//	MID 12222130 to 0 - 5.1.0 - Unknown address error 501-'5.5.4 Invalid Address'
+func (l *esa) doubleBounced(b []byte) {
+	mid, recipients, b := cutESAFailure(b, " to ")
+	if recipients == 0 {
+		l.notUnderstood(shapeESADelivery)
+		return
+	}
+	e := Event{Direction: Received, Deliveries: recipients, QueueID: mid, Text: b}
+	words, reply, ok := bytes.Cut(b, []byte("-'"))
+	if !ok {
+		words, reply, ok = bytes.Cut(b, []byte(`-"`))
+	}
+	i := bytes.LastIndexByte(words, ' ')
+	code := words[i+1:]
+	if !ok || len(code) != 3 || string(code) == "000" {
+		e.Kind = Delivery
+		e.Cause = causeOf(esaCauses, b)
+		l.emit(e)
+		return
+	}
+	l.text = append(append(l.text[:0], code...), ' ')
+	rest, ok := l.unquote(b[len(b)-len(reply)-1:])
+	if ok {
+		e.Text = l.text
+		e.Code, e.Enhanced, ok = ParseReply(e.Text)
+	}
+	if !ok || e.Code.Class() < 4 || len(rest) > 0 {
+		l.notUnderstood(shapeESADelivery)
+		return
+	}
+	l.emit(e)
 }
 
 // refusal adds the event of a negative reply that is logged as a code and a list of

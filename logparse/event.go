@@ -12,7 +12,8 @@ const (
 	// direction is always Sent.
 	Refusal
 	// Delivery is the end of a delivery attempt to one recipient without a reply: no
-	// server answered, or the MTA asked none.
+	// server answered, or the MTA asked none. Or the server's reply, an event before it,
+	// does not say how the attempt ended.
 	Delivery
 	numKinds
 )
@@ -41,12 +42,13 @@ const (
 	CauseTooLarge // larger than the size that the server announced
 	CauseSystem   // a fault of this host
 	CauseLocal    // handed to a mailbox, a command or a list of this host
+	CauseProtocol // a positive reply where the server should have given another
 	numCauses
 )
 
 var causeNames = [numCauses]string{
 	"", "other", "timeout", "refused", "unreachable", "lost_connection", "dns", "tls",
-	"auth_failed", "suspended", "loop", "message_too_large", "system_error", "local",
+	"auth_failed", "suspended", "loop", "message_too_large", "system_error", "local", "protocol_error",
 }
 
 // String returns the name that counters use as the delivery's reason; "" for
@@ -77,7 +79,9 @@ type Event struct {
 	// always the speaker's own.
 	Code     Code
 	Enhanced EnhancedCode
-	Command  Command
+	// Class is that of a Refusal's code, 4 or 5; 0 where the log does not say.
+	Class   int
+	Command Command
 	// Count is the number of replies (refusals, deliveries) that the event stands
 	// for, at least 1.
 	Count int
@@ -93,7 +97,9 @@ type Event struct {
 	// Deliveries is the number of delivery attempts that the event ended. A Reply
 	// has it even if it is a Repeat. An address probe is no attempt.
 	Deliveries int
-	Cause      Cause // of a Delivery
+	// Cause is that of a Delivery. A Reply has one where the reply is positive, and the
+	// attempt failed for that.
+	Cause Cause
 	// Authenticated reports whether the client had logged in before (Sent only).
 	Authenticated bool
 	Remote        []byte // the peer's host name as logged, possibly "unknown"

@@ -4,8 +4,8 @@ import "bytes"
 
 // Exim writes its main log to a file of its own (Debian's exim4/mainlog, Red Hat's
 // exim/main.log, cPanel's exim_mainlog), to syslog, or to both. These facts come from
-// the source of Exim 4.96; the files named in comments are there. The forms of
-// versions before 4.83 come from their ChangeLog and from logs.
+// the sources of Exim 4.96 and 4.99; the files named in comments are there. The forms
+// of versions before 4.83 and of 4.100 come from their ChangeLog and from logs.
 //
 //	YYYY-MM-DD HH:MM:SS[.mmm] [+ZZZZ] [[pid]] [message id] text
 //
@@ -33,6 +33,7 @@ import "bytes"
 //     within the second that the line shows. A file that has the main log only has no
 //     repeats.
 //   - "dropped: too many ..." after the line of the error that was one too many.
+//   - "HELO or EHLO required" (since 4.98), which follows "no HELO/EHLO given".
 //
 // Implied codes: 250 for a delivery without C= and for a message that came in over
 // SMTP (<= with H=), 550 for one that was refused by fakereject "(=", the default
@@ -57,6 +58,7 @@ var eximMTA = mtaSpec{
 	programs: []string{"exim", "exim4"},
 	ownsForm: eximOwnsForm,
 	shapes:   []string{shapeEximArrival, shapeEximDelivery, shapeEximHost, shapeEximRejected, shapeEximAuth, shapeEximSyntax, shapeEximCallout, shapeEximClosed},
+	judged:   "4.100.1",
 	new:      newExim,
 }
 
@@ -65,9 +67,9 @@ var eximStarts = []string{
 	"H=", "DSH=", "U=", "F=", "SMTP ", "Connection from [", "connection from ", "refused connection from ",
 	"temporarily re", "rejected ", "unqualified ", "too many recipients: ", "no host name found for IP address ",
 	"no IP address found for host ", "no MAIL in ", "cwd=/", "Start queue run: ", "End queue run: ",
-	"unexpected disconnection while ", "ETRN ", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
+	"unexpected disconnection while ", "ETRN ", "ATRN '", "TLS error on ", "VRFY failed for ", "configured error code starts with ",
 	"spool directory space check failed", "log directory space check failed",
-	"host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
+	"Error or EOF on input from ", "host name alias list truncated", "list matching forced to fail", "ident connection to ", "exim 4.",
 }
 
 // eximOwnsForm reports whether a line without a tag is one of the main log, by what
@@ -125,6 +127,7 @@ func (l *exim) parse() {
 	b = cutEximPID(b)
 	l.id, b = cutEximMessageID(b)
 	l.repeated = tagged && l.duplicate(b, record)
+	l.started(b)
 	l.text(b)
 }
 
@@ -172,7 +175,7 @@ func (l *exim) host(b []byte) {
 		return
 	}
 	text, blank := bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(":")), []byte(" "))
-	if blank && eximStartsWith(text, eximErrors) && !h.client() {
+	if blank && announcesEximReply(text) && !h.client() {
 		l.hostError(h, text)
 		return
 	}

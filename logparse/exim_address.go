@@ -279,11 +279,11 @@ func isEximAddressOnly(b []byte, n int, delivered bool) bool {
 
 // eximDeliveryFields are what can follow the recipient of a delivery.
 var eximDeliveryFields = []string{
-	" R=", " T=", " F=<", " P=<", " Q=", " S=", " H=", ` C="`, " DT=", " QT=", ": ", " defer (", " routing defer (",
+	" R=", " T=", " F=<", " P=<", " Q=", " S=", " H=", ` C="`, " DT=", " QT=", ": ", " : ",
 	" rejected ", " temporarily rejected ", " tmp-reject ",
 }
 
 // isEximDeliveryField reports whether b can follow the recipient of a delivery.
 func isEximDeliveryField(b []byte) bool {
-	return len(b) == 0 || eximStartsWith(b, eximDeliveryFields)
+	return len(b) == 0 || isEximDeferral(b) || eximStartsWith(b, eximDeliveryFields)
 }

@@ -53,7 +53,7 @@ func isEximSMTP(protocol []byte) bool {
 
 // eximArrivalFields are what can follow the protocol, but for what holds blanks.
 var eximArrivalFields = []string{
-	"L", "X=", "CV=", "SNI=", "A=", "PRDR", "PRX=", "K", "S=", "M8S=", "DKIM=", "ARC", "SPF=", "RT=", "Q=",
+	"L", "X=", "CV=", "SNI=", "A=", "PRDR", "PRX=", "K", "S=", "M8S=", "DKIM=", "ARC", "SPF", "DMARC", "RT=", "Q=",
 }
 
 // areEximArrivalFields reports whether b is whole fields. A HELO name or an answer to

@@ -22,14 +22,6 @@ func (l *exim) senderVerify(client eximHost, b []byte) {
 	l.calledOut(r, found, parsed)
 }
 
-// callout adds the reply to a callout. found is false if text shows none; ok is false
-// for one that is not understood.
-func (l *exim) callout(text []byte) (found, ok bool) {
-	r, found, ok := parseEximCallout(text)
-	l.calledOut(r, found, ok)
-	return found, ok
-}
-
 // calledOut adds what parseEximCallout returned.
 func (l *exim) calledOut(r eximReply, found, ok bool) {
 	switch {

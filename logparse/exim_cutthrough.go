@@ -42,6 +42,7 @@ func (l *exim) cutThrough(client Event, host eximHost, b []byte) {
 	l.emit(e)
 	if rejected && !e.Repeat {
 		client.Kind, client.Command = Refusal, EndOfData
+		client.Class, client.Text = 5, r.reply // the client gets it too
 		l.emit(client)
 	}
 }

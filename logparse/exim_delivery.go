@@ -88,7 +88,9 @@ func (l *exim) delivered(d eximDelivery, rest []byte, first bool) (ok bool) {
 		return false
 	}
 	a := l.next(d.recipient, true)
-	if d.addr != nil { // the lmtp transport has a reply for each
+	if d.addr == nil {
+		e.Addr = eximSocket
+	} else { // the lmtp transport has a reply for each
 		own := first || hasEximPRDR(fields)
 		e.Repeat = l.remember(a, d.eximHost, e.Text) && !own
 	}
@@ -166,22 +168,16 @@ func eximQuoted(b []byte) []byte {
 
 // deferral reads what follows the fields after "==":
 //
+//	[ routing] defer[ (STRERROR)][ H=HOST ...][ DT=0.1s][: TEXT]            since 4.100
 //	[ routing] defer (ERRNO)[: STRERROR][ H=HOST ...][ DT=0.1s][: TEXT]
 //
 // ok is false for a line that is not understood.
 func (l *exim) deferral(d eximDelivery, rest []byte) (ok bool) {
-	rest = bytes.TrimPrefix(rest, []byte(" routing"))
-	rest, found := bytes.CutPrefix(rest, []byte(" defer ("))
-	number, rest, closed := bytes.Cut(rest, []byte(")"))
-	if !found || !closed || len(number) == 0 {
+	if !isEximDeferral(rest) {
 		return false
 	}
-	cause := eximErrnoCause(number)
-	if isDigit(number[0]) && string(number) != "0" {
-		var reason []byte
-		reason, rest = cutEximReason(bytes.TrimPrefix(rest, []byte(": ")))
-		cause = causeOf(eximCauses, reason)
-	}
+	_, rest, _ = bytes.Cut(rest, []byte(" defer"))
+	cause, command, rest := cutEximErrno(rest)
 	if server, found := bytes.CutPrefix(rest, []byte(" H=")); found {
 		d.eximHost, rest, ok = cutEximHost(server)
 		if !ok {
@@ -195,7 +191,35 @@ func (l *exim) deferral(d eximDelivery, rest []byte) (ok bool) {
 		}
 		rest = rest[i:]
 	}
-	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, eximErrnoCommand(number), true)
+	return l.undelivered(d, bytes.TrimPrefix(rest, []byte(": ")), cause, command, true)
+}
+
+// isEximDeferral reports whether b is what deferral reads.
+func isEximDeferral(b []byte) bool {
+	rest, ok := bytes.CutPrefix(bytes.TrimPrefix(b, []byte(" routing")), []byte(" defer"))
+	if !ok {
+		return false
+	}
+	if errno, found := bytes.CutPrefix(rest, []byte(" (")); found {
+		return bytes.IndexByte(errno, ')') > 0
+	}
+	return len(rest) == 0 || eximStartsWith(rest, []string{" H=", " DT=", ": "})
+}
+
+// cutEximErrno reads what deferral finds in parentheses, and STRERROR behind it.
+func cutEximErrno(b []byte) (cause Cause, command Command, rest []byte) {
+	number, found := bytes.CutPrefix(b, []byte(" ("))
+	if !found {
+		return NoCause, NoCommand, b
+	}
+	number, rest, _ = bytes.Cut(number, []byte(")"))
+	switch {
+	case number[0] == '-', string(number) == "0":
+		return eximErrnoCause(number), eximErrnoCommand(number), rest
+	case isDigit(number[0]):
+		number, rest = cutEximReason(bytes.TrimPrefix(rest, []byte(": ")))
+	}
+	return causeOf(eximCauses, number), NoCommand, rest
 }
 
 // cutEximReason reads STRERROR.
@@ -209,21 +233,30 @@ func cutEximReason(b []byte) (reason, rest []byte) {
 	return b[:end], b[end:]
 }
 
-// failure reads what follows the fields after "**":
+// failure reads what follows the fields after "**", which have " : " between them
+// since 4.99:
 //
-//	[ X=CIPHER][ CV=no][ DN="..."][: STRERROR][: TEXT][ DT=0.1s]
+//	[ PS=ese][ X=CIPHER][ CV=no][ DN="..."][: STRERROR][: TEXT][ DT=0.1s]
 //
 // ok is false for a line that is not understood.
 func (l *exim) failure(d eximDelivery, rest []byte) (ok bool) {
+	if bytes.HasPrefix(rest, []byte(" PS=")) { // log_selector = +protocol_detail
+		rest = rest[1+len(eximField(rest[1:])):]
+	}
 	rest, ok = skipEximTLS(rest, isEximErrorText)
 	if !ok {
 		return false
 	}
-	text, found := bytes.CutPrefix(rest, []byte(": "))
+	text, found := cutEximColon(rest)
 	if !found && len(rest) > 0 && rest[0] != ' ' {
 		return false
 	}
 	return l.undelivered(d, trimEximDeliverTime(text), NoCause, NoCommand, false)
+}
+
+// cutEximColon drops the colon before a text, and the blank before it since 4.99.
+func cutEximColon(b []byte) (text []byte, ok bool) {
+	return bytes.CutPrefix(bytes.TrimPrefix(b, []byte(" ")), []byte(": "))
 }
 
 // trimEximDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
@@ -236,8 +269,8 @@ func trimEximDeliverTime(b []byte) []byte {
 
 // isEximErrorText reports whether b is the text of a failure that shows a reply.
 func isEximErrorText(b []byte) bool {
-	text, ok := bytes.CutPrefix(b, []byte(": "))
-	return ok && eximStartsWith(text, eximErrors)
+	text, ok := cutEximColon(b)
+	return ok && announcesEximReply(text)
 }
 
 // skipEximTLS passes over the fields of a TLS session (deliver.c, d_tlslog();
@@ -291,6 +324,9 @@ func (l *exim) undelivered(d eximDelivery, text []byte, cause Cause, command Com
 	if r.addr == nil {
 		r.eximHost = d.eximHost
 	}
+	if r.addr == nil && bytes.HasPrefix(text, []byte("LMTP ")) {
+		r.addr = eximSocket
+	}
 	if r.command == NoCommand {
 		r.command = command
 	}
@@ -315,6 +351,9 @@ func (l *exim) unanswered(d eximDelivery, text []byte, cause Cause) {
 	if cause == CauseOther && d.transport != nil && d.addr == nil {
 		cause = CauseLocal
 	}
+	if d.addr == nil && d.transport != nil && bytes.HasPrefix(text, []byte("LMTP ")) {
+		d.addr = eximSocket
+	}
 	l.emit(Event{
 		Kind: Delivery, Direction: Received, QueueID: l.id, Deliveries: 1, Cause: cause,
 		Remote: d.name, Addr: d.addr, Text: text,
@@ -337,6 +376,10 @@ func (l *exim) hostError(h eximHost, text []byte) {
 	*l.shown.put(l.shownKey(r.eximHost, r.text)) = a.Lines
 	l.emit(r.event(l.id))
 }
+
+// eximSocket is where the lmtp transport delivers: a socket or a command of this host,
+// which its lines do not name.
+var eximSocket = []byte("/")
 
 // setProgram names the transport.
 func (l *exim) setProgram(transport []byte) {

@@ -132,7 +132,7 @@ func isEximClientField(b []byte) bool {
 	if eximStartsWith(b, eximClientFields) {
 		return true
 	}
-	b, ok := bytes.CutPrefix(b, []byte(" "))
+	b, ok := bytes.CutPrefix(skipEximVerdicts(b), []byte(" "))
 	if !ok || !isEximRefusal(b) {
 		return false
 	}

@@ -13,35 +13,60 @@ import "bytes"
 type eximAnswer struct {
 	before, between, after string
 	command                Command
-	code                   Code
+	reply                  []byte
 }
 
+// Replies that several lines imply, without the name of the host that Exim adds.
+var (
+	eximTooManyCalls   = []byte("421 Too many concurrent SMTP connections; please try again later")
+	eximTooMuchLoad    = []byte("421 Too much load; please try again later")
+	eximTimeout        = []byte("421 SMTP command timeout - closing connection")
+	eximClosing        = []byte("421 Service not available - closing connection")
+	eximLocalProblem   = []byte("451 Temporary local problem - please try later")
+	eximNoDomain       = []byte("501 recipient address must contain a domain")
+	eximNoHELO         = []byte("503 HELO or EHLO required")
+	eximNoHELOYet      = []byte("503 no HELO/EHLO given")
+	eximInTransaction  = []byte("503 mail transaction in progress")
+	eximNotDeliverable = []byte("550 <> is not deliverable") // without the address
+	eximTooBig         = []byte("552 Message size exceeds maximum permitted")
+	eximUnsynchronized = []byte("554 SMTP synchronization error")
+	eximOtherHELO      = []byte("550 HELO argument does not match calling host")
+	eximOtherHELONow   = []byte("451 HELO argument does not match calling host")
+	eximNotPermitted   = []byte("554 not permitted")
+	// eximUnavailable goes on with "SMTP service not available" where a list of this
+	// host does not want the client, which is no fault.
+	eximUnavailable = []byte("554")
+)
+
 var eximAnswers = []eximAnswer{
-	{"Connection from ", "", " refused: too many connections", Connect, 421},
-	{"Connection from ", "", " refused: load average = ", Connect, 421},
-	{"connection from ", "", " refused (IP options)", Connect, 554},
-	{"refused connection from ", "", " (host_reject_connection)", Connect, 554},
-	{"refused connection from ", "", " (tcp wrappers)", Connect, 554},
-	{"temporarily refused connection from ", "", " (tcp wrappers errno=", Connect, 451},
-	{"temporarily refused connection from ", "", ": not in reserve list", Connect, 421},
-	{"SMTP command timeout on connection from ", "", "", NoCommand, 421},
-	{"SMTP command timeout on TLS connection from ", "", "", NoCommand, 421},
-	{"SMTP data timeout (message abandoned) on connection from ", "", " F=<", EndOfData, 421},
-	{"rejected MAIL from ", "", ": no HELO/EHLO given", Mail, 503},
-	{"rejected HELO from ", "", ": syntactically invalid argument(s): ", Ehlo, 501},
-	{"rejected EHLO from ", "", ": syntactically invalid argument(s): ", Ehlo, 501},
-	{"rejected MAIL command H=", "", ": too many messages in one connection", Mail, 421},
-	{"Message abandoned: Spool write error (", ") while receiving message from ", "", EndOfData, 451},
-	{"Message abandoned: Input read error (", ") while receiving message from ", "", EndOfData, 451},
-	{"rejected MAIL FROM:<", " H=", ": message too big: ", Mail, 552},
-	{"rejected from <", " H=", ": message too big: ", EndOfData, 552},
-	{"rejected from <", " H=", ": Non-CRLF-terminated header", EndOfData, 552},
-	{"rejected from <", "H=", `: Too many "Received" headers`, EndOfData, 550},
-	{"unqualified sender rejected: <", " H=", "", Mail, 501},
-	{"unqualified recipient rejected: <", " H=", "", Rcpt, 501},
-	{"unqualified verify rejected: <", " H=", "", Vrfy, 501},
-	{"too many recipients: message rejected: sender=<", " H=", "", Rcpt, 552},
-	{"too many recipients: excess temporarily rejected: sender=<", " H=", "", Rcpt, 452},
+	{"Connection from ", "", " refused: too many connections", Connect, eximTooManyCalls},
+	{"Connection from ", "", " refused: load average = ", Connect, eximTooMuchLoad},
+	{"connection from ", "", " refused (IP options)", Connect, eximUnavailable},
+	{"refused connection from ", "", " (host_reject_connection)", Connect, eximUnavailable},
+	{"refused connection from ", "", " (tcp wrappers)", Connect, eximUnavailable},
+	{"temporarily refused connection from ", "", " (tcp wrappers errno=", Connect, eximLocalProblem},
+	{"temporarily refused connection from ", "", ": not in reserve list:", Connect, eximTooManyCalls},
+	{"temporarily refused connection from ", "", ": not in reserve list and load average = ", Connect, eximTooMuchLoad},
+	{"SMTP command timeout on connection from ", "", "", NoCommand, eximTimeout},
+	{"SMTP command timeout on TLS connection from ", "", "", NoCommand, eximTimeout},
+	{"SMTP data timeout (message abandoned) on connection from ", "", " F=<", EndOfData, []byte("421 SMTP incoming data timeout - closing connection")},
+	{"rejected MAIL from ", "", ": no HELO/EHLO given", Mail, eximNoHELO},
+	{"rejected XCLIENT from ", "", ": no HELO/EHLO given", OtherCommand, eximNoHELOYet},
+	{"rejected XCLIENT from ", "", ": mail transaction in progress", OtherCommand, eximInTransaction},
+	{"rejected HELO from ", "", ": syntactically invalid argument(s): ", Ehlo, []byte("501 Syntactically invalid HELO argument(s)")},
+	{"rejected EHLO from ", "", ": syntactically invalid argument(s): ", Ehlo, []byte("501 Syntactically invalid EHLO argument(s)")},
+	{"rejected MAIL command H=", "", ": too many messages in one connection", Mail, []byte("421 too many messages in this connection")},
+	{"Message abandoned: Spool write error (", ") while receiving message from ", "", EndOfData, []byte("451 Error while writing spool file")},
+	{"Message abandoned: Input read error (", ") while receiving message from ", "", EndOfData, []byte("451 Error while reading input data")},
+	{"rejected MAIL FROM:<", " H=", ": message too big: ", Mail, eximTooBig},
+	{"rejected from <", " H=", ": message too big: ", EndOfData, eximTooBig},
+	{"rejected from <", " H=", ": Non-CRLF-terminated header", EndOfData, []byte("552 Message header not CRLF terminated")},
+	{"rejected from <", "H=", `: Too many "Received" headers`, EndOfData, []byte(`550 Too many "Received" headers - suspected mail loop`)},
+	{"unqualified sender rejected: <", " H=", "", Mail, []byte("501 sender address must contain a domain")},
+	{"unqualified recipient rejected: <", " H=", "", Rcpt, eximNoDomain},
+	{"unqualified verify rejected: <", " H=", "", Vrfy, eximNoDomain},
+	{"too many recipients: message rejected: sender=<", " H=", "", Rcpt, []byte("552 too many recipients")},
+	{"too many recipients: excess temporarily rejected: sender=<", " H=", "", Rcpt, []byte("452 too many recipients")},
 }
 
 // client reads the host of a line. found is false for a line that is another one, ok
@@ -97,9 +122,9 @@ func (l *exim) implied(b []byte) {
 			l.notUnderstood(shapeEximClosed)
 			return
 		}
-		l.answer(h, a.command, a.code)
+		l.answerWith(h, a.command, a.reply)
 		if a.command == Ehlo {
-			*l.errors.put(l.errorKey(h, Ehlo)) = uint16(a.code)
+			*l.errors.put(l.errorKey(h, Ehlo)) = uint16(l.events[len(l.events)-1].Code)
 		}
 		return
 	}
@@ -128,8 +153,9 @@ var eximReaders = []struct {
 	{"SMTP protocol violation: synchronization error (", (*exim).unsynchronized},
 	{"SMTP connection from ", (*exim).closed},
 	{"SMTP call from ", (*exim).dropped},
-	{`rejected "`, func(l *exim, b []byte) { l.helo(b, 550) }},
-	{`temporarily rejected "`, func(l *exim, b []byte) { l.helo(b, 451) }},
+	{`rejected "WELLKNOWN`, func(l *exim, _ []byte) { l.answerWith(eximHost{}, OtherCommand, eximNotPermitted) }},
+	{`rejected "`, func(l *exim, b []byte) { l.helo(b, eximOtherHELO) }},
+	{`temporarily rejected "`, func(l *exim, b []byte) { l.helo(b, eximOtherHELONow) }},
 	{"PRDR R=<", (*exim).prdr},
 	{"VRFY failed for", (*exim).verified},
 	{"F=", (*exim).localScan},
@@ -137,12 +163,22 @@ var eximReaders = []struct {
 	{"ETRN ", func(*exim, []byte) {}}, // no reply, and the client wrote the rest
 }
 
-// answer adds an implied reply to a client.
-func (l *exim) answer(h eximHost, c Command, code Code) {
+// answer adds an implied reply to a client. text is nil where Exim's source leaves more
+// than one.
+func (l *exim) answer(h eximHost, c Command, code Code, text []byte) {
 	l.emit(Event{
 		Direction: Sent, Code: code, Command: c, Implied: true, Repeat: l.repeated,
-		QueueID: l.id, Remote: h.name, Addr: h.addr,
+		QueueID: l.id, Remote: h.name, Addr: h.addr, Text: text,
 	})
+}
+
+// answerWith is answer for a reply of eximAnswers or its like.
+func (l *exim) answerWith(h eximHost, c Command, reply []byte) {
+	code, _, _ := ParseReply(reply)
+	if len(reply) == len("554") {
+		reply = nil
+	}
+	l.answer(h, c, code, reply)
 }
 
 // closed reads what follows "SMTP connection from "; most such lines show no reply:
@@ -154,14 +190,14 @@ func (l *exim) closed(b []byte) {
 		_, rest, _ = bytes.Cut(duration, []byte("s"))
 	}
 	if ok && (string(rest) == " closed after SIGTERM" || string(rest) == " closed after SIGINT") {
-		l.answer(h, NoCommand, 421)
+		l.answerWith(h, NoCommand, eximClosing)
 	}
 }
 
 // helo reads a name that is not the client's (helo_verify_hosts):
 //
 //	rejected "EHLO NAME" from HOST
-func (l *exim) helo(b []byte, code Code) {
+func (l *exim) helo(b, reply []byte) {
 	const between = `" from `
 	for rest := b; ; {
 		_, client, found := bytes.Cut(rest, []byte(between))
@@ -170,7 +206,7 @@ func (l *exim) helo(b []byte, code Code) {
 		}
 		// A name can hold what is between, and then the host shows the name once more.
 		if h, after, ok := cutEximHost(client); ok && len(after) == 0 {
-			l.answer(h, Ehlo, code)
+			l.answerWith(h, Ehlo, reply)
 			return
 		}
 		rest = client
@@ -186,11 +222,11 @@ func (l *exim) prdr(b []byte) {
 	}
 	switch string(verdict) {
 	case " acceptance":
-		l.answer(eximHost{}, EndOfData, 250)
+		l.answer(eximHost{}, EndOfData, 250, nil)
 	case " temporary refusal":
-		l.answer(eximHost{}, EndOfData, 450)
+		l.answer(eximHost{}, EndOfData, 450, nil)
 	case " refusal":
-		l.answer(eximHost{}, EndOfData, 550)
+		l.answer(eximHost{}, EndOfData, 550, nil)
 	}
 }
 
@@ -205,7 +241,7 @@ func (l *exim) verified(b []byte) {
 		l.notUnderstood(shapeEximRejected) // the argument, or an answer to RFC 1413
 		return
 	}
-	l.answer(h, Vrfy, 550)
+	l.answerWith(h, Vrfy, eximNotDeliverable)
 }
 
 // localScan reads "SENDER H=HOST P=PROTOCOL [temporarily ]rejected by local_scan(): TEXT".
@@ -228,18 +264,19 @@ func (l *exim) localScan(b []byte) {
 	if bytes.HasSuffix(protocol, []byte(" temporarily ")) {
 		code = 451
 	}
-	l.answer(h, EndOfData, code)
+	l.answer(h, EndOfData, code, text)
 }
 
 // authentication reads what follows "NAME authenticator failed ":
 //
-//	for HOST: 535 Incorrect authentication data (set_id=USER)     a client's
+//	for HOST: 535 Incorrect authentication data (set_id=USER)     a client's; H=HOST since 4.99
 //	H=HOST [IP] 535 5.7.8 REPLY                                   this server's own
 func (l *exim) authentication(b []byte) {
 	e := Event{Command: Auth, QueueID: l.id}
 	var separator string
 	host, ok := bytes.CutPrefix(b, []byte("for "))
 	if ok {
+		host = bytes.TrimPrefix(host, []byte("H="))
 		e.Direction, e.Repeat = Sent, l.repeated
 		separator = ": "
 	} else {

@@ -5,7 +5,7 @@ import "bytes"
 // refused reads what follows "H=HOST" in the line of a client (smtp_in.c,
 // smtp_handle_acl_fail()):
 //
-//	[X=CIPHER ...][F=<ADDR>[ A=AUTH[:ID]] ][temporarily ]rejected WHAT[: TEXT]
+//	[X=CIPHER ...][F=<ADDR>[ A=AUTH[:ID]] ][SPF[=RESULT] ][DMARC[=STATUS] ][temporarily ]rejected WHAT[: TEXT]
 //	sender verify fail for <ADDR>[: TEXT]
 //	ADDR F=<ADDR> rejected after DATA: R=... T=... H=HOST ... C="REPLY"
 func (l *exim) refused(h eximHost, b []byte) {
@@ -14,7 +14,7 @@ func (l *exim) refused(h eximHost, b []byte) {
 		l.notUnderstood(shapeEximRejected)
 		return
 	}
-	b = bytes.TrimPrefix(rest, []byte(" "))
+	b = bytes.TrimPrefix(skipEximVerdicts(rest), []byte(" "))
 	if rest, ok := bytes.CutPrefix(b, []byte("sender verify ")); ok {
 		l.senderVerify(h, rest)
 		return
@@ -36,7 +36,7 @@ func (l *exim) refused(h eximHost, b []byte) {
 		l.notUnderstood(shapeEximRejected)
 		return
 	}
-	b = bytes.TrimPrefix(b, []byte(" "))
+	b = bytes.TrimPrefix(skipEximVerdicts(b), []byte(" "))
 	if user, ok := bytes.CutPrefix(b, []byte("A=")); ok {
 		_, b, _ = bytes.Cut(user, []byte(" "))
 		e.Authenticated = true
@@ -47,6 +47,20 @@ func (l *exim) refused(h eximHost, b []byte) {
 	if isEximRefusal(b) {
 		l.aclRefusal(e, h, b)
 	}
+}
+
+// skipEximVerdicts passes over the results that an ACL found for SPF and DMARC since
+// 4.100 (receive.c, add_spf_info_for_log() and add_dmarc_info_for_log()), of which a
+// stranger chooses no word.
+//
+//	[ SPF[=RESULT]][ DMARC[=STATUS]]
+func skipEximVerdicts(b []byte) []byte {
+	for _, name := range []string{" SPF", " DMARC"} {
+		if rest, ok := bytes.CutPrefix(b, []byte(name)); ok && len(rest) > 0 && (rest[0] == ' ' || rest[0] == '=') {
+			b = rest[len(rest)-len(bytes.TrimLeft(rest, "=abcdefghijklmnopqrstuvwxyz")):]
+		}
+	}
+	return b
 }
 
 func isEximRefusal(b []byte) bool {
@@ -77,6 +91,8 @@ var eximACLs = []eximACL{
 	{"VRFY ", Vrfy, 252},
 	{"EXPN ", OtherCommand, 550},
 	{"ETRN ", Etrn, 458},
+	{"ATRN ", OtherCommand, 450},      // since 4.99
+	{"WELLKNOWN ", OtherCommand, 550}, // since 4.98
 }
 
 // cutEximACL reads "[temporarily ]rejected WHAT"; acl is nil if WHAT is no ACL's.
@@ -111,13 +127,34 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) {
 	case !ok, !found && len(rest) > 0 && rest[0] != ':', h.restated(rest):
 		l.notUnderstood(shapeEximRejected)
 	case !sure:
-		l.refusal(e)
+		l.refusal(e, code)
+	case found && temporarily && isEximLocalProblem(text):
+		e.Code, e.Implied, e.Text = 451, true, eximLocalProblem
+		if bytes.HasPrefix(text, []byte(eximDNSDeferred)) {
+			e.Said = eximSaidDNS
+		}
+		l.emit(e)
 	case found:
 		l.aclText(e, text, code)
 	default:
 		e.Code, e.Implied, e.Dialogue = code, true, code.Class() < 4
 		l.emit(e)
 	}
+}
+
+const eximDNSDeferred = "DNS lookup of "
+
+// eximSaidDNS is what eximLocalProblem keeps from the client.
+var eximSaidDNS = []byte("451 DNS lookup deferred")
+
+// isEximLocalProblem reports whether the words of a temporary refusal are those of
+// acl.c, which has none for the client then: a string that cannot be expanded, a lookup
+// that was not answered (match.c), a file that cannot be opened. They can hold a
+// client's words.
+func isEximLocalProblem(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("failed to expand ACL string ")) ||
+		string(text) == "ratelimit database not available" ||
+		bytes.HasPrefix(text, []byte(eximDNSDeferred)) && bytes.HasSuffix(text, []byte(" deferred"))
 }
 
 // localScanRefusal reads "by local_scan(): TEXT" (receive.c).
@@ -141,9 +178,11 @@ func (l *exim) localScanRefusal(e Event, b []byte, temporarily bool) {
 // for the client can still have one. code is the one that Exim sends otherwise.
 func (l *exim) aclText(e Event, text []byte, code Code) {
 	// A reply to a callout for the recipient comes first in a line.
-	if found, ok := l.callout(text); found {
+	if r, found, ok := parseEximCallout(text); found {
+		l.calledOut(r, found, ok)
 		if ok {
-			l.refusal(e)
+			e.Text = r.reply // which is passed on to the client
+			l.refusal(e, code)
 		}
 		return
 	}
@@ -153,7 +192,7 @@ func (l *exim) aclText(e Event, text []byte, code Code) {
 	// of the wrong class: another one is the log_message's.
 	wrong := c.Class() != code.Class() && e.Command != Vrfy
 	if !ok || len(text) < 4 || text[3] != ' ' || wrong {
-		l.refusal(e)
+		l.refusal(e, code)
 		return
 	}
 	e.Code, e.Enhanced, e.Implied = c, enhanced, true
@@ -162,11 +201,15 @@ func (l *exim) aclText(e Event, text []byte, code Code) {
 }
 
 // refusal adds a client's refusal without a code, unless the line is a second copy.
-func (l *exim) refusal(e Event) {
+// code is the one that Exim sends if the ACL gives none.
+func (l *exim) refusal(e Event, code Code) {
 	if l.repeated {
 		return
 	}
 	e.Kind, e.Repeat = Refusal, false
+	if e.Command != Vrfy { // which takes a code of any class from the ACL
+		e.Class = code.Class()
+	}
 	l.emit(e)
 }
 

@@ -29,11 +29,34 @@ var eximErrors = []string{
 	"PRDR error after ",
 }
 
+// announcesEximReply reports whether a host's error shows a reply of it.
+func announcesEximReply(text []byte) bool {
+	_, isReply := cutEximEHLOResponse(text)
+	return isReply || eximStartsWith(text, eximErrors)
+}
+
+// cutEximEHLOResponse reads the reply to EHLO of a server that hung up at the HELO
+// behind it (transports/smtp.c, smtp_setup_conn()):
+//
+//	Remote host closed connection in response to HELO NAME (EHLO response was: REPLY)
+func cutEximEHLOResponse(text []byte) (reply []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(trimEximAdded(text), []byte("Remote host closed connection in response to HELO "))
+	_, rest, found := bytes.Cut(rest, []byte(" (EHLO response was: "))
+	reply, whole := bytes.CutSuffix(rest, []byte(")"))
+	code, _, parsed := ParseReply(reply)
+	return reply, ok && found && whole && parsed && code.Class() >= 4
+}
+
 // parseEximError reads a reply; found is true where one is announced. The lmtp
 // transport, which knows no host, distinguishes the replies to DATA and to its end.
 //
 //	SMTP error from remote mail server after [pipelined ]COMMAND: [host NAME [IP]: ]REPLY
 func parseEximError(text []byte, host bool) (r eximReply, found, ok bool) {
+	if reply, ok := cutEximEHLOResponse(text); ok {
+		r.command, r.text, r.reply = Ehlo, trimEximAdded(text), reply
+		r.code, r.enhanced, ok = parseReplyLines(reply, `\n`)
+		return r, true, ok
+	}
 	var rest []byte
 	for _, words := range eximErrors {
 		rest, found = bytes.CutPrefix(text, []byte(words))
@@ -153,6 +176,10 @@ var eximCauses = []causeRule{
 	{prefix: "retry time", cause: CauseSuspended},
 	{prefix: "Retry time", cause: CauseSuspended},
 	{prefix: "all hosts", cause: CauseSuspended},
+	{prefix: "domain is held", cause: CauseSuspended},
+	{prefix: "domain is in queue_domains", cause: CauseSuspended},
+	{prefix: "remote deliveries suppressed", cause: CauseSuspended},
+	{prefix: "concurrency limit reached for transport", cause: CauseSuspended},
 	{prefix: "Connection timed out", cause: CauseTimeout},
 	{prefix: "SMTP timeout", cause: CauseTimeout},
 	{prefix: "LMTP timeout", cause: CauseTimeout},
@@ -166,6 +193,8 @@ var eximCauses = []causeRule{
 	{prefix: "Connection reset", cause: CauseLostConnection},
 	{prefix: "Broken pipe", cause: CauseLostConnection},
 	{prefix: "host lookup did not complete", cause: CauseDNS},
+	{prefix: "host lookup for ", cause: CauseDNS},
+	{prefix: "lookup of host ", cause: CauseDNS},
 	{prefix: "all relevant MX records point to non-existent hosts", cause: CauseDNS},
 	{prefix: "an MX or SRV record indicated no SMTP service", cause: CauseDNS},
 	{prefix: "Unrouteable address", cause: CauseDNS},

@@ -2,31 +2,39 @@ package logparse
 
 import "bytes"
 
-// eximSyntaxErrors are what Exim says of a client's command, with the code that it
-// answers (smtp_in.c, calls of synprot_error()).
-var eximSyntaxErrors = []struct {
-	text string
-	code Code
-}{
-	{"unrecognized command", 500},
-	{"NUL character(s) present (shown as '?')", 501},
-	{"sender not yet given", 503},
-	{"sender already given", 503},
-	{"MAIL must have an address operand", 501},
-	{"RCPT must have an address operand", 501},
-	{"valid RCPT command must precede DATA", 503},
-	{"valid RCPT command must precede BDAT", 503},
-	{"AUTH command used when not advertised", 503},
-	{"already authenticated", 503},
-	{"not permitted in mail transaction", 503},
-	{"STARTTLS command used when not advertised", 503},
-	{"BDAT command used when CHUNKING not advertised", 503},
-	{"only BDAT permissible after non-LAST BDAT", 503},
-	{"only RSET accepted now", 503},
-	{"missing size for BDAT command", 501},
-	{"zero size for BDAT command", 504},
-	{"ETRN is not permitted inside a transaction", 503},
+// eximSyntaxErrors are what Exim answers a bad command, and says of it behind the code
+// (smtp_in.c, calls of synprot_error()).
+var eximSyntaxErrors = [][]byte{
+	[]byte("500 unrecognized command"),
+	[]byte("501 NUL character(s) present (shown as '?')"),
+	[]byte("503 sender not yet given"),
+	[]byte("503 sender already given"),
+	[]byte("501 MAIL must have an address operand"),
+	[]byte("501 RCPT must have an address operand"),
+	[]byte("503 valid RCPT command must precede DATA"),
+	[]byte("503 valid RCPT command must precede BDAT"),
+	[]byte("503 AUTH command used when not advertised"),
+	[]byte("503 already authenticated"),
+	[]byte("503 not permitted in mail transaction"),
+	[]byte("503 STARTTLS command used when not advertised"),
+	[]byte("503 BDAT command used when CHUNKING not advertised"),
+	[]byte("503 only BDAT permissible after non-LAST BDAT"),
+	[]byte("503 only RSET accepted now"),
+	[]byte("501 missing size for BDAT command"),
+	[]byte("504 zero size for BDAT command"),
+	[]byte("503 ETRN is not permitted inside a transaction"),
+	eximNoHELO,
+	[]byte("502 ATRN command used when not advertised"), // atrn.c
+	[]byte("530 ATRN is not permitted without authentication"),
+	[]byte("503 ATRN is not permitted inside a transaction"),
 }
+
+var (
+	// eximBadMechanism follows the name of a mechanism.
+	eximBadMechanism = []byte("504 authentication mechanism not supported")
+	// eximBadSyntax stands for the words of parse.c, which repeat the client's.
+	eximBadSyntax = []byte("501 syntax error")
+)
 
 // syntaxError reads (synprot_error(), log_selector = +smtp_syntax_error,
 // +smtp_protocol_error):
@@ -45,7 +53,7 @@ func (l *exim) syntaxError(b []byte, syntax bool) {
 	h, text, ok := cutEximHost(b[i+len(between):])
 	text, blank := bytes.CutPrefix(text, []byte(" "))
 	if first := bytes.Index(b, []byte(between)); first < i {
-		ok = ok && eximSyntaxCode(text, false) != 0 && !h.ident && !bytes.Contains(b[first:i], []byte(" U="))
+		ok = ok && eximSyntaxReply(text, false) != nil && !h.ident && !bytes.Contains(b[first:i], []byte(" U="))
 	}
 	if !ok || !blank || h.restatedBefore(text, func([]byte) bool { return true }) {
 		l.notUnderstood(shapeEximSyntax)
@@ -54,31 +62,33 @@ func (l *exim) syntaxError(b []byte, syntax bool) {
 	if string(text) == "SMTP synchronization error" { // has a line of its own
 		return
 	}
-	code := eximSyntaxCode(text, syntax)
-	if code == 0 {
+	reply := eximSyntaxReply(text, syntax)
+	if reply == nil {
 		l.notUnderstood(shapeEximSyntax)
 		return
 	}
 	command := commandOf(b[1:i])
-	*l.errors.put(l.errorKey(h, command)) = uint16(code)
-	l.answer(h, command, code)
+	l.answerWith(h, command, reply)
+	e := &l.events[len(l.events)-1]
+	*l.errors.put(l.errorKey(h, command)) = uint16(e.Code)
+	e.Repeat = e.Repeat || &reply[0] == &eximNoHELO[0] // since 4.98, see "no HELO/EHLO given"
 }
 
-// eximSyntaxCode returns the code of an error that is logged with this text; 0 for
+// eximSyntaxReply returns the answer to an error that is logged with this text; nil for
 // one that is not known.
-func eximSyntaxCode(text []byte, syntax bool) Code {
-	for i := range eximSyntaxErrors {
-		if string(text) == eximSyntaxErrors[i].text {
-			return eximSyntaxErrors[i].code
+func eximSyntaxReply(text []byte, syntax bool) []byte {
+	for _, reply := range eximSyntaxErrors {
+		if bytes.Equal(text, reply[len("500 "):]) {
+			return reply
 		}
 	}
 	switch {
-	case bytes.HasSuffix(text, []byte(" authentication mechanism not supported")):
-		return 504
-	case syntax && !bytes.HasPrefix([]byte(eximSyntaxErrors[0].text), text):
-		return 501 // an address or a parameter, in the words of parse.c
+	case bytes.HasSuffix(text, eximBadMechanism[len("504"):]):
+		return eximBadMechanism
+	case syntax && !bytes.HasPrefix(eximSyntaxErrors[0][len("500 "):], text):
+		return eximBadSyntax
 	}
-	return 0
+	return nil
 }
 
 // errorKey is the key of a client's error. Exim drops a client with the answer to
@@ -102,7 +112,7 @@ func (l *exim) unsynchronized(b []byte) {
 			l.notUnderstood(shapeEximSyntax)
 			return
 		}
-		l.answer(h, Connect, 554)
+		l.answerWith(h, Connect, eximUnsynchronized)
 		return
 	}
 	var h eximHost
@@ -127,10 +137,17 @@ func (l *exim) unsynchronized(b []byte) {
 		l.notUnderstood(shapeEximSyntax)
 		return
 	}
-	l.answer(h, command, 554)
+	l.answerWith(h, command, eximUnsynchronized)
 }
 
 func isEximNextInput(b []byte) bool { return bytes.HasPrefix(b, []byte(` next input="`)) }
+
+// What dropped reads is answered with these words.
+var (
+	eximTooManyNonmail = []byte("554 Too many nonmail commands")
+	eximTooManyUnknown = []byte("500 Too many unrecognized commands")
+	eximTooManyErrors  = []byte("Too many syntax or protocol errors") // behind the code of the last one
+)
 
 const eximDropped = " dropped: too many "
 
@@ -159,9 +176,9 @@ func (l *exim) dropped(b []byte) {
 	logged := l.errors.get(l.errorKey(h, e.Command)) // the code of the error, from its own line
 	switch string(what) {
 	case "nonmail commands (last was":
-		e.Code = 554
+		e.Code, e.Text = 554, eximTooManyNonmail
 	case "unrecognized commands (last was":
-		e.Code = 500
+		e.Code, e.Text = 500, eximTooManyUnknown
 		e.Repeat = e.Repeat || logged != nil
 	case "syntax or protocol errors (last command was":
 		switch {
@@ -170,7 +187,7 @@ func (l *exim) dropped(b []byte) {
 		case l.repeated:
 			return
 		default:
-			e.Kind, e.Implied = Refusal, false
+			e.Kind, e.Class, e.Implied, e.Text = Refusal, 5, false, eximTooManyErrors
 		}
 	default:
 		l.notUnderstood(shapeEximClosed)

@@ -40,11 +40,15 @@ func checkEvent(t *testing.T, line []byte, e *logparse.Event) {
 	if e.Count < 1 || e.Deliveries < 0 {
 		fail("count")
 	}
-	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery) {
+	misplaced := e.Cause == logparse.CauseProtocol && e.Kind == logparse.Reply && e.Dialogue && e.Deliveries == 0
+	if (e.Cause != logparse.NoCause) != (e.Kind == logparse.Delivery || misplaced) {
 		fail("cause")
 	}
 	if (e.Code != 0) != (e.Kind == logparse.Reply) || e.Code != 0 && (e.Code < 200 || e.Code > 599) {
 		fail("code")
+	}
+	if e.Class != 0 && (e.Kind != logparse.Refusal || e.Class != 4 && e.Class != 5) {
+		fail("class")
 	}
 	if class := e.Enhanced.Class; class != 0 && class != 2 && class != 4 && class != 5 ||
 		e.Enhanced.Subject > 999 || e.Enhanced.Detail > 999 {

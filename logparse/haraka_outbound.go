@@ -47,7 +47,12 @@ func (l *haraka) delivery() {
 		return
 	}
 	if len(text) == 0 {
-		l.delivered()
+		if l.attribute("response") != nil {
+			l.delivered(harakaSuccess{
+				host: l.attribute("host"), addr: l.attribute("ip"), mode: l.attribute("mode"),
+				response: l.attribute("response"), recipients: l.attribute("rcpts"),
+			})
+		}
 		return
 	}
 	for i := range harakaDeliveryLines {
@@ -70,6 +75,7 @@ var harakaDeliveryLines = []struct {
 	read   func(l *haraka, rest []byte)
 }{
 	{"recipient <", (*haraka).recipient},
+	{"delivered file=", (*haraka).deliveredRaw},
 	{"bouncing mail: ", (*haraka).bounced},
 	{"Temp failing ", (*haraka).putOff},
 	{"Error - but not processing mail: ", (*haraka).resetRefused},
@@ -186,17 +192,46 @@ func (l *haraka) recipient(b []byte) {
 	l.emit(e)
 }
 
+// A harakaSuccess is what a line shows of a delivery.
+type harakaSuccess struct{ host, addr, mode, response, recipients []byte }
+
+// deliveredRaw reads a success in the form of 2.8.14 and earlier, which puts quotes
+// around values and leaves those in the response as they are:
+//
+//	delivered file=... domain="dest.example" host="mx.dest.example" ip=192.0.2.1 port=25 mode=SMTP tls=Y auth=N response="Ok" delay=0.183 fails=0 rcpts=1/0/0
+func (l *haraka) deliveredRaw(b []byte) {
+	var s harakaSuccess
+	_, b, ok := bytes.Cut(b, []byte(" ")) // the file
+	for ok && !bytes.HasPrefix(b, []byte(`response="`)) {
+		var name, value []byte
+		name, value, b, ok = l.cutAttribute(b)
+		switch string(name) {
+		case "host":
+			s.host = value
+		case "ip":
+			s.addr = value
+		case "mode":
+			s.mode = value
+		}
+	}
+	const after = `" delay=`
+	end := bytes.LastIndex(b, []byte(after))
+	if !ok || end < len(`response="`) {
+		l.notUnderstood(shapeHarakaDelivered)
+		return
+	}
+	s.response = b[len(`response="`):end]
+	_, b, _ = bytes.Cut(b[end+len(after):], []byte(" fails="))
+	_, s.recipients, _ = bytes.Cut(b, []byte(" rcpts="))
+	l.delivered(s)
+}
+
 // delivered reads a success. rcpts counts the accepted, deferred and rejected
 // recipients; in LMTP each accepted one had a reply of its own.
 //
 //	delivered file=... domain=dest.example host=mx.dest.example ip=192.0.2.1 port=25 mode=SMTP ... response="Ok" ... rcpts=1/0/0
-func (l *haraka) delivered() {
-	response := l.attribute("response")
-	if response == nil {
-		return
-	}
-	rcpts := l.attribute("rcpts")
-	ok, _, counted := cutHarakaCounts(rcpts)
+func (l *haraka) delivered(s harakaSuccess) {
+	ok, _, counted := cutHarakaCounts(s.recipients)
 	if !counted {
 		l.notUnderstood(shapeHarakaDelivered)
 		return
@@ -204,10 +239,10 @@ func (l *haraka) delivered() {
 	i := l.item()
 	e := Event{
 		Direction: Received, Code: 250, Command: EndOfData, Deliveries: ok, Implied: true, Repeat: i.Logged,
-		Remote: l.attribute("host"), Addr: l.attribute("ip"), QueueID: l.uuid, Text: response,
+		Remote: s.host, Addr: s.addr, QueueID: l.uuid, Text: s.response,
 	}
 	replies := 1
-	if string(l.attribute("mode")) == "LMTP" {
+	if string(s.mode) == "LMTP" {
 		replies = ok
 	}
 	l.emitTimes(replies, e)

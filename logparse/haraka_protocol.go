@@ -19,6 +19,7 @@ func (l *haraka) protocol() {
 	case string(l.origin) == "core":
 		direction, s = Sent, l.session()
 		d = &s.dialogue
+		d.Joined = !s.Connected
 	case string(l.origin) == "outbound":
 		d = &l.item().dialogue
 	case bytes.HasPrefix(l.origin, []byte("queue/")), string(l.origin) == "auth/auth_proxy":
@@ -48,6 +49,9 @@ func (l *haraka) protocol() {
 	}
 	e.Direction, e.QueueID = direction, l.uuid
 	if s != nil {
+		if r := &s.Refused; e.Command == NoCommand && r.Held && len(text) > 4 && l.isLastRefusal(r, e.Code, text[4:]) {
+			e.Command = r.Command
+		}
 		s.Refused = harakaRefusal{}
 		e.Addr, e.Authenticated = s.client(), s.Authenticated
 	}

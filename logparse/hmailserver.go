@@ -111,6 +111,7 @@ func cutHMailServerRow(b []byte) (row hMailServerRow, ok bool) {
 func (l *hMailServer) reply(s *dialogue, server bool, addr, text []byte) {
 	text, lines := l.joined(text)
 	s.greeted(text)
+	s.Joined = server // which greets with 220 or not at all (SMTPConnection.cpp, SendBanner_)
 	more := lines == 1 && isFirstOfMany(text)
 	e, ok := s.reply(text, more)
 	if !ok {

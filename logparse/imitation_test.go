@@ -207,8 +207,9 @@ func TestCutLines(t *testing.T) {
 					if n := len(e.Text); n > 0 && n <= len("550") { // of a word such as "5500", or less
 						continue
 					}
-					// That Exim's ACLs gave no text is what a line without one tells.
-					if r.MTA == "exim" && e.Implied && e.Direction == logparse.Sent && len(e.Text) == 0 {
+					// That Exim's ACLs gave no text is what a line without one tells. The
+					// words of its own replies are in no line.
+					if r.MTA == "exim" && e.Implied && e.Direction == logparse.Sent && (len(e.Text) == 0 || !bytes.Contains(line, e.Text)) {
 						continue
 					}
 					if e.Code != 0 && !whole[wire{e.Direction.String(), e.Code}] {

@@ -4,7 +4,9 @@ import "bytes"
 
 // KumoMTA writes JSON objects, one on each line, to zstd segments
 // (configure_local_logs). The format is that of its docs/reference/log_record.md
-// (3ebc1e85), where "type" and "id" come first.
+// (3ebc1e85), where "type" and "id" come first. Tools that write records again may put
+// the members into any order, and blanks between them. The source of an attempt
+// (egress_source, or its pool) is the program: kumod/source2.
 //
 //	{"type":"Delivery","id":"1d98076a","sender":"a@src.example","recipient":"ann@dest.example",...,
 //	 "response":{"code":250,"enhanced_code":{"class":2,"subject":0,"detail":0},"content":"Ok","command":"."},
@@ -36,6 +38,8 @@ const (
 	kumoTimestamp
 	kumoReceptionProtocol
 	kumoDeliveryProtocol
+	kumoSource
+	kumoPool
 )
 
 const shapeKumoRecord = "record"
@@ -54,27 +58,77 @@ type kumo struct {
 	*line
 	record jsonObject
 	text   []byte // of a reply, with its code
+	name   []byte // of the record's program
 }
 
 func newKumo(l *line) grammar {
 	return &kumo{line: l, record: newJSONObject("type", "id", "recipient", "response.code",
 		"response.enhanced_code.class", "response.enhanced_code.subject", "response.enhanced_code.detail",
 		"response.content", "response.command", "peer_address.name", "peer_address.addr",
-		"event_time", "timestamp", "reception_protocol", "delivery_protocol")}
+		"event_time", "timestamp", "reception_protocol", "delivery_protocol", "egress_source", "egress_pool")}
 }
 
 func (l *kumo) tables() []remembered { return nil }
 
-// isKumoRecord reports whether a message is a record, or the beginning of one.
+// isKumoRecord reports whether a message is a record, or the beginning of one that has
+// a type, an id and a sender, a recipient, a time or a response, in any order. Only
+// members of the outermost object count.
 func isKumoRecord(message []byte) bool {
-	rest, ok := bytes.CutPrefix(message, []byte(`{"type":"`))
-	if !ok {
+	if len(message) == 0 || message[0] != '{' || !bytes.Contains(message, []byte(`"type"`)) {
 		return false
 	}
-	kind, rest, ok := bytes.Cut(rest, []byte(`"`))
-	if !ok || !bytes.HasPrefix(rest, []byte(`,"id":"`)) {
-		return false
+	var kind, id, other bool
+	depth := 0
+	for i := 0; i < len(message); i++ {
+		switch message[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			text, rest := cutKumoText(message[i+1:])
+			i = len(message) - len(rest) - 1
+			value, isName := bytes.CutPrefix(bytes.TrimLeft(rest, " \t"), []byte(":"))
+			if depth != 1 || !isName {
+				continue
+			}
+			value = bytes.TrimLeft(value, " \t")
+			switch string(text) {
+			case "type":
+				if len(value) == 0 || value[0] != '"' {
+					return false
+				}
+				if text, _ = cutKumoText(value[1:]); !isKumoType(text) {
+					return false
+				}
+				kind = true
+			case "id":
+				id = len(value) > 0 && value[0] == '"'
+			case "sender", "recipient", "timestamp", "response":
+				other = true
+			}
+			if kind && id && other {
+				return true
+			}
+		}
 	}
+	return false
+}
+
+// cutKumoText reads a string of JSON, after its opening quote, as it stands.
+func cutKumoText(b []byte) (text, rest []byte) {
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return b[:i], b[i+1:]
+		case '\\':
+			i++
+		}
+	}
+	return b, nil
+}
+
+func isKumoType(kind []byte) bool {
 	switch string(kind) {
 	case "Reception", "Delivery", "Bounce", "TransientFailure", "Expiration", "AdminBounce", "OOB", "Feedback",
 		"Rejection", "AdminRebind", "DeferredInjectionRebind", "Delayed", "XferOut", "XferIn":
@@ -92,6 +146,7 @@ func (l *kumo) parse() {
 		return
 	}
 	v := l.record.values
+	l.nameProgram(v[kumoSource], v[kumoPool])
 	if at, rest, ok := cutRFC3339(v[kumoEventTime]); ok && len(rest) == 0 {
 		l.env.Time = at
 	} else if v[kumoTimestamp] != nil {
@@ -109,6 +164,17 @@ func (l *kumo) parse() {
 		l.response(Sent)
 	case "Delivery", "TransientFailure", "Bounce":
 		l.response(Received)
+	}
+}
+
+// nameProgram sets the record's program to "kumod/SOURCE".
+func (l *kumo) nameProgram(names ...[]byte) {
+	for _, name := range names {
+		if len(name) > 0 {
+			l.name = append(append(l.name[:0], "kumod/"...), name...)
+			l.program = l.name
+			return
+		}
 	}
 }
 

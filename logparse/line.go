@@ -8,8 +8,12 @@ type line struct {
 	program []byte // Result.Program
 	message []byte // of env, or the message that the logger reports as repeated
 	count   int    // how often the message came, by the logger's report
-	events  []Event
-	shape   string // of a line that is not understood
+	// reported reports whether the line is that report.
+	reported bool
+	by       hash // the process, once it was asked for
+	events   []Event
+	shape    string // of a line that is not understood
+	version  []byte // Result.Version
 }
 
 // begin resets the line to env. An apparent tag may be part of the message in an
@@ -23,15 +27,35 @@ func (l *line) begin() {
 		}
 	}
 	l.program, l.message = l.env.Program, l.env.Message
-	l.count, l.events, l.shape = 1, l.events[:0], ""
+	l.count, l.reported, l.by, l.events, l.shape, l.version = 1, false, 0, l.events[:0], "", nil
 }
 
 // emit adds an event of the line. It sets the event's Count to the number of times
-// that the message came, and multiplies Deliveries, those of one message, by it.
+// that the message came, and multiplies Deliveries, those of one message, by it. No
+// attempt ends well with a 3xx. A refusal's enhanced code shows its class (RFC 2034 §4).
 func (l *line) emit(e Event) {
+	if e.Code.Class() == 3 && e.Deliveries > 0 {
+		l.emitFailed(e)
+		return
+	}
+	if e.Kind == Refusal && e.Class == 0 && e.Enhanced.Class >= 4 {
+		e.Class = int(e.Enhanced.Class)
+	}
 	e.Count = l.count
 	e.Deliveries *= l.count
 	l.events = append(l.events, e)
+}
+
+// emitFailed adds a positive reply after which the MTA gave up, since it waited for
+// another one: the reply, and apart from it the attempts.
+func (l *line) emitFailed(e Event) {
+	failed := Event{
+		Kind: Delivery, Direction: e.Direction, Deliveries: e.Deliveries, Cause: CauseProtocol,
+		Remote: e.Remote, Addr: e.Addr, QueueID: e.QueueID, Text: e.Text,
+	}
+	e.Deliveries, e.Dialogue, e.Cause = 0, true, CauseProtocol
+	l.emit(e)
+	l.emit(failed)
 }
 
 // emitTimes adds an event that happened n times, if n is not 0.
@@ -48,4 +72,9 @@ func (l *line) emitTimes(n int, e Event) {
 func (l *line) notUnderstood(shape string) { l.shape = shape }
 
 // process returns a hash that identifies the process that logged the line.
-func (l *line) process() hash { return l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID) }
+func (l *line) process() hash {
+	if l.by == 0 {
+		l.by = l.seed.add(l.env.Host).add(l.env.Program).add(l.env.PID)
+	}
+	return l.by
+}

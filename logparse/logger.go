@@ -2,10 +2,6 @@ package logparse
 
 import "bytes"
 
-// maxRepeated is the limit on the counts that loggers claim, so that a forged or
-// damaged line cannot overflow a counter.
-const maxRepeated = 1 << 20
-
 // The loggers that log how many lines they dropped.
 const (
 	Rsyslog  = "rsyslog"
@@ -15,28 +11,12 @@ const (
 // Loggers returns the values of Result.Logger.
 func Loggers() []string { return []string{Rsyslog, Journald} }
 
-// repeatedMessage returns a message and how often it came. rsyslog logs identical
-// messages in a row as one:
-//
-//	message repeated 3 times: [ NOQUEUE: reject: ...]
-func repeatedMessage(message []byte) ([]byte, int) {
-	rest, ok := bytes.CutPrefix(message, []byte("message repeated "))
-	if !ok {
-		return message, 1
-	}
-	n, rest := cutNumber(rest)
-	rest, ok = bytes.CutPrefix(rest, []byte(" times: ["))
-	if !ok || n < 1 || n > maxRepeated || !bytes.HasSuffix(rest, []byte("]")) {
-		return message, 1
-	}
-	return bytes.TrimPrefix(rest[:len(rest)-1], []byte(" ")), n
-}
-
 // LostLinesOf returns how many lines a logger says it dropped, if line is its message
 // about that, and which logger; 0 for any other line. It is for a log of the logger's
 // own messages that is read for nothing else.
 func LostLinesOf(line []byte) (n int, logger string) {
-	env := parseSyslog(line)
+	var env Envelope
+	parseSyslog(line, &env)
 	return lostLines(&env)
 }
 

@@ -3,26 +3,32 @@ package logparse
 import "bytes"
 
 // maddy logs to its standard error, with or without times, to a file, or to
-// syslog. What is known here was read in the source of maddy 0.8.1 and of the
-// go-smtp that it is built with; the files named in comments are there.
+// syslog. What is known here was read in the source of maddy 0.1.0 to 0.9.4 and of the
+// go-smtp that each is built with; the files named in comments are there.
+//
+// What the queue, the targets, the checks and the pipeline say about a message begins
+// with their module, "queue: " and "remote: ", until 0.9.3. In 0.9.4 their logger has
+// no name, and the line begins with the words (internal/target/delivery.go,
+// DeliveryLogger). Other loggers have the module's whole name there, "target.queue: ",
+// which these would have, too.
 //
 // The log shows no positive reply but by its words, no command that go-smtp refuses
 // itself, no further refusals of recipients after an endpoint's
 // max_logged_rcpt_errors, and no code if an error has none. A reply 552 5.x.y of
 // another server is a 452 4.x.y here (4.0.0 if it had no enhanced code), since maddy
 // rewrites it before it logs it (smtpconn.wrapClientErr); the line that says so names
-// the message that opened the connection, not the one that was refused. With
-// io_debug, clients write into the log.
+// the message that opened the connection, not the one that was refused. Until 0.7.0,
+// the refusal of STARTTLS has no code. With io_debug, clients write into the log.
 //
 // Three kinds of lines repeat a reply:
 //
-//   - "queue: delivery attempt failed" of a domain none of whose hosts could be used:
-//     "remote: cannot use MX" has shown the reply.
-//   - "queue: delivery attempt failed" of a further recipient with the same message,
+//   - "delivery attempt failed" of a domain none of whose hosts could be used:
+//     "cannot use MX" has shown the reply.
+//   - "delivery attempt failed" of a further recipient with the same message,
 //     attempt, server and words, if the error has no "target". It lacks one in answer
 //     to MAIL, DATA and the end of data, not to RCPT (remote.AddRcpt). MAIL is
 //     answered anew for each recipient then, which looks the same in the log.
-//   - "queue: delivered" of a further recipient in the same domain, message and
+//   - "delivered" of a further recipient in the same domain, message and
 //     attempt, since a domain has one connection. Through target.smtp a message has
 //     one for all domains, and a refused connection is logged like a RCPT to each
 //     recipient: the log does not name the target of a delivery, and each is counted.
@@ -34,7 +40,7 @@ import "bytes"
 //	smtp: ... error, by a deadline    451 4.4.5  endpoint/smtp, wrapErr
 //	smtp: DATA error, by size         554 5.0.0  wrapErr does not find the wrapped 552
 //	smtp/sasl: authentication failed  454 4.7.0  auth.CreateSASL; go-smtp, conn.handleAuth
-//	queue: delivered                  250        go-smtp, dataCloser.Close takes no other
+//	delivered                         250        go-smtp, dataCloser.Close takes no other
 
 const shapeMaddyFields = "event_fields" // an error's JSON is not whole
 
@@ -42,7 +48,7 @@ var maddyMTA = mtaSpec{
 	name:       "maddy",
 	program:    maddyProgram,
 	programs:   []string{"maddy"},
-	formHasTag: true, // MODULE: WORDS
+	formHasTag: true, // [MODULE: ]WORDS
 	ownsForm:   maddyOwnsForm,
 	shapes:     []string{shapeMaddyFields},
 	new:        newMaddy,
@@ -70,10 +76,11 @@ const (
 type maddy struct {
 	*line
 	fields   jsonObject
-	module   []byte
+	module   []byte // nil for a logger without a name
 	text     []byte // of the line's replies
 	messages table[maddyMail]
 	shown    table[maddyReply] // the replies that further lines may repeat
+	codes    table[maddyShown] // theirs, by the same keys, where no further line has it
 }
 
 func newMaddy(l *line) grammar {
@@ -83,10 +90,11 @@ func newMaddy(l *line) grammar {
 			"smtp_msg", "domain", "target", "attempt", "src_ip", "username"),
 		messages: newTable[maddyMail](8192),
 		shown:    newTable[maddyReply](8192),
+		codes:    newTable[maddyShown](1024),
 	}
 }
 
-func (l *maddy) tables() []remembered { return []remembered{&l.messages, &l.shown} }
+func (l *maddy) tables() []remembered { return []remembered{&l.messages, &l.shown, &l.codes} }
 
 // A maddyMail is a message. Its fields are exported for encoding/binary.
 type maddyMail struct {
@@ -109,10 +117,15 @@ func (r *maddyReply) valid() bool {
 	return e == EnhancedCode{} || (e.Class == 2 || e.Class == 4 || e.Class == 5) && e.Subject < 1000 && e.Detail < 1000
 }
 
+// A maddyShown is the code of a reply that further lines repeat without it.
+type maddyShown struct{ Code Code }
+
+func (c *maddyShown) valid() bool { return c.Code == 0 || c.Code >= 200 && c.Code < 600 }
+
 // maddyOwnsForm reports whether a line without a tag of syslog is maddy's, as
 // framework/log writes it:
 //
-//	[2026-11-23T14:36:07.215Z ][[debug] ]MODULE: WORDS<TAB>[{"name":"value",...}]
+//	[2026-11-23T14:36:07.215Z ][[debug] ][MODULE: ]WORDS<TAB>[{"name":"value",...}]
 //
 // After a time, the envelope takes the module for a program, and [debug] for a host.
 func maddyOwnsForm(env *Envelope) bool {
@@ -120,17 +133,16 @@ func maddyOwnsForm(env *Envelope) bool {
 		return false
 	}
 	m := env.Message
+	named := isMaddyModule(env.Program)
 	if env.Program == nil {
-		var ok bool
-		_, m, ok = cutMaddyModule(bytes.TrimPrefix(m, []byte("[debug] ")))
-		if !ok {
-			return false
-		}
-	} else if !isMaddyModule(env.Program) {
-		return false
+		var debug bool
+		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
+		_, m, named = cutMaddyModule(m)
+		named = named || debug
 	}
-	_, fields, ok := cutMaddyWords(m)
-	return ok && (len(fields) == 0 || bytes.HasPrefix(fields, []byte(`{"`)) && bytes.HasSuffix(fields, []byte("}")))
+	words, fields, ok := cutMaddyWords(m)
+	return ok && (named || env.Program == nil && isMaddyWords(words)) &&
+		(len(fields) == 0 || bytes.HasPrefix(fields, []byte(`{"`)) && bytes.HasSuffix(fields, []byte("}")))
 }
 
 // cutMaddyModule reads "MODULE: ".
@@ -152,6 +164,19 @@ func isMaddyModule(b []byte) bool {
 	return len(b) > 0
 }
 
+// isMaddyWords reports whether maddy 0.9.4 writes these words without a module, for
+// each delivery or start.
+func isMaddyWords(words []byte) bool {
+	switch string(words) {
+	case "delivery attempt failed", "delivered", "will retry", "not delivered, permanent error", "generated failed DSN",
+		"cannot use MX", "TLS error, trying plaintext", "TLS verify error, trying without authentication",
+		"SMTP code 552 rewritten to 452 per RFC 5321 Section 4.5.3.1.10", "reusing cached connection", "QUIT error",
+		"client connection close failed", "quarantined", "no check action", "configuration loaded", "server started":
+		return true
+	}
+	return false
+}
+
 // cutMaddyWords cuts at the first tab, or at what rsyslog writes for one.
 func cutMaddyWords(b []byte) (words, fields []byte, ok bool) {
 	if i := bytes.IndexByte(b, '\t'); i >= 0 {
@@ -161,10 +186,7 @@ func cutMaddyWords(b []byte) (words, fields []byte, ok bool) {
 }
 
 func (l *maddy) parse() {
-	words, fields, debug, ok := l.header()
-	if !ok {
-		return
-	}
+	words, fields, debug := l.header()
 	read := l.reader(words, debug)
 	if read == nil {
 		return
@@ -178,7 +200,7 @@ func (l *maddy) parse() {
 }
 
 // header reads the module and returns what follows it.
-func (l *maddy) header() (words, fields []byte, debug, ok bool) {
+func (l *maddy) header() (words, fields []byte, debug bool) {
 	m := l.message
 	if string(l.env.Program) == "maddy" || l.env.PID != nil {
 		if _, rest, ok := cutRFC3339(m); ok {
@@ -193,13 +215,10 @@ func (l *maddy) header() (words, fields []byte, debug, ok bool) {
 	}
 	if l.module == nil {
 		m, debug = bytes.CutPrefix(m, []byte("[debug] "))
-		l.module, m, ok = cutMaddyModule(m)
-		if !ok {
-			return nil, nil, false, false
-		}
+		l.module, m, _ = cutMaddyModule(m)
 	}
 	words, fields, _ = cutMaddyWords(m)
-	return words, fields, debug, true
+	return words, fields, debug
 }
 
 // reader returns what reads the fields of an event; nil for an event that shows no
@@ -215,10 +234,15 @@ func (l *maddy) reader(words []byte, debug bool) func(*maddy) {
 		if string(words) == "authentication failed" {
 			return (*maddy).refusedSASL
 		}
-	case "remote", "target.smtp", "target.lmtp", "smtp_downstream", "lmtp_downstream":
+	case "remote", "target.remote", "target.smtp", "target.lmtp", "smtp_downstream", "lmtp_downstream":
 		return maddyClientReader(words)
-	case "queue":
+	case "queue", "target.queue":
 		return maddyQueueReader(words)
+	case "":
+		if read := maddyQueueReader(words); read != nil {
+			return read
+		}
+		return maddyClientReader(words)
 	}
 	return nil
 }

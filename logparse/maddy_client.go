@@ -30,12 +30,57 @@ func maddyQueueReader(words []byte) func(*maddy) {
 
 // received returns the reply of another server that an error is about. maddy's own
 // verdicts have a code too ("No usable MXs", "Network I/O error"), but only go-smtp's
-// errors begin like this (SMTPError.Error):
+// errors begin like this (SMTPError.Error, since 0.16):
 //
 //	"reason":"SMTP error 451: words"
+//
+// Those of earlier versions are the words alone, and maddy 0.7.0 and earlier say only
+// elsewhere whose they are (smtpconn.wrapClientErr):
+//
+//	"reason":"words","remote_server":"mx.dest.example.","smtp_code":451,"smtp_msg":"mx.dest.example. said: words"
+//	"reason":"words","remote_server":"192.0.2.25","smtp_code":451,"smtp_msg":"words","target":"target.smtp"
 func (l *maddy) received() (e Event, ok bool) {
-	reply, ok := bytes.CutPrefix(l.field(maddyReason), []byte("SMTP error "))
-	if !ok || len(reply) < 3 {
+	reason := l.field(maddyReason)
+	words, said := l.said()
+	reply, coded := bytes.CutPrefix(reason, []byte("SMTP error "))
+	switch {
+	case coded && !bytes.Equal(reason, words):
+		return l.receivedAs(reply)
+	case said || bytes.Equal(reason, words) && l.fromDownstream():
+		return l.receivedWords(words)
+	}
+	return Event{}, false
+}
+
+// said returns what the other server said by smtp_msg, and whether that names the
+// server, as target/remote wants it (C.AddrInSMTPMsg).
+func (l *maddy) said() (words []byte, named bool) {
+	words = l.field(maddyMessage)
+	server := l.field(maddyServer)
+	if rest, ok := bytes.CutPrefix(words, server); ok && len(server) > 0 {
+		if rest, ok := bytes.CutPrefix(rest, []byte(" said: ")); ok {
+			return rest, true
+		}
+	}
+	return words, false
+}
+
+// fromDownstream reports whether an error is the answer of the server that target.smtp
+// or target.lmtp relays to. That to MAIL and QUIT has no target. maddy's own verdicts
+// about a server, of target/remote and its policies, have it, or a domain.
+func (l *maddy) fromDownstream() bool {
+	switch string(l.field(maddyTarget)) {
+	case "":
+		return l.field(maddyServer) != nil && l.field(maddyDomain) == nil && string(l.field(maddyMessage)) != maddyNullMX
+	case "remote":
+		return false
+	}
+	return true
+}
+
+// receivedAs returns the reply that go-smtp's error quotes with its code.
+func (l *maddy) receivedAs(reply []byte) (e Event, ok bool) {
+	if len(reply) < 3 {
 		return Event{}, false
 	}
 	digits, words := reply[:3], reply[3:]
@@ -48,15 +93,30 @@ func (l *maddy) received() (e Event, ok bool) {
 	if !ok {
 		return Event{}, false
 	}
-	e = Event{
-		Kind: Reply, Direction: Received, Code: code, Dialogue: code.Class() < 4,
+	var enhanced EnhancedCode
+	if bytes.Equal(l.field(maddyCode), digits) {
+		enhanced = l.enhanced()
+	}
+	return l.reply(code, enhanced, words), true
+}
+
+// receivedWords returns a reply whose code stands in a field of its own.
+func (l *maddy) receivedWords(words []byte) (e Event, ok bool) {
+	digits := l.field(maddyCode)
+	code, _, ok := ParseReply(digits)
+	if !ok || len(digits) != 3 {
+		return Event{}, false
+	}
+	return l.reply(code, l.enhanced(), words), true
+}
+
+func (l *maddy) reply(code Code, enhanced EnhancedCode, words []byte) Event {
+	e := Event{
+		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, Dialogue: code.Class() < 4,
 		Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 	}
-	if bytes.Equal(l.field(maddyCode), digits) {
-		e.Enhanced = l.enhanced()
-	}
 	l.setText(&e, words)
-	return e, true
+	return e
 }
 
 // replyKey is the key of a reply that further lines may show: that of its
@@ -76,7 +136,9 @@ func (l *maddy) unusable() {
 	if l.field(maddyCode) == nil {
 		e.Command = StartTLS
 	}
-	*l.shown.put(l.replyKey("mx")) = maddyReply(e.Enhanced)
+	key := l.replyKey("mx")
+	*l.shown.put(key) = maddyReply(e.Enhanced)
+	*l.codes.put(key) = maddyShown{e.Code}
 	l.emit(e)
 }
 
@@ -98,13 +160,17 @@ func (l *maddy) putOff() { l.mail().Attempt++ }
 func (l *maddy) failed() {
 	target := l.field(maddyTarget)
 	e, ok := l.received()
+	noneUsable := l.field(maddyDomain) != nil && string(target) == "remote" // "No usable MXs"
+	if noneUsable {
+		e, ok = l.lastUnusable(e, ok)
+	}
 	switch {
 	case !ok:
 		e = Event{
 			Kind: Delivery, Direction: Received, Cause: l.cause(), Text: l.field(maddyReason),
 			Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 		}
-	case l.field(maddyDomain) != nil && string(target) == "remote": // "No usable MXs"
+	case noneUsable:
 		e.Repeat = true
 		e.Enhanced = EnhancedCode{}
 		if reply := l.shown.get(l.replyKey("mx")); reply != nil {
@@ -123,6 +189,21 @@ func (l *maddy) failed() {
 	}
 	e.Deliveries = 1
 	l.emit(e)
+}
+
+// lastUnusable returns the reply of the last host that could not be used, as "cannot
+// use MX" showed it. If no line did, it is e if ok and of the class that smtp_code is
+// of: until 0.7.0, the reason may be words that imitate a code.
+func (l *maddy) lastUnusable(e Event, ok bool) (Event, bool) {
+	shown := l.codes.get(l.replyKey("mx"))
+	switch {
+	case shown == nil:
+		code, _, _ := ParseReply(l.field(maddyCode))
+		return e, ok && e.Code.Class() == code.Class()
+	case ok && e.Code == shown.Code:
+		return e, true
+	}
+	return l.reply(shown.Code, EnhancedCode{}, l.field(maddyReason)), true
 }
 
 // delivered reads that a recipient's server accepted the message.
@@ -146,11 +227,13 @@ func (l *maddy) cause() Cause {
 	return causeOf(maddyReasonCauses, l.field(maddyReason))
 }
 
+const maddyNullMX = "Domain does not accept email (null MX)"
+
 // maddyMessageCauses are target/remote's own words.
 var maddyMessageCauses = []causeRule{
 	{prefix: "MX lookup error", cause: CauseDNS},
 	{prefix: "DNS error", cause: CauseDNS},
-	{prefix: "Domain does not accept email (null MX)", cause: CauseDNS},
+	{prefix: maddyNullMX, cause: CauseDNS},
 	{prefix: "TLS it not available", cause: CauseTLS},
 	{prefix: "Failed to establish the MX record authenticity", cause: CauseTLS},
 	{prefix: "Failed to establish the module", cause: CauseTLS},

@@ -8,14 +8,16 @@ import (
 )
 
 func TestMaddyDeliveries(t *testing.T) {
-	log, got, want := readCorpus(t, "maddy/coverage-stderr.log"), 0, 0
-	for _, line := range lines(log) {
-		if bytes.Contains(line, []byte(" queue: delivered\t")) || bytes.Contains(line, []byte(" queue: delivery attempt failed\t")) {
-			want++
+	for _, name := range []string{"maddy/coverage-stderr", "maddy/coverage-0.9.4"} {
+		log, got, want := readCorpus(t, name+".log"), 0, 0
+		for _, line := range lines(log) {
+			if bytes.Contains(line, []byte(" delivered\t")) || bytes.Contains(line, []byte(" delivery attempt failed\t")) {
+				want++
+			}
 		}
-	}
-	parseLog(log, func(_ int, e *logparse.Event) { got += e.Deliveries })
-	if got != want {
-		t.Errorf("%d deliveries, want %d", got, want)
+		parseLog(log, func(_ int, e *logparse.Event) { got += e.Deliveries })
+		if got != want {
+			t.Errorf("%s: %d deliveries, want %d", name, got, want)
+		}
 	}
 }

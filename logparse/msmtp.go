@@ -16,12 +16,13 @@ import "bytes"
 const shapeMsmtp = "msmtp" // host=..., but not whole
 
 var msmtpMTA = mtaSpec{
-	name:     "msmtp",
-	program:  []byte("msmtp"),
-	programs: []string{"msmtp"},
-	ownsForm: msmtpOwnsForm,
-	shapes:   []string{shapeMsmtp},
-	new:      newMsmtp,
+	anonymous: true,
+	name:      "msmtp",
+	program:   []byte("msmtp"),
+	programs:  []string{"msmtp"},
+	ownsForm:  msmtpOwnsForm,
+	shapes:    []string{shapeMsmtp},
+	new:       newMsmtp,
 }
 
 // msmtpOwnsForm reports whether a line is one of msmtp's log file.

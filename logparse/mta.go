@@ -30,11 +30,16 @@ type mtaSpec struct {
 	formIsCommon bool
 	// formHasTag is true if the form begins with what looks like a tag.
 	formHasTag bool
+	// anonymous is true if its lines have no id, so that two deliveries may look the same.
+	anonymous bool
 	// isInTag reports whether a byte may occur between the brackets in the tag of
 	// one of programs, where other programs write a process id; nil for digits alone.
 	isInTag func(byte) bool
 	shapes  []string // the forms that a line not understood may have
-	new     func(*line) grammar
+	// judged is the newest version that real logs with known replies judged; "" where
+	// the log does not show the version.
+	judged string
+	new    func(*line) grammar
 }
 
 // noMTA is the index of no MTA.
@@ -85,33 +90,16 @@ func Shapes(name string) []string {
 	return nil
 }
 
-// ownerOf returns the index of the MTA that logged a line; noMTA if there is none.
-// It judges by the syslog identifier or, without one, by the form.
-func ownerOf(env *Envelope) int {
-	if env.Program == nil {
-		return ownerOfForm(env)
-	}
-	if m := ownerOfProgram(env.Program); m != noMTA {
-		return m
-	}
-	for m, spec := range mtas {
-		if spec.formHasTag && spec.ownsForm(env) {
-			return m
-		}
-	}
-	return noMTA
-}
-
 // ownerOfProgram returns the index of the MTA that owns a syslog identifier; noMTA
 // if none does.
 func ownerOfProgram(program []byte) int {
+	if m, ok := programNames[string(program)]; ok {
+		return m
+	}
 	for _, m := range programPatterns {
 		if mtas[m].ownsProgram(program) {
 			return m
 		}
-	}
-	if m, ok := programNames[string(program)]; ok {
-		return m
 	}
 	return noMTA
 }

@@ -80,7 +80,7 @@ func openSMTPDOwnsForm(env *Envelope) bool {
 		role, _, _ := bytes.Cut(rest, []byte(" "))
 		return string(role) == "smtp" || string(role) == "mta" || string(role) == "mda"
 	}
-	return bytes.HasPrefix(env.Message, []byte("smtp-out: ")) ||
+	return bytes.HasPrefix(env.Message, []byte("smtp-out: ")) || bytes.HasPrefix(env.Message, []byte("smtp-in: ")) ||
 		bytes.HasPrefix(env.Message, []byte("smtp: 0x")) || bytes.HasPrefix(env.Message, []byte("mta: 0x"))
 }
 
@@ -110,22 +110,34 @@ func (l *openSMTPD) parse() {
 // withoutSession reads a line that does not begin with a session's id.
 func (l *openSMTPD) withoutSession(process *openSMTPDProcess) {
 	if rest, ok := bytes.CutPrefix(l.message, []byte("smtp-out: Error on session ")); ok {
-		id, rest := cutOpenSMTPDSession(rest)
-		_, reason, ok := bytes.Cut(rest, []byte(" sent: ")) // after N messages sent: REASON
+		id, rest := cutOpenSMTPDID(rest)
+		reason, ok := bytes.CutPrefix(rest, []byte(": ")) // before 6.0, also where nothing was sent
+		if !ok {
+			_, reason, ok = bytes.Cut(rest, []byte(" sent: ")) // after N messages sent: REASON
+		}
 		if id != nil && ok {
 			l.rejected(id, reason)
 		}
 	} else if rest, ok := bytes.CutPrefix(l.message, []byte("warn: ")); ok {
 		l.ownBounce(rest)
-	} else {
+	} else if !l.sentence(process) {
 		l.trace(process)
 	}
 }
 
 // cutOpenSMTPDSession reads "0123456789abcdef ".
 func cutOpenSMTPDSession(b []byte) (id, rest []byte) {
+	id, rest = cutOpenSMTPDID(b)
+	if len(rest) == 0 || rest[0] != ' ' {
+		return nil, nil
+	}
+	return id, rest[1:]
+}
+
+// cutOpenSMTPDID reads the 16 digits of a session's or envelope's id.
+func cutOpenSMTPDID(b []byte) (id, rest []byte) {
 	const digits = 16
-	if len(b) <= digits || b[digits] != ' ' {
+	if len(b) < digits {
 		return nil, nil
 	}
 	for _, c := range b[:digits] {
@@ -133,7 +145,7 @@ func cutOpenSMTPDSession(b []byte) (id, rest []byte) {
 			return nil, nil
 		}
 	}
-	return b[:digits], b[digits+1:]
+	return b[:digits], b[digits:]
 }
 
 func (l *openSMTPD) session(id []byte) *openSMTPDSession {
@@ -145,7 +157,7 @@ func (l *openSMTPD) session(id []byte) *openSMTPDSession {
 var openSMTPDSocket = []byte("/var/run/smtpd.sock")
 
 // openSMTPDAddr returns an address from the form that to.c writes, "192.0.2.1",
-// "[2001:db8::1]" or "local".
+// "[2001:db8::1]" (before 6.0 "IPv6:2001:db8::1") or "local".
 func openSMTPDAddr(b []byte) []byte {
 	if string(b) == "local" {
 		return openSMTPDSocket
@@ -153,5 +165,5 @@ func openSMTPDAddr(b []byte) []byte {
 	if n := len(b); n > 1 && b[0] == '[' && b[n-1] == ']' {
 		return b[1 : n-1]
 	}
-	return b
+	return bytes.TrimPrefix(b, []byte("IPv6:"))
 }

@@ -73,11 +73,14 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 // (RFC 3463 §3.2) are an exception: those are one a recipient. Over LMTP, all
 // replies are.
 func (l *openSMTPD) delivery(process *openSMTPDProcess, id, b []byte) {
-	d, ok := cutOpenSMTPDDelivery(b)
-	if !ok {
+	if d, ok := cutOpenSMTPDDelivery(b); ok {
+		l.delivered(process, id, d)
+	} else {
 		l.notUnderstood(shapeOpenSMTPDDelivery)
-		return
 	}
+}
+
+func (l *openSMTPD) delivered(process *openSMTPDProcess, id []byte, d openSMTPDDelivery) {
 	if string(id) == "0000000000000000" { // no session: the relay is a domain
 		d.name, d.addr = d.addr, nil
 	}
@@ -90,6 +93,7 @@ func (l *openSMTPD) delivery(process *openSMTPDProcess, id, b []byte) {
 		l.emit(e)
 		return
 	}
+	var ok bool
 	e.Kind = Reply
 	e.Code, e.Enhanced, ok = parseJoinedReply(d.status)
 	if !ok || d.accepted && e.Code.Class() != 2 {
@@ -143,21 +147,25 @@ func cutOpenSMTPDDelivery(b []byte) (d openSMTPDDelivery, ok bool) {
 		}
 		b = rest[i+1:]
 	}
+	d.setRelay(relay)
+	d.status, ok = bytes.CutPrefix(b, []byte(` stat="`))
+	d.status = bytes.TrimSuffix(d.status, []byte(`"`))
+	return d, ok && d.judge()
+}
+
+// setRelay reads "ADDR (NAME)".
+func (d *openSMTPDDelivery) setRelay(relay []byte) {
 	d.addr = relay
 	if addr, name, ok := bytes.Cut(relay, []byte(" (")); ok {
 		d.addr, d.name = addr, bytes.TrimSuffix(name, []byte(")"))
 	}
 	d.addr = openSMTPDAddr(d.addr)
-	switch string(d.result) {
-	case "Ok":
-		d.accepted = true
-	case "TempFail", "PermFail":
-	default:
-		return d, false
-	}
-	d.status, ok = bytes.CutPrefix(b, []byte(` stat="`))
-	d.status = bytes.TrimSuffix(d.status, []byte(`"`))
-	return d, ok
+}
+
+// judge reads the result and reports whether it is one.
+func (d *openSMTPDDelivery) judge() bool {
+	d.accepted = string(d.result) == "Ok"
+	return d.accepted || string(d.result) == "TempFail" || string(d.result) == "PermFail"
 }
 
 // openSMTPDCauses are tried in order. What follows "IO Error: " is the system's or

@@ -14,25 +14,18 @@ func (l *openSMTPD) server(id, verb, b []byte) {
 	case "connected":
 		addr, name, ok := bytes.Cut(b, []byte(" host="))
 		if addr, found := bytes.CutPrefix(addr, []byte("address=")); ok && found {
-			s := l.session(id)
-			*s = openSMTPDSession{}
-			s.Peer.set(name, openSMTPDAddr(addr))
+			l.connected(id, name, addr)
 		}
 	case "authentication":
 		// Blanks in the name are escaped (VIS_WHITE).
 		user, result, _ := bytes.Cut(b, []byte(" "))
 		if bytes.HasPrefix(user, []byte("user=")) && string(result) == "result=ok" {
-			l.session(id).Authenticated = true
-			e := l.sent(id, Auth)
-			e.Code, e.Implied, e.Dialogue = 235, true, true
-			l.emit(e)
+			l.loggedIn(id)
 		}
 	case "message":
 		if message, ok := bytes.CutPrefix(b, []byte("msgid=")); ok {
-			e := l.sent(id, EndOfData)
-			e.Code, e.Implied = 250, true
-			e.QueueID, _, _ = bytes.Cut(message, []byte(" "))
-			l.emit(e)
+			message, _, _ = bytes.Cut(message, []byte(" "))
+			l.emit(l.accepted(id, message))
 		}
 	case "failed-command":
 		l.failedCommand(id, b)
@@ -46,6 +39,26 @@ func (l *openSMTPD) server(id, verb, b []byte) {
 	default:
 		l.oldEvent(verb)
 	}
+}
+
+func (l *openSMTPD) connected(id, name, addr []byte) {
+	s := l.session(id)
+	*s = openSMTPDSession{}
+	s.Peer.set(name, openSMTPDAddr(addr))
+}
+
+func (l *openSMTPD) loggedIn(id []byte) {
+	l.session(id).Authenticated = true
+	e := l.sent(id, Auth)
+	e.Code, e.Implied, e.Dialogue = 235, true, true
+	l.emit(e)
+}
+
+// accepted returns the reply to a message.
+func (l *openSMTPD) accepted(id, message []byte) Event {
+	e := l.sent(id, EndOfData)
+	e.Code, e.Implied, e.QueueID = 250, true, message
+	return e
 }
 
 // failedCommand reads what follows "failed-command ". Quotes in the command are not
@@ -90,12 +103,19 @@ func (l *openSMTPD) sent(id []byte, command Command) Event {
 // the log does not show it.
 func (l *openSMTPD) refused(id, command, result []byte) {
 	text, ok := bytes.CutSuffix(result, []byte(`"`))
-	e := l.sent(id, NoCommand)
 	if !ok {
+		e := l.sent(id, NoCommand)
 		e.Kind = Refusal
 		l.emit(e)
 		return
 	}
+	l.answered(id, command, text)
+}
+
+// answered adds a reply to a command of the session's client, nil where it is not known.
+func (l *openSMTPD) answered(id, command, text []byte) {
+	var ok bool
+	e := l.sent(id, NoCommand)
 	e.Code, e.Enhanced, ok = ParseReply(text)
 	if !ok || e.Code.Class() < 4 {
 		l.notUnderstood(shapeOpenSMTPDFailed)

@@ -25,9 +25,9 @@ func (l *openSMTPD) trace(process *openSMTPDProcess) {
 	switch {
 	case isClient && isOurs && bytes.HasPrefix(ours, []byte("[...")): // bytes of a message
 	case isClient && isOurs:
-		l.dialogues.put(key).command(ours)
+		l.traced(key).command(ours)
 	case isClient && isTheirs:
-		e, ok := l.dialogues.put(key).reply(theirs, isFirstOfMany(theirs))
+		e, ok := l.traced(key).reply(theirs, isFirstOfMany(theirs))
 		if !ok {
 			return
 		}
@@ -41,9 +41,9 @@ func (l *openSMTPD) trace(process *openSMTPDProcess) {
 		}
 		l.emit(e)
 	case isTheirs:
-		l.dialogues.put(key).command(theirs)
+		l.traced(key).command(theirs)
 	case isOurs:
-		e, ok := l.dialogues.put(key).reply(ours, isFirstOfMany(ours))
+		e, ok := l.traced(key).reply(ours, isFirstOfMany(ours))
 		if !ok {
 			return
 		}
@@ -51,6 +51,16 @@ func (l *openSMTPD) trace(process *openSMTPDProcess) {
 		e.Repeat = e.Repeat || !e.Dialogue || e.Code == 235
 		l.emit(e)
 	case bytes.HasSuffix(text, []byte("-> MTA_INIT")), bytes.HasSuffix(text, []byte("-> STATE_CONNECTED")):
-		l.dialogues.remove(key) // a new session at an old one's place
+		*l.dialogues.put(key) = dialogue{} // a new session, maybe at an old one's place
 	}
+}
+
+// traced returns the dialogue of a session, whose beginning may be missing.
+func (l *openSMTPD) traced(key hash) *dialogue {
+	d := l.dialogues.get(key)
+	if d == nil {
+		d = l.dialogues.put(key)
+		d.Joined = true
+	}
+	return d
 }

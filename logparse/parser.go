@@ -42,6 +42,9 @@ type Result struct {
 	Shape    string
 	Envelope Envelope
 	Events   []Event
+	// Version is that of an MTA that says so as it starts; nil in all other lines. See
+	// NewerThanJudged.
+	Version []byte
 	// LostLines is how many lines Logger dropped, by what it says in this line. Such
 	// a line is Foreign.
 	LostLines int
@@ -57,7 +60,15 @@ type Parser struct {
 	only      int                // index of the MTA whose lines are read; noMTA for all
 	format    *formatLine        // what reads all lines; nil for the grammars
 	line      *line
+	// owners remembers ownerOfProgram for the first maxOwners programs of the log.
+	owners map[string]int
+	once   table[hash] // by process: its last line with an event that can happen only once
 }
+
+const (
+	maxOwners       = 64
+	maxOwnedProgram = 64 // bytes
+)
 
 // NewParser returns a parser for lines of any known MTA, which may stand mixed
 // in one log.
@@ -65,7 +76,9 @@ func NewParser() *Parser {
 	return &Parser{
 		unwrapper: unwrapper{json: newEnvelopeObject()},
 		only:      noMTA,
+		owners:    map[string]int{},
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+		once:      newTable[hash](1024),
 	}
 }
 
@@ -84,25 +97,25 @@ func NewParserFor(name string) (*Parser, error) {
 
 // Parse reads one line, without its line end. It does not keep line, but the Result
 // refers into it.
-func (p *Parser) Parse(line []byte) Result {
-	var whole bool
-	p.line.env, whole = p.unwrapper.unwrap(line)
-	if !whole {
+func (p *Parser) Parse(line []byte) (r Result) {
+	if !p.unwrapper.unwrap(line, &p.line.env) {
 		return Result{Outcome: Other, Envelope: p.line.env}
 	}
-	return p.parse()
+	p.parse(&r)
+	return r
 }
 
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
-func (p *Parser) ParseEnvelope(env Envelope) Result {
+func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 	p.unwrapper.logged = nil
 	p.line.env = env
-	return p.parse()
+	p.parse(&r)
+	return r
 }
 
-// parse reads the line whose envelope was taken off.
-func (p *Parser) parse() (r Result) {
+// parse reads the line whose envelope was taken off into an empty result.
+func (p *Parser) parse(r *Result) {
 	l := p.line
 	l.begin()
 	r.LostLines, r.Logger = lostLines(&l.env)
@@ -118,8 +131,7 @@ func (p *Parser) parse() (r Result) {
 	default:
 		r.Outcome = Other
 	}
-	r.Program, r.Envelope, r.Events = l.program, l.env, l.events
-	return r
+	r.Program, r.Envelope, r.Events, r.Version = l.program, l.env, l.events, l.version
 }
 
 // read adds the events of the line and returns the name of the MTA that logged it,
@@ -130,16 +142,42 @@ func (p *Parser) read() (mta string) {
 		return p.format.mta
 	}
 	l := p.line
-	m := p.ownerOf(&l.env)
+	m := p.readerOf(&l.env)
 	if m == noMTA {
-		return ""
+		if m = p.wrappedReader(); m == noMTA {
+			return ""
+		}
 	}
-	l.message, l.count = repeatedMessage(l.message)
+	l.cutRepeated()
+	if p.isCutCopy() {
+		return mtas[m].name
+	}
 	if l.program == nil {
 		l.program = mtas[m].program
 	}
 	p.grammar(m).parse()
+	if !mtas[m].anonymous && (l.env.Program != nil || l.reported) {
+		p.countOnce()
+	}
 	return mtas[m].name
+}
+
+// wrappedReader takes further envelopes off a line that no grammar reads. It returns the
+// index of the MTA whose grammar reads what is in them; noMTA if none does.
+func (p *Parser) wrappedReader() int {
+	l, raw := p.line, p.unwrapper.logged
+	if raw == nil {
+		raw = l.env.Message
+	}
+	m := noMTA
+	for n := 0; m == noMTA && n < maxWrapped; n++ {
+		if raw = l.env.takeOff(raw); raw == nil {
+			break
+		}
+		l.begin()
+		m = p.readerOf(&l.env)
+	}
+	return m
 }
 
 // grammar returns the grammar of the MTA with an index.
@@ -150,11 +188,11 @@ func (p *Parser) grammar(m int) grammar {
 	return p.grammars[m]
 }
 
-// ownerOf returns the index of the MTA whose grammar reads a line. A Parser for one
+// readerOf returns the index of the MTA whose grammar reads a line. A Parser for one
 // MTA also takes lines of other programs, such as the node that runs Haraka, if they
 // have the form of that MTA's own log.
-func (p *Parser) ownerOf(env *Envelope) int {
-	m := ownerOf(env)
+func (p *Parser) readerOf(env *Envelope) int {
+	m := p.ownerOf(env)
 	if m == noMTA && p.only != noMTA && !mtas[p.only].formIsCommon {
 		m = ownerOfForm(env)
 	}
@@ -162,4 +200,28 @@ func (p *Parser) ownerOf(env *Envelope) int {
 		return noMTA
 	}
 	return m
+}
+
+// ownerOf returns the index of the MTA that logged a line; noMTA if there is none.
+// It judges by the syslog identifier or, without one, by the form.
+func (p *Parser) ownerOf(env *Envelope) int {
+	if env.Program == nil {
+		return ownerOfForm(env)
+	}
+	m, ok := p.owners[string(env.Program)]
+	if !ok {
+		m = ownerOfProgram(env.Program)
+		if len(p.owners) < maxOwners && len(env.Program) <= maxOwnedProgram {
+			p.owners[string(env.Program)] = m
+		}
+	}
+	if m != noMTA {
+		return m
+	}
+	for m, spec := range mtas {
+		if spec.formHasTag && spec.ownsForm(env) {
+			return m
+		}
+	}
+	return noMTA
 }

@@ -3,7 +3,7 @@ package logparse
 import "bytes"
 
 // Postfix logs by syslog or postlogd. What is known here was read in the source
-// of Postfix 3.7; the files named in comments are there.
+// of Postfix 3.7 to 3.11; the files named in comments are there.
 
 // The forms of Postfix' lines that look as if they showed a reply.
 const (
@@ -26,7 +26,8 @@ var postfixMTA = mtaSpec{
 		shapePostfixDelivery, shapePostfixReject, shapePostfixProxy, shapePostfixHost,
 		shapePostfixDisconnect, shapePostfixPostscreen, shapePostfixContent,
 	},
-	new: newPostfix,
+	judged: "3.11.7",
+	new:    newPostfix,
 }
 
 func postfixOwnsProgram(program []byte) bool {
@@ -60,14 +61,18 @@ type postfix struct {
 	process  hash
 	sessions table[postfixSession] // by process; of postscreen by client
 	messages table[hash]           // queue id to the session of smtpd that it came from
+	early    table[postfixEarly]   // by process
 	said     []byte                // the buffer of Event.Said
 }
 
 func newPostfix(l *line) grammar {
-	return &postfix{line: l, sessions: newTable[postfixSession](4096), messages: newTable[hash](8192)}
+	return &postfix{
+		line: l, sessions: newTable[postfixSession](4096), messages: newTable[hash](8192),
+		early: newTable[postfixEarly](256),
+	}
 }
 
-func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages} }
+func (l *postfix) tables() []remembered { return []remembered{&l.sessions, &l.messages, &l.early} }
 
 // A postfixSession is what is remembered of the present SMTP session of a
 // process. Its fields are exported for encoding/binary.
@@ -137,6 +142,8 @@ func postfixDaemon(name []byte) string {
 		return "postscreen"
 	case "cleanup":
 		return "cleanup"
+	case "master":
+		return "master"
 	case "pickup":
 		return "pickup"
 	case "error", "retry":
@@ -163,6 +170,8 @@ func (l *postfix) parse() {
 		l.postscreen(message)
 	case "cleanup":
 		l.cleanup(message)
+	case "master":
+		l.started(message)
 	case "pickup":
 		// QID: uid=0 from=<root>: the id is no longer that of a message from smtpd.
 		if id, _ := cutPostfixQueueID(message); id != nil {
@@ -177,6 +186,22 @@ func (l *postfix) parse() {
 	}
 }
 
+// postfixStarts are what master(8) logs before its version (master.c, main()).
+var postfixStarts = []string{"daemon started -- version ", "reload -- version "}
+
+// started reads the version of a Postfix that starts:
+//
+//	daemon started -- version 3.11.7, configuration /etc/postfix
+func (l *postfix) started(message []byte) {
+	for _, prefix := range postfixStarts {
+		if rest, ok := bytes.CutPrefix(message, []byte(prefix)); ok {
+			if version, _, ok := cutVersion(rest); ok {
+				l.version = version
+			}
+		}
+	}
+}
+
 // guessPostfixService names the daemon by the form of its message, for logs in
 // which the identifier is cut to "postfix". A transcript does not show whose it is.
 func guessPostfixService(message []byte) string {
@@ -184,6 +209,11 @@ func guessPostfixService(message []byte) string {
 	if id == nil {
 		if bytes.HasPrefix(message, []byte("< ")) || bytes.HasPrefix(message, []byte("> ")) {
 			return "other"
+		}
+		for _, prefix := range postfixStarts {
+			if bytes.HasPrefix(message, []byte(prefix)) {
+				return "master"
+			}
 		}
 		for i := range postfixImpliedByPostscreen {
 			if bytes.HasPrefix(message, []byte(postfixImpliedByPostscreen[i].prefix)) {
@@ -196,6 +226,7 @@ func guessPostfixService(message []byte) string {
 	case bytes.HasPrefix(rest, []byte("to=<")): // delivery takes no reply from a relay that is no host
 		return "smtp"
 	case bytes.HasPrefix(rest, []byte("reject: header ")), bytes.HasPrefix(rest, []byte("reject: body ")),
+		bytes.HasPrefix(rest, []byte("reject: mime-error ")),
 		bytes.HasPrefix(rest, []byte("milter-reject: END-OF-MESSAGE ")):
 		return "cleanup"
 	case bytes.HasPrefix(rest, []byte("reject: RCPT from [")), bytes.HasPrefix(rest, []byte("reject: CONNECT from [")):
@@ -203,6 +234,11 @@ func guessPostfixService(message []byte) string {
 	case bytes.HasPrefix(rest, []byte("reject: ")), bytes.HasPrefix(rest, []byte("milter-reject: ")),
 		bytes.HasPrefix(rest, []byte("client=")), bytes.HasPrefix(rest, []byte(postfixTLSAborted.prefix)):
 		return "smtpd"
+	}
+	for i := range postfixEndsOfSession {
+		if bytes.HasPrefix(rest, []byte(postfixEndsOfSession[i].prefix)) {
+			return "smtpd"
+		}
 	}
 	return "smtp" // QID: host NAME[IP] said: ...
 }

@@ -8,6 +8,17 @@ var postfixContentVerdicts = []string{
 	"reject: header ", "reject: body ", "reject: content ", "milter-header-reject: ", "milter-body-reject: ",
 }
 
+// postfixMIMEErrors are what is wrong with messages that cleanup(8) rejects for their
+// form (mime_state.c, mime_err_detail; cleanup_message.c, cleanup_mime_error_callback()).
+// What the client wrote stands behind them.
+var postfixMIMEErrors = []postfixImplied{
+	{"MIME nesting exceeds safety limit: ", []byte("550 5.6.0 MIME nesting exceeds safety limit"), EndOfData, false},
+	{"improper use of 8-bit data in message header: ", []byte("550 5.6.0 improper use of 8-bit data in message header"), EndOfData, false},
+	{"improper use of 8-bit data in message body: ", []byte("550 5.6.0 improper use of 8-bit data in message body"), EndOfData, false},
+	{"invalid message/* or multipart/* encoding domain: ", []byte("550 5.6.0 invalid message/* or multipart/* encoding domain"), EndOfData, false},
+	{"primary header was terminated with non-empty line: ", []byte("550 5.6.0 primary header was terminated with non-empty line"), EndOfData, false},
+}
+
 // cleanup reads the lines of cleanup(8), which checks messages after smtpd has
 // taken their content. They do not show the code that smtpd then answers. Nobody
 // is answered for a message that did not come by SMTP.
@@ -20,8 +31,16 @@ func (l *postfix) cleanup(message []byte) {
 	if id == nil {
 		return
 	}
+	if bytes.HasPrefix(rest, []byte("message-id=")) {
+		l.contentRead(id)
+		return
+	}
 	if verdict, ok := bytes.CutPrefix(rest, []byte("milter-reject: ")); ok {
 		l.milterRejected(id, verdict)
+		return
+	}
+	if fault, ok := bytes.CutPrefix(rest, []byte("reject: mime-error ")); ok {
+		l.malformed(id, fault)
 		return
 	}
 	for _, prefix := range postfixContentVerdicts {
@@ -44,6 +63,26 @@ func (l *postfix) cleanupWarning(warning []byte) {
 			l.emitEndOfData(id, r.event())
 		}
 	}
+}
+
+// malformed reads a verdict on the form of a message:
+//
+//	QID: reject: mime-error WHAT: CONTENT from NAME[IP]; from=<...> to=<...>
+//
+// cleanup(8) reads on, and may log more verdicts on the message. One answer is sent.
+func (l *postfix) malformed(id, fault []byte) {
+	key := l.messageKey(id)
+	if l.messages.get(key) == nil {
+		return // it did not come by SMTP, or the answer is known
+	}
+	for i := range postfixMIMEErrors {
+		if r := &postfixMIMEErrors[i]; bytes.HasPrefix(fault, []byte(r.prefix)) {
+			l.emitEndOfData(id, r.event())
+			l.messages.remove(key)
+			return
+		}
+	}
+	l.notUnderstood(shapePostfixContent)
 }
 
 // milterRejected reads a milter's verdict on a whole message

@@ -293,7 +293,8 @@ func lenOfPostfixAddress(text, addr []byte, cut bool) int {
 
 // mayBeCut reports whether the message has the length at which Postfix cuts one, but
 // for its severity (MSG_SYSLOG_RECLEN in util/msg_syslog.c, MSG_LOGGER_RECLEN in
-// util/msg_logger.c). Its end may be the words of a stranger then.
+// util/msg_logger.c), or at which rsyslog cuts one that it repeats. Its end may be the
+// words of a stranger then.
 func (l *postfix) mayBeCut() bool {
-	return len(bytes.TrimPrefix(l.message, []byte("warning: "))) == 2000
+	return l.isCutRepeated() || len(bytes.TrimPrefix(l.message, []byte("warning: "))) == 2000
 }

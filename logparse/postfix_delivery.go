@@ -15,6 +15,10 @@ func (l *postfix) client(message []byte) {
 	}
 	id, rest := cutPostfixQueueID(message)
 	if id == nil {
+		if bytes.HasPrefix(message, []byte("connect to ")) {
+			l.greetingRefused(message)
+			return
+		}
 		l.clientVerbose(message)
 		return
 	}
@@ -36,7 +40,7 @@ func isPostfixTranscript(message []byte) bool {
 //	QID: host NAME[IP] said: REPLY (in reply to RCPT TO command)
 //	QID: host NAME[IP] refused to talk to me: REPLY
 func (l *postfix) hostSaid(id, text []byte) {
-	e, said, ok := postfixQuotedReply(text)
+	e, said, ok := postfixQuotedReply(text, false)
 	if !said {
 		return
 	}
@@ -52,6 +56,27 @@ func (l *postfix) hostSaid(id, text []byte) {
 	l.emit(e)
 }
 
+// greetingRefused reads the greeting of a host after which another one is tried, before
+// Postfix 2.3 (smtp_connect.c). The delivery line repeats that of the last host:
+//
+//	connect to NAME[IP]: server refused to talk to me: REPLY (port 25)
+//	QID: to=<...>, relay=none, delay=0, status=deferred (connect to NAME[IP]: server refused to talk to me: REPLY)
+func (l *postfix) greetingRefused(text []byte) {
+	if port := bytes.LastIndex(text, []byte(" (port ")); port >= 0 {
+		text = text[:port]
+	}
+	e, said, ok := postfixQuotedReply(text, false)
+	if !said {
+		return
+	}
+	if !ok || l.mayBeCut() {
+		l.notUnderstood(shapePostfixHost)
+		return
+	}
+	l.session().Delivered = l.seed.add(text)
+	l.emit(e)
+}
+
 // delivery reads what follows "QID: to=<", the end of an attempt to deliver to one
 // recipient.
 func (l *postfix) delivery(id, b []byte) {
@@ -62,12 +87,15 @@ func (l *postfix) delivery(id, b []byte) {
 	}
 	name, addr, _, host := cutHost(d.relay)
 	var e Event
-	if host && len(name) > 0 && (l.service == "smtp" || l.service == "lmtp") {
+	switch {
+	case l.service != "smtp" && l.service != "lmtp":
+		e = d.noHostEvent(l.service)
+	case host && len(name) > 0:
 		e, ok = d.hostEvent()
 		e.Remote, e.Addr = name, addr
 		l.withoutRecipient(&e, &d)
-	} else {
-		e = d.noHostEvent(l.service)
+	default:
+		e, ok = d.greetingEvent()
 	}
 	if !ok {
 		l.notUnderstood(shapePostfixDelivery)
@@ -81,15 +109,26 @@ func (l *postfix) delivery(id, b []byte) {
 		l.emitDelivery(e)
 		return
 	}
-	// Further recipients that the same reply answered follow one another in the
-	// log of the process, with the same times: smtp_bulk_fail() and the loop
-	// after end of data. RCPT, and end of data in LMTP, have an answer for each.
-	one := e.Command != Rcpt && (l.service == "smtp" || e.Command != EndOfData)
-	s := l.session()
-	delivered := l.seed.add(id).add(d.relay).add(d.delays).add(d.text)
-	e.Repeat = one && s.Delivered == delivered || l.shownByTranscript(name, addr)
-	s.Delivered = delivered
+	e.Repeat = l.shownBefore(&e, &d) || l.shownByTranscript(e.Remote, e.Addr)
+	if e.Cause == CauseProtocol && e.Deliveries > 0 {
+		l.emitFailed(e)
+		return
+	}
 	l.emit(e)
+}
+
+// shownBefore reports whether the reply is that of the delivery line before. Further
+// recipients that the same reply answered follow one another in the log of the process,
+// with the same times: smtp_bulk_fail() and the loop after end of data. RCPT, and end of
+// data in LMTP, have an answer for each. See greetingRefused for a relay that is none.
+func (l *postfix) shownBefore(e *Event, d *postfixDelivery) bool {
+	s := l.session()
+	if string(d.relay) == "none" && s.Delivered == l.seed.add(d.text) {
+		return true
+	}
+	last, one := s.Delivered, e.Command != Rcpt && (l.service == "smtp" || e.Command != EndOfData)
+	s.Delivered = l.seed.add(e.QueueID).add(d.relay).add(d.delays).add(d.text)
+	return one && last == s.Delivered
 }
 
 // emitDelivery adds an attempt without a reply. It leaves out address probes.
@@ -153,8 +192,23 @@ func (d *postfixDelivery) readFields(b []byte) (ok bool) {
 	if !ok || len(b) < 2 || b[0] != '(' {
 		return false
 	}
-	d.text, d.whole = bytes.CutSuffix(b[1:], []byte(")"))
+	d.text, d.whole = bytes.CutSuffix(withoutPostfixVia(b[1:]), []byte(")"))
 	return true
+}
+
+// withoutPostfixVia takes off what Postfix before 2.3 wrote before the reason where a
+// user had asked for a report (global/trace.c):
+//
+//	status=undeliverable (delivery via NAME[IP]: host NAME[IP] said: ...)
+func withoutPostfixVia(text []byte) []byte {
+	if relay, ok := bytes.CutPrefix(text, []byte("delivery via ")); ok {
+		if _, _, rest, ok := cutHost(relay); ok {
+			if reason, ok := bytes.CutPrefix(cutPort(rest), []byte(": ")); ok {
+				return reason
+			}
+		}
+	}
+	return text
 }
 
 // isAmbiguous reports whether the end of an address stands in the text, with all the
@@ -188,12 +242,26 @@ func cutPostfixRecipient(b []byte) (addr, rest []byte, ok bool) {
 // cutPostfixField reads a field that Postfix wrote and the ", " behind it. None holds
 // a blank or an angle bracket.
 func cutPostfixField(b []byte) (field, rest []byte, ok bool) {
-	field, rest, ok = bytes.Cut(b, []byte(", "))
-	return field, rest, ok && !bytes.ContainsAny(field, " <>")
+	for i, c := range b {
+		switch c {
+		case ' ', '<', '>':
+			return nil, nil, false
+		case ',':
+			if i+1 < len(b) && b[i+1] == ' ' {
+				return b[:i], b[i+2:], true
+			}
+		}
+	}
+	return nil, nil, false
 }
 
 // isProbe reports whether the delivery only probed the address.
 func (d *postfixDelivery) isProbe() bool { return bytes.Contains(d.status, []byte("deliverable")) }
+
+// isAccepted reports whether the server accepted the message or the probed address.
+func (d *postfixDelivery) isAccepted() bool {
+	return string(d.status) == "sent" || string(d.status) == "deliverable"
+}
 
 // noHostEvent returns the event of a delivery by another daemon, or without a
 // connection. What a host said to an earlier attempt may be quoted, and is no new
@@ -212,28 +280,45 @@ func (d *postfixDelivery) noHostEvent(service string) Event {
 // hostEvent returns the event of a delivery to a host: its reply, or why there was
 // none. ok is false where the line shows a reply that cannot be read.
 func (d *postfixDelivery) hostEvent() (e Event, ok bool) {
-	switch string(d.status) {
-	case "sent", "deliverable":
+	if d.isAccepted() {
 		return d.acceptance()
 	}
-	if reply, said, ok := postfixQuotedReply(d.text); said {
+	if reply, said, ok := postfixQuotedReply(d.text, d.whole); said {
 		return reply, ok
 	}
 	return Event{Kind: Delivery, Direction: Received, Text: d.text, Cause: causeOf(postfixCauses, d.text)}, true
 }
 
+// greetingEvent returns the event of a delivery by smtp(8) or lmtp(8) without a relay:
+// the greeting that Postfix before 2.3 quotes, or no reply.
+func (d *postfixDelivery) greetingEvent() (e Event, ok bool) {
+	if bytes.HasPrefix(d.text, []byte("connect to ")) {
+		if reply, said, ok := postfixQuotedReply(d.text, d.whole); said {
+			return reply, ok
+		}
+	}
+	return d.noHostEvent("smtp"), true
+}
+
 // acceptance returns the reply that accepted the message. It is the text itself:
 //
 //	status=sent (250 2.0.0 Ok: queued as ...)
+//	status=deliverable (354 Go ahead)
+//
+// A probe may go on to DATA (smtp_address_verify_target).
 func (d *postfixDelivery) acceptance() (e Event, ok bool) {
 	e = Event{Kind: Reply, Direction: Received, Command: EndOfData, Text: d.text}
-	if d.isProbe() {
-		e.Command, e.Dialogue = Rcpt, true
-	}
-	e.Code, e.Enhanced, ok = ParseReply(d.text)
+	e.Code, e.Enhanced, ok = ParseReply(e.Text)
 	if !ok {
 		// smtp_rcpt_done() is only called for a 2xx.
 		e.Code, e.Implied = 250, true
+	}
+	if d.isProbe() {
+		e.Command, e.Dialogue = Rcpt, true
+		if e.Code == 354 {
+			e.Command = Data
+			return e, true
+		}
 	}
 	return e, e.Code.Class() == 2
 }
@@ -251,11 +336,17 @@ var postfixCauses = []causeRule{
 	{prefix: "conversation with ", contains: " timed out while ", cause: CauseTimeout},
 	{prefix: "lost connection with ", cause: CauseLostConnection},
 	{prefix: "Host or domain name not found", cause: CauseDNS},
+	{prefix: "Name service error for ", cause: CauseDNS}, // dns/dns_lookup.c
+	{suffix: ": host not found", cause: CauseDNS},
 	{prefix: "unable to look up ", cause: CauseDNS},
 	{prefix: "unable to find ", cause: CauseDNS},
 	{prefix: "valid hostname or network address required", cause: CauseDNS},
 	{prefix: "Domain ", contains: "does not accept mail (nullMX)", cause: CauseDNS},
-	{prefix: "non DNSSEC destination", cause: CauseDNS},
+	{prefix: "non DNSSEC destination", cause: CauseTLS}, // smtp/smtp_tls_policy.c
+	{prefix: "no TLSA records found", cause: CauseTLS},
+	{prefix: "client TLS configuration problem", cause: CauseTLS},
+	{prefix: "Sender requested REQUIRETLS", cause: CauseTLS},
+	{prefix: "REQUIRETLS policy ", cause: CauseTLS},
 	{prefix: "TLS", cause: CauseTLS},
 	{prefix: "Cannot start TLS", cause: CauseTLS},
 	{prefix: "Server certificate not ", cause: CauseTLS},
@@ -267,6 +358,13 @@ var postfixCauses = []causeRule{
 	{prefix: "local configuration error", cause: CauseSystem},
 	{prefix: "Local configuration error", cause: CauseSystem},
 	{prefix: "server configuration error", cause: CauseSystem},
+	{prefix: "Server configuration error", cause: CauseSystem},
 	{prefix: "mail system configuration error", cause: CauseSystem},
 	{prefix: "internal error", cause: CauseSystem},
+	{suffix: " or trace service failure", cause: CauseSystem}, // global/bounce.c
+	{prefix: "Temporary lookup error", cause: CauseSystem},
+	{prefix: "network address conversion failed", cause: CauseSystem},
+	{prefix: "all network protocols are disabled", cause: CauseSystem},
+	{prefix: "unreadable mail queue entry", cause: CauseSystem},
+	{prefix: "local data error while talking to ", cause: CauseSystem},
 }

@@ -6,6 +6,7 @@ import "bytes"
 // since Postfix 3.0), and forgets the session:
 //
 //	disconnect from NAME[IP] ehlo=1 mail=1 rcpt=2/3 data=1 quit=1 commands=6/7
+//	disconnect from NAME[IP] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5 notes=bare_lf
 //
 // It is the only trace of most positive replies: n of ok/total are the commands
 // that were obeyed. Some counts do not mean what they seem to:
@@ -16,7 +17,7 @@ import "bytes"
 //   - The greeting was a 220 where any command was obeyed: smtpd logs each of the
 //     other greetings that it goes on after.
 //   - A command that failed without a line of its own is a refusal without code.
-func (l *postfix) disconnect(rest []byte) {
+func (l *postfix) disconnect(rest []byte, early postfixEarly) {
 	name, addr, rest, ok := cutHost(rest)
 	if !ok {
 		l.notUnderstood(shapePostfixDisconnect)
@@ -32,6 +33,7 @@ func (l *postfix) disconnect(rest []byte) {
 	sum := postfixSummary{line: l, s: s, event: Event{
 		Direction: Sent, Implied: true, Repeat: s.shown(), Remote: name, Addr: addr,
 	}}
+	sum.tooEarly(early, counts[:])
 	greeted := false
 	for _, c := range counts {
 		greeted = greeted || c.obeyed > 0
@@ -49,33 +51,29 @@ type postfixCount struct {
 }
 
 // cutPostfixCounts reads the counts of a summary but for their sum, which is the
-// last one. There is one count for each of Postfix' commands. ok is false where a
-// count is damaged, and where the sum is missing, since the line was cut.
+// last one; only notes come after it (since Postfix 3.9). There is one count for each
+// of Postfix' commands. ok is false where a count is damaged, and where the sum is
+// missing, since the line was cut.
 func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
 	if len(b) == 0 { // before Postfix 3.0
 		return counts, true
 	}
-	whole := false
-	for n := 0; len(b) > 0; n++ {
-		if b[0] != ' ' || n == len(counts) {
+	for n := 0; len(b) > 0 && n < len(counts); n++ {
+		if b[0] != ' ' {
 			return counts, false
 		}
-		b = b[1:]
-		end := bytes.IndexByte(b, ' ')
-		if end < 0 {
-			end = len(b)
-		}
-		count, ok := readPostfixCount(b[:end])
+		field, rest, _ := bytes.Cut(b[1:], []byte(" "))
+		b = b[1+len(field):]
+		count, ok := readPostfixCount(field)
 		if !ok {
 			return counts, false
 		}
-		whole = string(count.command) == "commands"
-		if !whole {
-			counts[n] = count
+		if string(count.command) == "commands" {
+			return counts, len(b) == 0 || bytes.HasPrefix(rest, []byte("notes="))
 		}
-		b = b[end:]
+		counts[n] = count
 	}
-	return counts, whole
+	return counts, false
 }
 
 // readPostfixCount reads "ehlo=1" and "rcpt=2/3".
@@ -103,14 +101,16 @@ type postfixSummary struct {
 	taken int   // messages by DATA
 }
 
-// postfixSummaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table) with the
-// reply to one that is obeyed. They leave out XCLIENT: Postfix counts an obeyed one
-// as refused.
-var postfixSummaryCommands = []struct {
+// A postfixCommand is one of smtpd's commands with the reply to one that is obeyed.
+type postfixCommand struct {
 	name    string
 	command Command
 	obeyed  Code
-}{
+}
+
+// postfixSummaryCommands are smtpd's commands (smtpd.c, smtpd_cmd_table). They leave
+// out XCLIENT: Postfix counts an obeyed one as refused.
+var postfixSummaryCommands = []postfixCommand{
 	{"ehlo", Ehlo, 250},
 	{"helo", Ehlo, 250},
 	{"starttls", StartTLS, 220},
@@ -125,19 +125,27 @@ var postfixSummaryCommands = []struct {
 	{"etrn", Etrn, 250},
 	{"xforward", OtherCommand, 250},
 	{"quit", Quit, 221},
+	{"help", OtherCommand, 214},  // since Postfix 3.9; before, an unknown command
 	{"unknown", OtherCommand, 0}, // is never obeyed
+}
+
+// postfixSummaryCommand returns the command with a name; one without a name if
+// postfixSummaryCommands has none.
+func postfixSummaryCommand(name []byte) *postfixCommand {
+	for i := range postfixSummaryCommands {
+		if c := &postfixSummaryCommands[i]; c.name == string(name) {
+			return c
+		}
+	}
+	return &postfixCommand{}
 }
 
 // count adds the events of one command's counts.
 func (m *postfixSummary) count(name []byte, obeyed, refused int) {
-	i := 0
-	for i < len(postfixSummaryCommands) && postfixSummaryCommands[i].name != string(name) {
-		i++
-	}
-	if i == len(postfixSummaryCommands) {
+	c := postfixSummaryCommand(name)
+	if c.name == "" {
 		return
 	}
-	c := &postfixSummaryCommands[i]
 	messages := 0
 	switch c.name {
 	case "starttls":

@@ -162,7 +162,8 @@ func (l *postfix) emitImplied(r *postfixImplied, name, addr []byte) {
 	l.emit(e)
 }
 
-// endOfSession reads the last lines of a session:
+// endOfSession reads the last lines of a session, which begin with a queue id or
+// NOQUEUE since Postfix 3.10 (smtpd.c, smtpd_proto()):
 //
 //	timeout after DATA (0 bytes) from NAME[IP]
 //	too many errors after RCPT from NAME[IP]

@@ -8,6 +8,7 @@ func (l *postfix) server(message []byte) {
 		l.serverTranscript(message)
 		return
 	}
+	early := l.takeEarly()
 	if rest, ok := bytes.CutPrefix(message, []byte("connect from ")); ok {
 		s := l.session()
 		*s = postfixSession{}
@@ -17,7 +18,7 @@ func (l *postfix) server(message []byte) {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("disconnect from ")); ok {
-		l.disconnect(rest)
+		l.disconnect(rest, early)
 		return
 	}
 	if id, rest := cutPostfixQueueID(message); id != nil {
@@ -32,7 +33,7 @@ func (l *postfix) server(message []byte) {
 		l.proxyRejected(rest)
 		return
 	}
-	if l.endOfSession(message) || l.impliedReply(message) {
+	if l.endOfSession(message) || l.impliedReply(message) || l.noteEarly(message) {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(message, []byte("warning: ")); ok {
@@ -49,7 +50,7 @@ func (l *postfix) serverMessage(id, rest []byte) {
 		l.messageBegun(id, client)
 		return
 	}
-	if l.implied(&postfixTLSAborted, rest) {
+	if l.implied(&postfixTLSAborted, rest) || l.endOfSession(rest) {
 		return
 	}
 	// Holds, warnings and filters are no reply.
@@ -103,6 +104,11 @@ func (l *postfix) rejected(id, refusal []byte, milter bool) {
 		// The greeting is "554 ... ESMTP not accepting connections" then.
 		e.Implied = e.Code != 554
 		e.Code, e.Enhanced = 554, EnhancedCode{}
+		l.noteRefused(s, Connect)
+		s.Announced = true
+	case milter && e.Code == 421 && e.Command == Connect:
+		// The greeting is "421 HOST Service unavailable - try again later".
+		e.Enhanced = EnhancedCode{}
 		l.noteRefused(s, Connect)
 		s.Announced = true
 	case atConnect, milter && e.Code != 421 && e.Command == Ehlo:

@@ -74,7 +74,7 @@ func (l *postfix) clientVerbose(message []byte) {
 		}
 		text = bytes.TrimSuffix(text, []byte(`" -1`))
 	}
-	if e, _, ok := postfixQuotedReply(text); ok && (e.Command == Connect || e.Command == Auth) {
+	if e, _, ok := postfixQuotedReply(text, false); ok && (e.Command == Connect || e.Command == Auth) {
 		e.Repeat = true
 		l.emit(e)
 	}

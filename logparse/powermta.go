@@ -25,6 +25,8 @@ import "bytes"
 // (bounces and reports that came as mail, with others' replies in them) and f
 // (feedback).
 //
+// The virtual MTA that sends (vmta, or its pool) is the program: pmta/vmta1.
+//
 // The 250 of a d row without a reply in dsnDiag is implied if SMTP delivered it
 // (dlvType smtp or, without that column, an address at either end of a
 // connection). Bounces for age (X.4.7) quote the reply to an earlier attempt.
@@ -46,13 +48,15 @@ type powerMTALog struct {
 	*line
 	row     csvRecord
 	columns cell[powerMTAColumns] // of the last header
+	senders cell[powerMTASenders] // of the last header
+	name    []byte                // of the row's program
 }
 
 func newPowerMTA(l *line) grammar {
 	return &powerMTALog{line: l}
 }
 
-func (l *powerMTALog) tables() []remembered { return []remembered{&l.columns} }
+func (l *powerMTALog) tables() []remembered { return []remembered{&l.columns, &l.senders} }
 
 // powerMTAColumns are the places of columns in a row of N.
 type powerMTAColumns struct {
@@ -61,6 +65,10 @@ type powerMTAColumns struct {
 	DlvType, SourceIP, DestinationIP      uint8
 }
 
+// powerMTASenders are the places of the columns that name a virtual MTA; 0, that of
+// the type, for none.
+type powerMTASenders struct{ VMTA, Pool uint8 }
+
 // The columns of version 4.0 by default; earlier ones have no vmtaPool:
 //
 //	type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,
@@ -68,6 +76,8 @@ type powerMTAColumns struct {
 var defaultPowerMTAColumns = powerMTAColumns{
 	N: 22, TimeLogged: 1, Action: 6, Status: 7, Diag: 8, MTA: 9, DlvType: 13, SourceIP: 14, DestinationIP: 15,
 }
+
+var defaultPowerMTASenders = powerMTASenders{VMTA: 18, Pool: 22}
 
 // powerMTAOwnsForm reports whether a message is a header, or a row with a known type.
 func powerMTAOwnsForm(env *Envelope) bool {
@@ -97,7 +107,23 @@ func (l *powerMTALog) parse() {
 			return
 		}
 		l.env.Time, _, _ = cutRFC3339(l.row.field(c.TimeLogged))
+		l.nameProgram(c)
 		l.attempt(c, kind)
+	}
+}
+
+// nameProgram sets the row's program to "pmta/VMTA".
+func (l *powerMTALog) nameProgram(c *powerMTAColumns) {
+	places := l.senders.value
+	if c == &defaultPowerMTAColumns {
+		places = defaultPowerMTASenders
+	}
+	for _, column := range [...]uint8{places.VMTA, places.Pool} {
+		if name := l.row.field(column); column > 0 && len(name) > 0 {
+			l.name = append(append(l.name[:0], "pmta/"...), name...)
+			l.program = l.name
+			return
+		}
 	}
 }
 
@@ -127,6 +153,7 @@ func (l *powerMTALog) header() {
 		SourceIP:      r.column("dlvSourceIp"),
 		DestinationIP: r.column("dlvDestinationIp"),
 	}
+	l.senders.value = powerMTASenders{VMTA: r.column("vmta"), Pool: r.column("vmtaPool")}
 }
 
 // hasDefaultColumns reports whether each column that matters has a value as in a

@@ -7,11 +7,12 @@ import "bytes"
 // length: it is a stranger's, and may look like a sentence.
 //
 //	[SENTENCE./]...[<RECIPIENT>_]192.0.2.10_does_not_like_recipient./Remote_host_said:_REPLY/Giving_up_on_192.0.2.10./
+//	(RECIPIENT)_192.0.2.10_accepted_message./Remote_host_said:_REPLY/
 func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool) {
 	text := e.Text
 	for first := true; len(text) > 0; first = false {
 		text = bytes.TrimPrefix(text, []byte("User_and_password_not_set,_continuing_without_authentication./"))
-		if bytes.HasPrefix(text, []byte("<")) {
+		if bytes.HasPrefix(text, []byte("<")) || first && bytes.HasPrefix(text, []byte("(")) {
 			var ok bool
 			text, ok = skipQmailRecipient(text, recipientLen, started)
 			if !ok {
@@ -52,17 +53,21 @@ func (l *qmail) remote(e Event, success bool, recipientLen uint32, started bool)
 	l.emit(e)
 }
 
-// skipQmailRecipient passes over "<RECIPIENT>_". If the recipient's length is not
-// known, ok is false where it may end in two places.
+// skipQmailRecipient passes over "<RECIPIENT>_" or "(RECIPIENT)_". If the recipient's
+// length is not known, ok is false where it may end in two places.
 func skipQmailRecipient(text []byte, length uint32, started bool) (rest []byte, ok bool) {
-	if end := int(length) + 1; started && end < len(text) && text[end] == '>' {
+	after := []byte(">_")
+	if text[0] == '(' {
+		after = []byte(")_")
+	}
+	if end := int(length) + 1; started && end < len(text) && text[end] == after[0] {
 		return bytes.TrimPrefix(text[end+1:], []byte("_")), true
 	}
-	recipient, rest, ok := bytes.Cut(text, []byte(">_"))
+	recipient, rest, ok := bytes.Cut(text, after)
 	if !ok || bytes.IndexByte(recipient, '@') < 0 {
-		return nil, false
+		return text, text[0] == '(' // of something else
 	}
-	for _, again, more := bytes.Cut(rest, []byte(">_")); more; _, again, more = bytes.Cut(again, []byte(">_")) {
+	for _, again, more := bytes.Cut(rest, after); more; _, again, more = bytes.Cut(again, after) {
 		sentence, _, _ := bytes.Cut(again, []byte("/"))
 		if _, _, ok := cutQmailIntroduction(sentence); ok || qmailCause(again) != NoCause {
 			return nil, false

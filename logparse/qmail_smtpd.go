@@ -78,10 +78,17 @@ func (l *qmail) smtpd(b []byte) {
 //
 //	DENIED_GRAYLISTED from: a@src.example to: ann@dest.example origin_ip: 192.0.2.7 ...
 func (l *qmail) spamdyke(b []byte) {
+	e := Event{Kind: Refusal, Direction: Sent}
+	if bytes.HasPrefix(b, []byte("DENIED_GRAYLISTED ")) { // a 421; the class of others depends on the version (spamdyke.h)
+		e.Class, e.Text = 4, spamdykeGraylisted
+	}
 	if bytes.HasPrefix(b, []byte("DENIED_")) {
-		l.emit(Event{Kind: Refusal, Direction: Sent})
+		l.emit(e)
 	}
 }
+
+// spamdykeGraylisted is what spamdyke says unless it is told otherwise.
+var spamdykeGraylisted = []byte("Your address has been graylisted. Try again later.")
 
 // A qmailRecording is what is remembered of a connection whose dialogue recordio
 // logs. Its fields are exported for encoding/binary.
@@ -155,6 +162,7 @@ func (l *qmail) record(message []byte) {
 	if !r.Begun {
 		_, _, ok := ParseReply(text)
 		r.Begun, r.Server = true, wrote && ok
+		r.Joined = r.Client.Len == 0 // tcpserver names the client at the beginning
 	}
 	switch {
 	case !r.Server || parted:

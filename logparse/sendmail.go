@@ -144,12 +144,10 @@ func (l *sendmail) parse() {
 
 // cutSendmailID reads "QID: ", "NOQUEUE: " or nothing. A queue id is letters and
 // digits made from the time, and a process id of five digits or more (queue.c,
-// assign_queueid()). continued is true for "QID[2]: " and so on.
+// assign_queueid()); that of Proofpoint's Sendmail may be "2ynq3w3hvg-1". continued is
+// true for "QID[2]: " and so on.
 func cutSendmailID(b []byte) (id, text []byte, continued bool) {
-	n := 0
-	for n < len(b) && n < 24 && isAlphanumeric(b[n]) {
-		n++
-	}
+	n := lenSendmailID(b)
 	rest := b[n:]
 	if len(rest) > 0 && rest[0] == '[' {
 		part, after := cutNumber(rest[1:])
@@ -165,15 +163,39 @@ func cutSendmailID(b []byte) (id, text []byte, continued bool) {
 	if string(b[:n]) == "NOQUEUE" {
 		return nil, text, continued
 	}
-	if n < 8 {
+	if !isSendmailID(b[:n]) {
 		return nil, b, false
 	}
-	for _, c := range b[n-5 : n] {
+	return b[:n], text, continued
+}
+
+// lenSendmailID returns the length of the letters and digits that b begins with, and
+// of the hyphen and those behind them.
+func lenSendmailID(b []byte) (n int) {
+	hyphens := 0
+	for n < len(b) && n < 32 && (isAlphanumeric(b[n]) || b[n] == '-' && n > 0 && hyphens == 0) {
+		if b[n] == '-' {
+			hyphens++
+		}
+		n++
+	}
+	return n
+}
+
+func isSendmailID(b []byte) bool {
+	first, second, hyphen := bytes.Cut(b, []byte("-"))
+	if len(first) < 8 {
+		return false
+	}
+	if hyphen {
+		return bytes.ContainsAny(first, "0123456789") && len(second) > 0
+	}
+	for _, c := range first[len(first)-5:] {
 		if !isDigit(c) {
-			return nil, b, false
+			return false
 		}
 	}
-	return b[:n], text, continued
+	return true
 }
 
 // connected reads what follows "connect from ".

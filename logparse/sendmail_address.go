@@ -62,11 +62,16 @@ func cutSendmailAddr(b []byte) (addr, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '[' {
 		return nil, nil, false
 	}
-	addr, rest, ok = bytes.Cut(b[1:], []byte("]"))
-	if !ok || len(addr) == 0 || bytes.ContainsAny(addr, " ,[") {
-		return nil, nil, false
+	b = b[1:]
+	for i, c := range b {
+		switch c {
+		case ' ', ',', '[':
+			return nil, nil, false
+		case ']':
+			return bytes.TrimPrefix(b[:i], []byte("IPv6:")), b[i+1:], i > 0
+		}
 	}
-	return bytes.TrimPrefix(addr, []byte("IPv6:")), rest, true
+	return nil, nil, false
 }
 
 // cutSendmailAddresses reads mail addresses up to the ", " after them and returns

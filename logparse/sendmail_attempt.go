@@ -58,7 +58,8 @@ func (l *sendmail) delivered(d *sendmailDelivery, words []byte) {
 // is a repeat, and the event of this attempt is end.
 func (l *sendmail) answered(d *sendmailDelivery, reply, end Event) {
 	seen := l.remember(&reply)
-	if seen && d.addr == nil && string(d.dsn) != reply.Enhanced.String() {
+	own := string(d.dsn) == reply.Enhanced.String() && string(d.dsn) != "4.0.0"
+	if seen && d.addr == nil && !own {
 		reply.Repeat, reply.Implied, reply.Deliveries = true, true, 0
 		end.Cause = CauseSuspended
 		l.emit(end)

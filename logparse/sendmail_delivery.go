@@ -23,7 +23,7 @@ import "bytes"
 //
 // Where the line has no address, Sendmail may not have been connected at all and
 // log an earlier reply again: a repeat if the process has logged it before, unless
-// dsn= is its enhanced code.
+// dsn= is its enhanced code. A dsn=4.0.0 is no proof, since Sendmail makes it up.
 
 // A sendmailDelivery is a delivery line.
 type sendmailDelivery struct {
@@ -112,12 +112,25 @@ func (l *sendmail) failover(id, b []byte) {
 	l.emit(e)
 }
 
+// cutSendmailKey reads a field's name and the "=" behind it.
+func cutSendmailKey(b []byte) (key, value []byte, ok bool) {
+	for i, c := range b {
+		switch c {
+		case ' ', ',':
+			return nil, nil, false
+		case '=':
+			return b[:i], b[i+1:], i > 0
+		}
+	}
+	return nil, nil, false
+}
+
 // fields reads what follows the addresses. Nobody else writes into the fields up
 // to reply=, but into the relay of a local mailer.
 func (d *sendmailDelivery) fields(b []byte) bool {
 	for {
-		key, value, ok := bytes.Cut(b, []byte("="))
-		if !ok || len(key) == 0 || bytes.ContainsAny(key, " ,") {
+		key, value, ok := cutSendmailKey(b)
+		if !ok {
 			return false
 		}
 		switch string(key) {

@@ -60,6 +60,7 @@ type sendmailImplied struct {
 // also logged when a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
+	{"rejecting commands from ", " due to pre-greeting traffic", 554, EnhancedCode{}, Connect}, // until 8.13
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
 	// 8.18, also where its fix of SMTP smuggling was brought to older versions
 	{"rejecting server HELO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},

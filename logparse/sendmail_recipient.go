@@ -57,6 +57,18 @@ var sendmailRecipientErrors = []sendmailRecipientError{
 	{"prescan: token too long", 553, true},
 }
 
+// sendmailRecipientErrorsBy are the sendmailRecipientErrors by their last byte.
+var sendmailRecipientErrorsBy = indexSendmailRecipientErrors()
+
+func indexSendmailRecipientErrors() (by [256][]*sendmailRecipientError) {
+	for i := range sendmailRecipientErrors {
+		e := &sendmailRecipientErrors[i]
+		last := e.words[len(e.words)-1]
+		by[last] = append(by[last], e)
+	}
+	return by
+}
+
 // sendmailTooLong ends the words on an address that is too long, which repeat it.
 const sendmailTooLong = " bytes max)"
 
@@ -73,10 +85,12 @@ func isTooLongForRecipient(b []byte) bool {
 // sendmailRecipientErrorOf returns the words that a line ends in, behind "... " and
 // what can be a recipient; nil for none of them.
 func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
-	for i := range sendmailRecipientErrors {
-		e := &sendmailRecipientErrors[i]
+	if len(text) == 0 {
+		return nil
+	}
+	for _, e := range sendmailRecipientErrorsBy[text[len(text)-1]] {
 		n := len(text) - len(e.words)
-		if n < 0 || text[len(text)-1] != e.words[len(e.words)-1] || string(text[n:]) != e.words {
+		if n < 0 || string(text[n:]) != e.words {
 			continue
 		}
 		recipient, ok := bytes.CutSuffix(text[:n], sendmailDots)

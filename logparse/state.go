@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A state begins with stateMagic and stateFormat, followed by:
@@ -29,9 +30,12 @@ const (
 // errDamagedState is the error for a state that MarshalBinary did not return.
 var errDamagedState = errors.New("logparse: the parser's state is damaged; dropped all of it")
 
+// allMTAs stands in place of a name in the section of a table that all MTAs share.
+const allMTAs = ""
+
 // A section holds one table in a state.
 type section struct {
-	mta     string
+	mta     string // or allMTAs
 	table   uint8  // index in the tables of the MTA's grammar
 	layout  uint64 // of the table's values
 	entries []byte
@@ -51,13 +55,16 @@ func (p *Parser) MarshalBinary() ([]byte, error) {
 	b = binary.LittleEndian.AppendUint64(b, uint64(p.line.seed))
 	count := len(b)
 	b = binary.LittleEndian.AppendUint16(b, 0)
-	sections := 0
+	b, err := appendSection(b, allMTAs, 0, &p.once)
+	if err != nil {
+		return nil, err
+	}
+	sections := 1
 	for m, g := range p.grammars {
 		if g == nil {
 			continue
 		}
 		for i, t := range g.tables() {
-			var err error
 			if b, err = appendSection(b, mtas[m].name, i, t); err != nil {
 				return nil, err
 			}
@@ -112,7 +119,7 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 		return errDamagedState
 	}
 	dropped := fresh.restore(sections)
-	p.unwrapper.partial, p.grammars, p.line = fresh.unwrapper.partial, fresh.grammars, fresh.line
+	p.unwrapper.partial, p.grammars, p.line, p.once = fresh.unwrapper.partial, fresh.grammars, fresh.line, fresh.once
 	if p.format != nil {
 		p.format.line = p.line
 	}
@@ -136,6 +143,9 @@ func (p *Parser) restore(sections []section) (dropped []string) {
 
 // table returns a table of an MTA's grammar; nil if there is none.
 func (p *Parser) table(mta string, index uint8) remembered {
+	if mta == allMTAs && index == 0 {
+		return &p.once
+	}
 	m := mtaNamed(mta)
 	if m < 0 {
 		return nil
@@ -208,11 +218,18 @@ type remembered interface {
 // A validator is a value that may decode from bytes and still be unusable.
 type validator interface{ valid() bool }
 
+// layouts holds the layoutOf each type, since each state needs it.
+var layouts sync.Map
+
 // layoutOf returns a hash of a type's encoding: the names and kinds of its fields,
 // and the lengths of its arrays.
 func layoutOf(t reflect.Type) uint64 {
+	if layout, ok := layouts.Load(t); ok {
+		return layout.(uint64)
+	}
 	h := fnv.New64a()
 	_, _ = h.Write(appendLayout(nil, t)) // never fails
+	layouts.Store(t, h.Sum64())
 	return h.Sum64()
 }
 

@@ -15,7 +15,7 @@ func server() *dashboard.DashboardBuilder {
 			stacked("Refused to authenticated users", "Replies to clients that have logged in. These are our own users, or an abused account.", perMinute, half,
 				q("{{code}} {{reason}}", `60 * sum by (code, reason) (rate(%s[$__rate_interval]))`, raw("smtp_replies_sent_by_reason_total", `peer="authenticated", code=~"[45].."`))),
 			stacked("Refusals without a code", "Refusals whose code the log does not show, such as failed logins (535 or 454).", perMinute, half,
-				q("{{peer}} {{command}}", `60 * sum by (peer, command) (rate(%s[$__rate_interval]))`, raw("smtp_refusals_without_code_total", ""))),
+				q("{{class}} {{reason}}", `60 * sum by (class, reason) (rate(%s[$__rate_interval]))`, raw("smtp_refusals_without_code_total", ""))),
 			counts("Refused to authenticated users, in detail", "Replies in the time shown.", full,
 				withMeaning(`sum by (program, command, code, enhanced_code, reason) (increase(`+refusals("authenticated")+`[$__range]))`),
 				"program", "command", "code", "enhanced_code", "meaning", "reason"),

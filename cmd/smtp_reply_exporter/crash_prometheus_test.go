@@ -21,8 +21,8 @@ type promServer struct {
 	address string
 }
 
-// startPrometheus starts a server and waits until it has scraped.
-func startPrometheus(t *testing.T, v *victim) *promServer {
+// startPrometheus starts a server with rule files and waits until it has scraped.
+func startPrometheus(t *testing.T, v *victim, rules ...string) *promServer {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -34,7 +34,7 @@ func startPrometheus(t *testing.T, v *victim) *promServer {
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	text := "scrape_configs:\n  - job_name: mail\n    scrape_interval: 500ms\n    scrape_timeout: 500ms\n    static_configs: [{targets: ['" + v.address + "']}]\n"
+	text := "global: {evaluation_interval: 500ms}\nrule_files: [" + strings.Join(rules, ", ") + "]\nscrape_configs:\n  - job_name: mail\n    scrape_interval: 500ms\n    scrape_timeout: 500ms\n    static_configs: [{targets: ['" + v.address + "']}]\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -97,6 +97,7 @@ func TestCrash(t *testing.T) {
 type victim struct {
 	*testing.T
 	dir, address string
+	args         []string // name its configuration
 	cmd          *exec.Cmd
 	stderr       syncBuffer
 
@@ -116,11 +117,19 @@ func newVictim(t *testing.T, dir string) *victim {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	v := &victim{T: t, dir: dir, address: freeAddress(t), values: map[string]float64{}, created: map[string]time.Time{}, lost: map[string]bool{}}
+	v := newVictimWith(t, "--config.file="+filepath.Join(dir, "config.yaml"))
+	v.dir = dir
 	config := "state: DIR/state\nsources:\n  - {name: mail, file: DIR/mail.log, mta: postfix, start: beginning}\n"
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(strings.ReplaceAll(config, "DIR", dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return v
+}
+
+// newVictimWith returns a victim with arguments.
+func newVictimWith(t *testing.T, args ...string) *victim {
+	t.Helper()
+	v := &victim{T: t, address: freeAddress(t), args: args, values: map[string]float64{}, created: map[string]time.Time{}, lost: map[string]bool{}}
 	t.Cleanup(func() {
 		if v.cmd != nil {
 			v.kill()
@@ -149,7 +158,7 @@ func freeAddress(t *testing.T) string {
 
 func (v *victim) start() {
 	v.Helper()
-	v.cmd = command(v.T, "--config.file="+filepath.Join(v.dir, "config.yaml"), "--web.listen-address="+v.address, "--log.level=warn")
+	v.cmd = command(v.T, append(v.args, "--web.listen-address="+v.address, "--log.level=warn")...)
 	v.cmd.Stderr = &v.stderr
 	if err := v.cmd.Start(); err != nil {
 		v.Fatal(err)

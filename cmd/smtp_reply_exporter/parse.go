@@ -73,7 +73,7 @@ func (p *parseCommand) run() error {
 	if *p.output == "json" {
 		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
 		in.report = newJSONWriter(out, year.Year(), location)
-		return cmp.Or(in.readAll(*p.files), out.Flush())
+		return cmp.Or(in.readAll(*p.files), out.Flush(), in.warn())
 	}
 	s := newSummary()
 	in.report = s
@@ -81,7 +81,7 @@ func (p *parseCommand) run() error {
 		return err
 	}
 	s.print(out)
-	return out.Flush()
+	return cmp.Or(out.Flush(), in.warn())
 }
 
 // load loads the configuration file. Without one, it returns the defaults without a
@@ -109,6 +109,16 @@ type logReader struct {
 	report     report
 	watched    bool // stderr is a terminal, so it shows progress there
 	labels     []classify.Labels
+	overlong   int // lines past source.MaxLine
+}
+
+// warn says on stderr how many lines were not parsed to their end.
+func (r *logReader) warn() error {
+	if r.overlong == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(os.Stderr, "%s: lines longer than %d bytes: %d; only their beginnings were parsed\n", name, source.MaxLine, r.overlong)
+	return err
 }
 
 func (r *logReader) readAll(files []string) error {
@@ -142,9 +152,12 @@ func (r *logReader) readFile(name string) error {
 			return fmt.Errorf("%s: not in the format of its extension: %w", name, err)
 		}
 	}
-	lines := bufio.NewReaderSize(in, source.MaxLine)
+	lines := bufio.NewReaderSize(in, source.MaxLine+1)
 	for at := (position{name, 1}); ; at.line++ {
-		line, err := readLine(lines)
+		line, overlong, err := readLine(lines)
+		if overlong {
+			r.overlong++
+		}
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
 			return fmt.Errorf("%s: cannot be read from line %d on: %w", name, at.line, err)
@@ -169,18 +182,20 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	return r.report.line(at, &result, r.labels)
 }
 
-// readLine returns the next line without its newline, truncated to the size of in's
-// buffer. The line is valid until the next call. The error of the last line is io.EOF;
-// that line is empty if the text ends with a newline.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	line, err := in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		line = bytes.Clone(line)
+// readLine returns the next line without its newline. An overlong line, which fills in's
+// buffer without its newline, is truncated to one byte less. The line is valid until the next call.
+// The error of the last line is io.EOF; that line is empty if the text ends with a
+// newline.
+func readLine(in *bufio.Reader) (line []byte, overlong bool, err error) {
+	line, err = in.ReadSlice('\n')
+	overlong = errors.Is(err, bufio.ErrBufferFull)
+	if overlong {
+		line = bytes.Clone(line[:len(line)-1])
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = in.ReadSlice('\n')
 		}
 	}
-	return bytes.TrimSuffix(line, []byte("\n")), err
+	return bytes.TrimSuffix(line, []byte("\n")), overlong, err
 }
 
 // openLog opens a file, or standard input for "-". It returns the size in bytes, 0 if it

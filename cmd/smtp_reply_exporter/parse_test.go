@@ -189,25 +189,30 @@ func TestParseMissingFile(t *testing.T) {
 
 func TestReadLine(t *testing.T) {
 	const size = 16 // the smallest buffer of bufio
-	full := strings.Repeat("x", size)
+	full := strings.Repeat("x", size-1)
 	for _, tt := range []struct {
 		name, text string
 		want       []string // the last line has io.EOF
+		overlong   int
 	}{
-		{"empty", "", []string{""}},
-		{"lines", "a\n\nb\r\n", []string{"a", "", "b\r", ""}},
-		{"no end", "a\nb", []string{"a", "b"}},
-		{"just too long", full + "\nb\n", []string{full, "b", ""}},
-		{"fills the buffer", full[1:] + "\nb\n", []string{full[1:], "b", ""}},
-		{"many buffers", full + full + full + "y\nb\n", []string{full, "b", ""}},
-		{"too long without end", full + full + "y", []string{full}},
-		{"too long twice", full + "y\n" + full + "z\n", []string{full, full, ""}},
+		{"empty", "", []string{""}, 0},
+		{"lines", "a\n\nb\r\n", []string{"a", "", "b\r", ""}, 0},
+		{"no end", "a\nb", []string{"a", "b"}, 0},
+		{"fills the buffer", full + "\nb\n", []string{full, "b", ""}, 0},
+		{"just too long", full + "y\nb\n", []string{full, "b", ""}, 1},
+		{"many buffers", full + full + full + "y\nb\n", []string{full, "b", ""}, 1},
+		{"too long without end", full + full + "y", []string{full}, 1},
+		{"too long twice", full + "y\n" + full + "z\n", []string{full, full, ""}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(tt.text)), size)
 			var got []string
+			count := 0
 			for {
-				line, err := readLine(in)
+				line, overlong, err := readLine(in)
+				if overlong {
+					count++
+				}
 				got = append(got, string(line))
 				if errors.Is(err, io.EOF) {
 					break
@@ -216,8 +221,8 @@ func TestReadLine(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.want, got); diff != "" || count != tt.overlong {
+				t.Errorf("%d overlong, want %d; (-want +got):\n%s", count, tt.overlong, diff)
 			}
 		})
 	}

@@ -23,6 +23,7 @@ import (
 
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
+	"smtp_reply_exporter/exporter/discover"
 	"smtp_reply_exporter/exporter/metrics"
 	"smtp_reply_exporter/exporter/pipeline"
 	"smtp_reply_exporter/exporter/setup"
@@ -47,6 +48,7 @@ type server struct {
 	lifecycle     *bool
 	web           *toolkit.FlagConfig
 	logger        *slog.Logger
+	followed      *config.Source // without a configuration; nil before the first load
 }
 
 func addServe(app *kingpin.Application, commands map[string]func() error, logger func() *slog.Logger) {
@@ -71,13 +73,26 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 	}
 }
 
-// load loads the configuration file. Without one, it returns the default
-// configuration of this host.
+// load loads the configuration file. Without one, it returns the default configuration
+// of this host, which keeps to what was followed before: by this process, or else by the
+// one that wrote the state.
 func (s *server) load() (*config.Config, *classify.Classifier, error) {
-	if *s.configFile == "" {
-		return setup.Default("/")
+	if *s.configFile != "" {
+		return setup.Load(*s.configFile)
 	}
-	return setup.Load(*s.configFile)
+	if s.followed == nil {
+		// A file that Peek cannot read is reported where it is opened.
+		if payload, version, err := state.Peek(config.DefaultState); err == nil {
+			if s.followed, err = pipeline.Followed(payload, version); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	cfg, classifier, err := setup.Default("/", s.followed)
+	if err == nil {
+		s.followed = &cfg.Sources[0]
+	}
+	return cfg, classifier, err
 }
 
 // run serves until SIGINT or SIGTERM.
@@ -94,7 +109,7 @@ func (s *server) run() error {
 	}
 	s.logger.Info("starting "+name, "version", version.Info())
 	if *s.configFile == "" {
-		s.logger.Info("no --config.file; reading the usual mail log of this host", "from", cfg.Sources[0].String())
+		s.announce(cfg)
 	}
 	counts, err := s.pipeline(cfg, classifier)
 	if err != nil {
@@ -140,6 +155,16 @@ func (s *server) run() error {
 	return s.serve(handler, counts, reload)
 }
 
+// announce logs what is followed without a configuration.
+func (s *server) announce(cfg *config.Config) {
+	from := cfg.Sources[0].String()
+	s.logger.Info("no --config.file; reading the usual mail log of this host", "from", from)
+	if discover.Missing("/", &cfg.Sources[0]) {
+		s.logger.Warn("waiting for the log to be there again; to follow another one, name it with --config.file, or move the state file away",
+			"log", from, "state", cfg.State)
+	}
+}
+
 // pipeline opens the state file and returns a Pipeline that resumes from it.
 func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (*pipeline.Pipeline, error) {
 	var file *state.File
@@ -172,7 +197,7 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
-	httpServer := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	httpServer := web.NewServer(handler)
 	failed := make(chan error, 1)
 	go func() { failed <- toolkit.ListenAndServe(httpServer, s.web, s.logger) }()
 
@@ -207,8 +232,8 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 			s.logger.Info("stopping")
 			ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 			defer cancel()
-			if err := httpServer.Shutdown(ctx); err != nil {
-				return fmt.Errorf("stop serving: %w", err)
+			if httpServer.Shutdown(ctx) != nil { // somebody still reads
+				_ = httpServer.Close()
 			}
 			return nil
 		}

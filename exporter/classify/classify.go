@@ -17,7 +17,7 @@ import (
 type Labels struct {
 	Peer     string // peer.External, peer.Internal or peer.Authenticated
 	Provider string // provider.Other if the remote host belongs to no known provider
-	Reason   string // one of reason.Names for a reply, a logparse.Cause for a delivery without one, else ""
+	Reason   string // one of reason.Names for a reply or refusal, a logparse.Cause for a delivery without a reply
 }
 
 // A Classifier finds the labels of events. It is safe for concurrent use.
@@ -63,12 +63,14 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 		l.Provider = c.providers.Of(e.Remote)
 	}
 	switch e.Kind {
-	case logparse.Reply:
+	case logparse.Reply, logparse.Refusal:
 		text := e.Text
 		if e.Said != nil {
 			text = e.Said
 		}
-		l.Reason = c.reasons.Reason(e.Direction, e.Code, e.Enhanced, l.Provider, text)
+		if l.Reason = e.Cause.String(); l.Reason == "" {
+			l.Reason = c.reasons.Reason(e.Direction, judged(e), e.Enhanced, l.Provider, text)
+		}
 	case logparse.Delivery:
 		l.Reason = e.Cause.String()
 		if e.Cause == logparse.CauseLocal {
@@ -76,4 +78,28 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 		}
 	}
 	return l
+}
+
+// judged returns the code that a reason may be found by. Where the log shows neither a
+// code nor a text, the code that the MTA falls back on gives no reason; 450 and 550
+// stand for their classes, since no rule takes one of them for a reason by itself. A
+// failed login is 535 or 454, which have one reason.
+func judged(e *logparse.Event) logparse.Code {
+	class := e.Class
+	if e.Kind == logparse.Reply {
+		if !e.Implied || e.Text != nil || e.Enhanced.Class != 0 {
+			return e.Code
+		}
+		class = e.Code.Class()
+	}
+	switch class {
+	case 4:
+		return 450
+	case 5:
+		return 550
+	}
+	if e.Kind == logparse.Refusal && e.Command == logparse.Auth {
+		return 535
+	}
+	return e.Code
 }

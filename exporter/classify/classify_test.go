@@ -80,14 +80,64 @@ var labelCases = []struct {
 		want: Labels{"external", "google", "timeout"},
 	},
 	{
+		name: "a positive reply where it does not belong",
+		event: logparse.Event{
+			Direction: logparse.Received, Code: 354, Command: logparse.Rcpt, Cause: logparse.CauseProtocol,
+			Addr: []byte("203.0.113.16"), Text: []byte("354 go ahead"),
+		},
+		want: Labels{"external", "other", "protocol_error"},
+	},
+	{
 		name:  "mailbox of this host",
 		event: logparse.Event{Kind: logparse.Delivery, Direction: logparse.Received, Cause: logparse.CauseLocal},
 		want:  Labels{"internal", "other", "local"},
 	},
 	{
-		name:  "refusal without code",
+		name:  "failed login",
 		event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Addr: []byte("203.0.113.7")},
-		want:  Labels{"external", "other", ""},
+		want:  Labels{"external", "other", "auth_failed"},
+	},
+	{
+		name:  "refusal without code, class and words",
+		event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Rcpt, Addr: []byte("203.0.113.7")},
+		want:  Labels{"external", "other", "other"},
+	},
+	{
+		name: "refusal with words and a class",
+		event: logparse.Event{
+			Kind: logparse.Refusal, Class: 4, Command: logparse.Rcpt, Addr: []byte("203.0.113.7"), Text: []byte("Greylisted, come back later"),
+		},
+		want: Labels{"external", "other", "greylisted"},
+	},
+	{
+		name:  "refusal with an enhanced code",
+		event: logparse.Event{Kind: logparse.Refusal, Class: 5, Enhanced: logparse.EnhancedCode{Class: 5, Subject: 2, Detail: 2}},
+		want:  Labels{"external", "other", "mailbox_full"},
+	},
+	{
+		name:  "a code that the MTA falls back on",
+		event: logparse.Event{Code: 451, Implied: true, Command: logparse.Rcpt},
+		want:  Labels{"external", "other", "other"},
+	},
+	{
+		name:  "another one",
+		event: logparse.Event{Code: 503, Implied: true, Command: logparse.Auth},
+		want:  Labels{"external", "other", "other"},
+	},
+	{
+		name:  "a code that the source leaves alone, with its words",
+		event: logparse.Event{Code: 421, Implied: true, Text: []byte("421 SMTP command timeout - closing connection")},
+		want:  Labels{"external", "other", "network"},
+	},
+	{
+		name:  "a code that is logged, without words",
+		event: logparse.Event{Code: 451, Command: logparse.Rcpt},
+		want:  Labels{"external", "other", "system_error"},
+	},
+	{
+		name:  "accepted, by what the line implies",
+		event: logparse.Event{Code: 250, Implied: true, Command: logparse.EndOfData},
+		want:  Labels{"external", "other", "ok"},
 	},
 }
 

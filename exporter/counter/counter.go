@@ -11,38 +11,8 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// Limits on a source's series. Past them, labels that a log could grow without bound
-// are folded into "other". Code, reason and peer are never folded.
-const (
-	maxPrograms       = 32
-	maxProgram        = 64 // bytes
-	maxSentDetail     = 1000
-	maxReceivedDetail = 2000
-	maxDeliveries     = 1000
-)
-
-// Label values that stand for many values, or for no value.
-const (
-	other = "other"
-	none  = "none"
-)
-
-// OtherEnhanced stands for the enhanced codes that the catalogue lacks. No reply can
-// have its class.
-var OtherEnhanced = logparse.EnhancedCode{Class: 9}
-
-// The keys of the counters are labels of a source's series. They omit labels that
-// follow from others, such as class from code.
+// The keys of the counters, but for those of replies.
 type (
-	// Detail holds the labels of the widest reply families. The narrower families are
-	// sums of these. Provider is "" for replies sent.
-	Detail struct {
-		MTA, Peer, Program, Provider string
-		Command                      logparse.Command
-		Code                         logparse.Code
-		Enhanced                     logparse.EnhancedCode
-		Reason                       string
-	}
 	// Delivery holds the labels of delivery attempts. Code is 0 if no server answered.
 	Delivery struct {
 		MTA, Peer, Provider string
@@ -55,10 +25,13 @@ type (
 		Command logparse.Command
 		Code    logparse.Code
 	}
-	// Refusal holds the labels of refusals without a code.
+	// Refusal holds the labels of refusals without a code. Class is 4 or 5, or 0 if the
+	// log does not say.
 	Refusal struct {
 		MTA, Peer string
 		Command   logparse.Command
+		Class     int
+		Reason    string
 	}
 	// Shape names a form of lines that the parser does not understand.
 	Shape struct{ MTA, Shape string }
@@ -75,10 +48,22 @@ type Family string
 
 // The families that fold.
 const (
-	SentDetail     Family = "smtp_replies_sent_detail_total"
-	ReceivedDetail Family = "smtp_replies_received_detail_total"
-	Deliveries     Family = "smtp_deliveries_total"
+	Sent             Family = "smtp_replies_sent_total"
+	Received         Family = "smtp_replies_received_total"
+	SentByReason     Family = "smtp_replies_sent_by_reason_total"
+	ReceivedByReason Family = "smtp_replies_received_by_reason_total"
+	SentDetail       Family = "smtp_replies_sent_detail_total"
+	ReceivedDetail   Family = "smtp_replies_received_detail_total"
+	Deliveries       Family = "smtp_deliveries_total"
+	DialogueSent     Family = "smtp_dialogue_replies_sent_total"
+	DialogueReceived Family = "smtp_dialogue_replies_received_total"
+	Refusals         Family = "smtp_refusals_without_code_total"
 )
+
+var families = []Family{
+	Sent, Received, SentByReason, ReceivedByReason, SentDetail, ReceivedDetail,
+	Deliveries, DialogueSent, DialogueReceived, Refusals,
+}
 
 // A Source counts the events of one source. It is not safe for concurrent use.
 type Source struct {
@@ -86,10 +71,10 @@ type Source struct {
 	mtas     map[string]time.Time // when each became known
 	programs map[string]string    // interned
 
-	sent, received                 map[Detail]*Count
-	deliveries                     map[Delivery]*Count
-	dialogueSent, dialogueReceived map[Dialogue]*Count
-	refusals                       map[Refusal]*Count
+	sent, received                 replies
+	deliveries                     family[Delivery]
+	dialogueSent, dialogueReceived family[Dialogue]
+	refusals                       family[Refusal]
 	lines                          map[logparse.Outcome]*Count
 	notUnderstood                  map[Shape]*Count
 	lost                           map[string]*Count // by logger
@@ -100,15 +85,25 @@ type Source struct {
 // NewSource returns a Source without counts. Its predictable series start at 0, now for
 // the given MTAs, and at its first line for any other MTA.
 func NewSource(mtas []string, now time.Time) *Source {
-	s := &Source{
-		created: now, mtas: map[string]time.Time{}, programs: map[string]string{},
-		sent: map[Detail]*Count{}, received: map[Detail]*Count{}, deliveries: map[Delivery]*Count{},
-		dialogueSent: map[Dialogue]*Count{}, dialogueReceived: map[Dialogue]*Count{}, refusals: map[Refusal]*Count{},
-		lines: map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
-		lost: map[string]*Count{}, folded: map[Family]*Count{},
-	}
+	s := empty(now)
 	s.zero(mtas, now)
 	return s
+}
+
+// empty returns a Source without series.
+func empty(created time.Time) *Source {
+	dialogueMTA := func(d Dialogue) string { return d.MTA }
+	return &Source{
+		created: created, mtas: map[string]time.Time{}, programs: map[string]string{},
+		sent:             newReplies(Sent, SentByReason, SentDetail, sentDetailRooms, sentPeers, sentAlerts),
+		received:         newReplies(Received, ReceivedByReason, ReceivedDetail, receivedDetailRooms, receivedPeers, receivedAlerts),
+		deliveries:       newFamily(Deliveries, deliveryRooms, wholeSource[Delivery], Delivery.tier, Delivery.fold),
+		dialogueSent:     newFamily(DialogueSent, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
+		dialogueReceived: newFamily(DialogueReceived, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
+		refusals:         newFamily(Refusals, refusalRooms, wholeSource[Refusal], Refusal.tier, Refusal.fold),
+		lines:            map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
+		lost: map[string]*Count{}, folded: map[Family]*Count{},
+	}
 }
 
 // Line counts a line and its events. labels holds the labels of each event in r.
@@ -136,81 +131,100 @@ func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger,
 func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
 	switch e.Kind {
 	case logparse.Refusal:
-		add(s.refusals, Refusal{r.MTA, l.Peer, e.Command}, e.Count, now)
+		count(s, &s.refusals, Refusal{r.MTA, l.Peer, e.Command, e.Class, l.Reason}, e.Count, now)
 	case logparse.Reply:
 		if !e.Repeat {
 			s.reply(r, e, l, now)
 		}
 	}
 	if e.Deliveries > 0 {
-		s.delivery(Delivery{r.MTA, l.Peer, l.Provider, e.Code, l.Reason}, e.Deliveries, now)
+		count(s, &s.deliveries, Delivery{r.MTA, l.Peer, l.Provider, e.Code, l.Reason}, e.Deliveries, now)
 	}
 }
 
 func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
 	switch {
 	case e.Dialogue && e.Direction == logparse.Sent:
-		add(s.dialogueSent, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+		count(s, &s.dialogueSent, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
 	case e.Dialogue:
-		add(s.dialogueReceived, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+		count(s, &s.dialogueReceived, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
 	default:
 		key := Detail{
-			MTA: r.MTA, Peer: l.Peer, Program: s.program(r.Program), Command: e.Command,
-			Code: e.Code, Enhanced: e.Enhanced, Reason: l.Reason,
+			MTA: r.MTA, Peer: l.Peer, Command: e.Command, Code: e.Code, Enhanced: e.Enhanced, Reason: l.Reason,
 		}
+		var full bool
+		key.Program, full = s.program(r.Program)
 		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {
 			key.Enhanced = OtherEnhanced
 		}
-		if e.Direction == logparse.Sent {
-			s.detail(s.sent, SentDetail, maxSentDetail, key, e.Count, now)
-		} else {
-			key.Provider = l.Provider
-			s.detail(s.received, ReceivedDetail, maxReceivedDetail, key, e.Count, now)
+		direction := &s.sent
+		if e.Direction == logparse.Received {
+			direction, key.Provider = &s.received, l.Provider
 		}
+		s.detail(direction, key, full, e.Count, now)
 	}
 }
 
 // program returns the label of a syslog identifier. Any local user can log under any
-// identifier, so an unreasonable one becomes other.
-func (s *Source) program(identifier []byte) string {
+// identifier, so an unreasonable one becomes other. full reports whether it became other
+// because the source has too many of them.
+func (s *Source) program(identifier []byte) (label string, full bool) {
 	if len(identifier) == 0 {
-		return none
+		return none, false
 	}
 	if p, ok := s.programs[string(identifier)]; ok {
-		return p
+		return p, false
 	}
-	if len(s.programs) == maxPrograms || len(identifier) > maxProgram || !utf8.Valid(identifier) {
-		return other
+	if len(identifier) > maxProgram || !utf8.Valid(identifier) {
+		return other, false
+	}
+	if len(s.programs) == maxPrograms {
+		return other, true
 	}
 	p := string(identifier)
 	s.programs[p] = p
-	return p
+	return p, false
 }
 
-// detail counts n replies, under folded labels if the family is full.
-func (s *Source) detail(counts map[Detail]*Count, family Family, limit int, key Detail, n int, now time.Time) {
-	if counts[key] == nil && len(counts) >= limit {
-		if key.Enhanced.Class != 0 {
-			key.Enhanced = OtherEnhanced
+// detail counts n replies. folded reports whether a label of key is folded already.
+func (s *Source) detail(r *replies, key Detail, folded bool, n int, now time.Time) {
+	if c := r.detail.series[key]; c != nil {
+		c.add(n)
+		if folded {
+			add(s.folded, r.detail.name, n, now)
 		}
-		if counts[key] == nil {
-			key.Program, key.Command = other, logparse.OtherCommand
-		}
-		add(s.folded, family, n, now)
+		return
 	}
-	add(counts, key, n, now)
+	place := r.place(key)
+	r.add(place, Count{uint64(n), now})
+	s.noteFolded(r, key, place, uint64(n), now)
+	if folded && place.detail == key {
+		add(s.folded, r.detail.name, n, now)
+	}
 }
 
-func (s *Source) delivery(key Delivery, n int, now time.Time) {
-	if s.deliveries[key] == nil && len(s.deliveries) >= maxDeliveries {
-		key.Provider = other
-		add(s.folded, Deliveries, n, now)
+// noteFolded counts n for each family in which key was folded.
+func (s *Source) noteFolded(r *replies, key Detail, place labels, n uint64, now time.Time) {
+	if place.detail != key {
+		add(s.folded, r.detail.name, n, now)
 	}
-	add(s.deliveries, key, n, now)
+	if place.byReason != key.byReason() {
+		add(s.folded, r.byReason.name, n, now)
+	}
+	if place.narrow.Code != key.Code {
+		add(s.folded, r.narrow.name, n, now)
+	}
+}
+
+// count counts n events in a family.
+func count[K comparable](s *Source, f *family[K], key K, n int, now time.Time) {
+	if folded := f.count(key, n, now); folded > 0 {
+		add(s.folded, f.name, folded, now)
+	}
 }
 
 // add counts n under a key. It allocates only at a key's first use.
-func add[K comparable](counts map[K]*Count, key K, n int, now time.Time) {
+func add[K comparable, N int | uint64](counts map[K]*Count, key K, n N, now time.Time) {
 	c := counts[key]
 	if c == nil {
 		c = &Count{Created: now}

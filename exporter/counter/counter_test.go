@@ -2,7 +2,6 @@ package counter
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -18,109 +17,11 @@ var (
 	later = start.Add(time.Hour)
 )
 
-// tally holds what a source must have counted, by labels that are never folded.
-type tally struct {
-	sent, received                 map[Reply]uint64
-	sentByReason, receivedByReason map[ByReason]uint64
-	deliveries                     map[Delivery]uint64 // without provider
-	dialogueSent, dialogueReceived map[Dialogue]uint64
-	refusals                       map[Refusal]uint64
-	lost                           map[string]uint64
-	lines                          map[logparse.Outcome]uint64
-}
-
-func newTally() *tally {
-	return &tally{
-		sent: map[Reply]uint64{}, received: map[Reply]uint64{},
-		sentByReason: map[ByReason]uint64{}, receivedByReason: map[ByReason]uint64{},
-		deliveries: map[Delivery]uint64{}, dialogueSent: map[Dialogue]uint64{}, dialogueReceived: map[Dialogue]uint64{},
-		refusals: map[Refusal]uint64{}, lost: map[string]uint64{}, lines: map[logparse.Outcome]uint64{},
-	}
-}
-
-// event adds an event by the definitions of the families.
-func (w *tally) event(e *logparse.Event, l classify.Labels) {
-	n := uint64(e.Count)
-	w.deliveries[Delivery{MTA: "postfix", Peer: l.Peer, Code: e.Code, Reason: l.Reason}] += uint64(e.Deliveries)
-	switch e.Kind {
-	case logparse.Refusal:
-		w.refusals[Refusal{"postfix", l.Peer, e.Command}] += n
-		return
-	case logparse.Delivery:
-		return
-	}
-	if e.Repeat {
-		return
-	}
-	replies, byReason, dialogue := w.sent, w.sentByReason, w.dialogueSent
-	if e.Direction == logparse.Received {
-		replies, byReason, dialogue = w.received, w.receivedByReason, w.dialogueReceived
-	}
-	if e.Dialogue {
-		dialogue[Dialogue{"postfix", e.Command, e.Code}] += n
-		return
-	}
-	replies[Reply{"postfix", l.Peer, e.Code}] += n
-	byReason[ByReason{"postfix", l.Peer, CodeReason{e.Code, l.Reason}}] += n
-}
-
-// check compares the tally with a snapshot, whose sums must agree.
-func (w *tally) check(t *testing.T, c *Snapshot) {
-	t.Helper()
-	provider := func(d Delivery) Delivery { d.Provider = ""; return d }
-	narrow := func(d Detail) Reply { return Reply{d.MTA, d.Peer, d.Code} }
-	reason := func(d Detail) ByReason { return ByReason{d.MTA, d.Peer, CodeReason{d.Code, d.Reason}} }
-	fromReason := func(r ByReason) Reply { return Reply{r.MTA, r.Peer, r.Code} }
-	equal(t, "sent", w.sent, sums(c.Sent, same))
-	equal(t, "sent by reason", w.sentByReason, sums(c.SentByReason, same))
-	equal(t, "sent by reason, summed", w.sent, sums(c.SentByReason, fromReason))
-	equal(t, "sent detail, summed", w.sent, sums(c.SentDetail, narrow))
-	equal(t, "sent detail by reason", w.sentByReason, sums(c.SentDetail, reason))
-	equal(t, "received", w.received, sums(c.Received, same))
-	equal(t, "received by reason", w.receivedByReason, sums(c.ReceivedByReason, same))
-	equal(t, "received by reason, summed", w.received, sums(c.ReceivedByReason, fromReason))
-	equal(t, "received detail, summed", w.received, sums(c.ReceivedDetail, narrow))
-	equal(t, "received detail by reason", w.receivedByReason, sums(c.ReceivedDetail, reason))
-	equal(t, "deliveries", sansZeros(w.deliveries), sums(c.Deliveries, provider))
-	equal(t, "dialogue sent", w.dialogueSent, sums(c.DialogueSent, same))
-	equal(t, "dialogue received", w.dialogueReceived, sums(c.DialogueReceived, same))
-	equal(t, "refusals", w.refusals, sums(c.Refusals, same))
-	equal(t, "lost lines", w.lost, sums(c.Lost, same))
-	equal(t, "lines", w.lines, sums(c.Lines, same))
-}
-
-func equal[K comparable](t *testing.T, family string, want, got map[K]uint64) {
-	t.Helper()
-	if !maps.Equal(want, got) { // cmp is slow with thousands of keys
-		t.Errorf("%s (-want +got):\n%s", family, cmp.Diff(want, got))
-	}
-}
-
-func same[K any](k K) K { return k }
-
-// sums adds the counts whose keys by maps to the same key. It omits series of 0.
-func sums[K, N comparable](counts map[K]Count, by func(K) N) map[N]uint64 {
-	s := map[N]uint64{}
-	for k, c := range counts {
-		s[by(k)] += c.Value
-	}
-	return sansZeros(s)
-}
-
-func sansZeros[K comparable](m map[K]uint64) map[K]uint64 {
-	for k, v := range m {
-		if v == 0 {
-			delete(m, k)
-		}
-	}
-	return m
-}
-
 // feed counts a line with one event, in the source and in the tally.
 func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labels) {
 	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte(program), Events: []logparse.Event{e}}
 	s.Line(&r, []classify.Labels{l}, later)
-	w.event(&e, l)
+	w.event("postfix", program, &e, l)
 	w.lines[logparse.Understood]++
 }
 
@@ -169,7 +70,10 @@ func TestSumsAgree(t *testing.T) {
 					Peer: pick(sentPeers...), Provider: one("provider"), Reason: one("reason"),
 				})
 			}
-			w.check(t, s.Snapshot())
+			c := s.Snapshot()
+			w.check(t, c)
+			checkSums(t, c)
+			checkTotals(t, c)
 		})
 	}
 }
@@ -196,7 +100,7 @@ func TestEvents(t *testing.T) {
 		{name: "constant 451 for each of 200 recipients", event: reply, times: 200, replies: 200, deliveries: 200},
 		{name: "repeats are deliveries but no replies", event: repeat, times: 49, deliveries: 49},
 		{name: "dialogue is apart", event: dialogue, times: 2, talks: 2},
-		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Count: 3}, times: 1, refusals: 3},
+		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Class: 5, Count: 3}, times: 1, refusals: 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, w := NewSource([]string{"postfix"}, start), newTally()
@@ -207,7 +111,7 @@ func TestEvents(t *testing.T) {
 			w.check(t, c)
 			got := []uint64{
 				c.Received[narrow].Value, c.Deliveries[delivered].Value,
-				c.Refusals[Refusal{"postfix", "external", logparse.Auth}].Value,
+				c.Refusals[Refusal{"postfix", "external", logparse.Auth, 5, "greylisted"}].Value,
 				c.DialogueReceived[Dialogue{"postfix", logparse.Rcpt, 354}].Value,
 			}
 			if diff := cmp.Diff([]uint64{tc.replies, tc.deliveries, tc.refusals, tc.talks}, got); diff != "" {
@@ -266,5 +170,13 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	labels := make([]classify.Labels, len(r.Events))
 	if n := testing.AllocsPerRun(100, func() { s.Line(&r, labels, later) }); n > 0 {
 		t.Errorf("%v allocations a line", n)
+	}
+	f := newFlood(t, 0, "postfix")
+	for _, w := range waves("postfix") {
+		f.anything(w.mta, w.dir, w.p, 3000)
+	}
+	r.Events[0].Code, r.Events[1].Code, r.Events[2].Code, r.Program = 499, 599, 299, []byte("postfix/new")
+	if n := testing.AllocsPerRun(100, func() { f.source.Line(&r, labels, later) }); n > 0 {
+		t.Errorf("%v allocations a folded line", n)
 	}
 }

@@ -5,79 +5,79 @@ import (
 	"testing"
 
 	"smtp_reply_exporter/exporter/classify"
-	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/logparse"
 )
 
-// fill fills a family of details with series of one code, without enhanced codes.
-func fill(s *Source, w *tally, dir logparse.Direction, limit int) {
-	e := logparse.Event{Kind: logparse.Reply, Direction: dir, Command: logparse.Rcpt, Code: 550, Count: 1}
-	for i := range limit {
-		feed(s, w, "postfix/smtpd", e, classify.Labels{Peer: "external", Reason: fmt.Sprint("reason", i)})
+// fill takes the room in a family of details that is for all label sets, and that for
+// all pairs.
+func fill(s *Source, w *tally, dir logparse.Direction, f family[Detail]) {
+	e := logparse.Event{Kind: logparse.Reply, Direction: dir, Code: 550, Count: 1}
+	l := classify.Labels{Peer: "external", Provider: "gmail"}
+	for i := 0; f.used[""] == nil || f.used[""].inFree(&f.rooms) < f.rooms[free]; i++ {
+		e.Enhanced, e.Command = logparse.EnhancedCode{Class: 5, Subject: 7, Detail: uint16(i % 7)}, logparse.Command(i/7%13)
+		l.Reason = "policy"
+		feed(s, w, fmt.Sprint("postfix", i/7/13, "/smtpd"), e, l)
+	}
+	for i := 0; f.used[""][paired] < f.rooms[paired]; i++ {
+		l.Reason = fmt.Sprint("reason", i)
+		feed(s, w, "postfix/smtpd", e, l)
 	}
 }
 
+// TestFold counts a label set when the family is full: the first of a chain of label
+// sets that was there before takes it, and each has one more label folded.
 func TestFold(t *testing.T) {
 	known := logparse.EnhancedCode{Class: 4, Subject: 7, Detail: 1}
-	none := logparse.EnhancedCode{}
-	for _, tc := range []struct {
-		name    string
-		seen    []logparse.EnhancedCode // with the same program and command, before the family is full
-		came    logparse.EnhancedCode
-		program string
-		command logparse.Command
-		want    logparse.EnhancedCode
-		folded  uint64
-	}{
-		{
-			name: "series that was there", seen: []logparse.EnhancedCode{known}, came: known,
-			program: "postfix/smtp", command: logparse.Mail, want: known,
-		},
-		{
-			name: "enhanced code first", seen: []logparse.EnhancedCode{OtherEnhanced}, came: known,
-			program: "postfix/smtp", command: logparse.Mail, want: OtherEnhanced, folded: 1,
-		},
-		{
-			name: "then command and program", came: known,
-			program: other, command: logparse.OtherCommand, want: OtherEnhanced, folded: 1,
-		},
-		{
-			name: "no enhanced code to fold", came: none,
-			program: other, command: logparse.OtherCommand, want: none, folded: 1,
-		},
-	} {
-		for _, family := range []struct {
-			name     Family
-			dir      logparse.Direction
-			limit    int
-			provider string
-		}{
-			{SentDetail, logparse.Sent, maxSentDetail, ""},
-			{ReceivedDetail, logparse.Received, maxReceivedDetail, "gmail"},
-		} {
-			t.Run(tc.name+"/"+string(family.name), func(t *testing.T) {
-				s, w := NewSource([]string{"postfix"}, start), newTally()
-				e := logparse.Event{Kind: logparse.Reply, Direction: family.dir, Command: logparse.Mail, Code: 451, Count: 1}
-				for _, e.Enhanced = range tc.seen {
-					feed(s, w, "postfix/smtp", e, external)
-				}
-				fill(s, w, family.dir, family.limit-len(tc.seen))
-				e.Enhanced = tc.came
-				feed(s, w, "postfix/smtp", e, external)
-				c := s.Snapshot()
-				w.check(t, c)
-				detail := c.SentDetail
-				if family.dir == logparse.Received {
-					detail = c.ReceivedDetail
-				}
-				key := Detail{"postfix", "external", tc.program, family.provider, tc.command, 451, tc.want, "policy"}
-				if got, want := detail[key].Value, uint64(1+len(tc.seen)); got != want {
-					t.Errorf("%+v is %d, want %d", key, got, want)
-				}
-				if got := c.Folded[family.name].Value; got != tc.folded {
-					t.Errorf("%d replies folded, want %d", got, tc.folded)
-				}
-			})
+	full := Detail{"postfix", "external", "postfix/x", "gmx", logparse.Mail, 449 /* in the catalogue */, known, "dns"}
+	odd := full
+	odd.Code = 499
+	with := func(d Detail, change func(*Detail)) Detail { change(&d); return d }
+	for _, dir := range []logparse.Direction{logparse.Sent, logparse.Received} {
+		for _, from := range []Detail{full, odd} {
+			if dir == logparse.Sent {
+				from.Provider = ""
+			}
+			chain := []Detail{
+				from,
+				with(from, func(d *Detail) { d.Enhanced = OtherEnhanced }),
+				with(from, func(d *Detail) { d.Enhanced, d.Command = OtherEnhanced, logparse.OtherCommand }),
+			}
+			d := with(chain[2], func(d *Detail) { d.Program = other })
+			if dir == logparse.Received {
+				chain = append(chain, d)
+				d.Provider = other
+			}
+			if chain = append(chain, d); from.Code == odd.Code {
+				d.Code = otherCode
+				chain = append(chain, d)
+			}
+			d.Reason = other
+			for i, want := range append(chain, d) {
+				t.Run(fmt.Sprint(dir, " ", from.Code, " ", i), func(t *testing.T) {
+					s, w := NewSource([]string{"postfix"}, start), newTally()
+					r, e := &s.sent, logparse.Event{
+						Kind: logparse.Reply, Direction: dir, Command: from.Command, Code: from.Code, Enhanced: known, Count: 1,
+					}
+					if dir == logparse.Received {
+						r = &s.received
+					}
+					narrow := Reply{want.MTA, want.Peer, want.Code}
+					if want.Code == otherCode {
+						narrow.Code = 4
+					}
+					if i < len(chain) {
+						r.add(labels{want, want.byReason(), narrow}, Count{0, start})
+					}
+					fill(s, w, dir, r.detail)
+					feed(s, w, from.Program, e, classify.Labels{Peer: "external", Provider: "gmx", Reason: "dns"})
+					c := s.Snapshot()
+					w.check(t, c)
+					checkSums(t, c)
+					if got := r.detail.series[want]; got == nil || got.Value != 1 {
+						t.Errorf("%+v is not counted", want)
+					}
+				})
+			}
 		}
 	}
 }
@@ -113,41 +113,5 @@ func TestFoldPrograms(t *testing.T) {
 	}
 	if len(programs) != maxPrograms+1 || programs[other] != 2*(100-maxPrograms) {
 		t.Errorf("%d programs, %d replies of %q, want %d and %d", len(programs), programs[other], other, maxPrograms+1, 2*(100-maxPrograms))
-	}
-}
-
-// TestHostileVariety varies everything that strangers choose.
-func TestHostileVariety(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
-	reasons := reason.Names()
-	i := 0
-	for code := logparse.Code(200); code < 600; code++ {
-		for detail := range uint16(30) {
-			i++
-			e := logparse.Event{
-				Kind: logparse.Reply, Direction: logparse.Direction(i % 2), Command: logparse.Command(i % 14), Code: code,
-				Enhanced: logparse.EnhancedCode{Class: uint8(code.Class()), Subject: 7, Detail: detail}, Count: 1, Deliveries: 1,
-			}
-			feed(s, w, fmt.Sprint("postfix/", i, "/smtp"), e, classify.Labels{
-				Peer: "external", Provider: fmt.Sprint("provider", i%100), Reason: reasons[i%len(reasons)],
-			})
-		}
-	}
-	c := s.Snapshot()
-	w.check(t, c)
-	pairs := len(c.SentByReason) + len(c.ReceivedByReason)
-	for _, f := range []struct {
-		family        Family
-		series, limit int
-	}{
-		// Past the limit, a series has only a code, a reason and a provider.
-		{SentDetail, len(c.SentDetail), maxSentDetail + 2*pairs},
-		{ReceivedDetail, len(c.ReceivedDetail), maxReceivedDetail + 400*100},
-		{Deliveries, len(c.Deliveries), maxDeliveries + pairs},
-	} {
-		t.Logf("%s: %d series, %d folded", f.family, f.series, c.Folded[f.family].Value)
-		if f.series > f.limit || c.Folded[f.family].Value == 0 {
-			t.Errorf("%s: %d series, want at most %d; %d folded", f.family, f.series, f.limit, c.Folded[f.family].Value)
-		}
 	}
 }

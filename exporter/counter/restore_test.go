@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"smtp_reply_exporter/exporter/classify/peer"
+	"smtp_reply_exporter/exporter/classify/reason"
 	"smtp_reply_exporter/logparse"
 )
 
@@ -23,7 +25,11 @@ func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	if err := gob.NewDecoder(&file).Decode(&snapshot); err != nil {
 		t.Fatal(err)
 	}
-	return Restore(&snapshot, mtas, later.Add(time.Hour))
+	r, shrunk := Restore(&snapshot, mtas, later.Add(time.Hour))
+	if shrunk != nil {
+		t.Errorf("%v were shrunk", shrunk)
+	}
+	return r
 }
 
 // TestRestore counts in a chain of Sources, each restored from the previous one.
@@ -49,7 +55,8 @@ func TestRestoreSharesNoMemory(t *testing.T) {
 	s, w := NewSource([]string{"postfix"}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	snapshot, twin := s.Snapshot(), s.Snapshot()
-	feed(Restore(snapshot, []string{"postfix"}, later), newTally(), "postfix/smtp", deferred, external)
+	r, _ := Restore(snapshot, []string{"postfix"}, later)
+	feed(r, newTally(), "postfix/smtp", deferred, external)
 	if diff := cmp.Diff(twin, snapshot); diff != "" {
 		t.Errorf("the snapshot changed (-before +after):\n%s", diff)
 	}
@@ -76,8 +83,9 @@ func TestRestoreWithoutFamily(t *testing.T) {
 	snapshot := s.Snapshot()
 	snapshot.Refusals, snapshot.Lost = nil, nil
 	now := later.Add(time.Hour)
-	c := Restore(snapshot, []string{"postfix"}, now).Snapshot()
-	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Auth}], (Count{Created: now}); got != want {
+	r, _ := Restore(snapshot, []string{"postfix"}, now)
+	c := r.Snapshot()
+	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Rcpt, 4, "dns"}], (Count{Created: now}); got != want {
 		t.Errorf("a family that is new: %v, want %v", got, want)
 	}
 	for _, logger := range logparse.Loggers() {
@@ -109,5 +117,76 @@ func TestRestoreKeepsPrograms(t *testing.T) {
 	feed(s, w, "postfix-new/smtp", deferred, external)
 	if diff := cmp.Diff(before, programs(s)); diff != "" {
 		t.Errorf("programs (-before +after):\n%s", diff)
+	}
+}
+
+// flooded returns the snapshot of a version without limits on codes and reasons. It had
+// only the widest family of each direction.
+func flooded() *Snapshot {
+	c := NewSource([]string{"postfix"}, start).Snapshot()
+	c.Sent, c.Received, c.SentByReason, c.ReceivedByReason, c.Folded = nil, nil, nil, nil, nil
+	for code := logparse.Code(200); code < 600; code++ {
+		for i, r := range reason.Names() {
+			n := uint64(code) + uint64(i)
+			for _, p := range []string{"google", "gmx"} {
+				c.ReceivedDetail[Detail{"postfix", peer.External, "postfix/smtp", p, logparse.Rcpt, code, OtherEnhanced, r}] = Count{n, later}
+				c.Deliveries[Delivery{"postfix", peer.External, p, code, r}] = Count{n, later}
+			}
+			c.SentDetail[Detail{"postfix", peer.External, "postfix/smtpd", "", logparse.Rcpt, code, logparse.EnhancedCode{}, r}] = Count{n, later}
+		}
+		c.DialogueSent[Dialogue{"postfix", logparse.Command(code % 14), code}] = Count{1, later}
+		c.DialogueSent[Dialogue{"postfix", logparse.Command(code % 13), code}] = Count{2, later}
+	}
+	return c
+}
+
+// TestRestoreShrinks restores a snapshot with more series than the limits allow. What is
+// folded is counted, and is the same at each start. Another restart folds nothing.
+func TestRestoreShrinks(t *testing.T) {
+	old := flooded()
+	s, shrunk := Restore(old, []string{"postfix"}, later)
+	want := []Family{Sent, Received, SentByReason, ReceivedByReason, SentDetail, ReceivedDetail, Deliveries, DialogueSent}
+	if diff := cmp.Diff(want, shrunk); diff != "" {
+		t.Errorf("shrunk (-want +got):\n%s", diff)
+	}
+	c := s.Snapshot()
+	checkLimits(t, c)
+	checkSums(t, c)
+	folds(t, c, SentDetail, old.SentDetail, c.SentDetail)
+	folds(t, c, ReceivedDetail, old.ReceivedDetail, c.ReceivedDetail)
+	folds(t, c, Deliveries, old.Deliveries, c.Deliveries)
+	folds(t, c, DialogueSent, old.DialogueSent, c.DialogueSent)
+	for _, info := range logparse.Codes() {
+		key := Reply{"postfix", peer.External, info.Code}
+		var want uint64
+		for i := range reason.Names() {
+			want += 2 * (uint64(info.Code) + uint64(i))
+		}
+		if got := c.Received[key]; got.Value != want {
+			t.Errorf("%+v is %d, want %d", key, got.Value, want)
+		}
+	}
+	again, _ := Restore(old, []string{"postfix"}, later)
+	if diff := cmp.Diff(c, again.Snapshot()); diff != "" {
+		t.Errorf("another start (-first +second):\n%s", diff)
+	}
+	if diff := cmp.Diff(c, restored(t, s).Snapshot()); diff != "" {
+		t.Errorf("a restart (-before +after):\n%s", diff)
+	}
+}
+
+// folds tests that a family kept all counts, and counted those that it folded.
+func folds[K comparable](t *testing.T, c *Snapshot, family Family, before, after map[K]Count) {
+	t.Helper()
+	var missing, in, out uint64
+	for k, count := range before {
+		in += count.Value
+		missing += count.Value - min(count.Value, after[k].Value)
+	}
+	for _, count := range after {
+		out += count.Value
+	}
+	if folded := c.Folded[family].Value; in != out || missing != folded || folded == 0 {
+		t.Errorf("%s: %d of %d counts; %d were folded, %d are missing", family, out, in, folded, missing)
 	}
 }

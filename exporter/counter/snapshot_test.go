@@ -100,10 +100,10 @@ func TestZeroFromTheStart(t *testing.T) {
 		zero(t, c.DialogueSent, d)
 		zero(t, c.DialogueReceived, d)
 	}
-	zero(t, c.Refusals, Refusal{"postfix", "external", logparse.Auth}, Refusal{"postfix", "authenticated", logparse.Rcpt})
+	zero(t, c.Refusals, Refusal{"postfix", "external", logparse.Mail, 4, "dns"}, Refusal{"postfix", "authenticated", logparse.EndOfData, 4, "system_error"})
 	zero(t, c.Lines, logparse.Outcomes()...)
 	zero(t, c.Lost, logparse.Loggers()...)
-	zero(t, c.Folded, SentDetail, ReceivedDetail, Deliveries)
+	zero(t, c.Folded, families...)
 	for _, shape := range logparse.Shapes("postfix") {
 		zero(t, c.NotUnderstood, Shape{"postfix", shape})
 	}

@@ -62,12 +62,12 @@ var (
 		{Command: logparse.Rset, Code: 250},
 		{Command: logparse.Quit, Code: 221},
 	}
-	refused = []logparse.Command{
-		logparse.Auth, logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData, logparse.OtherCommand,
-	}
+	// refused are the commands that a fault of the host refuses, refusalAlerts the reasons.
+	refused       = []logparse.Command{logparse.Mail, logparse.Rcpt, logparse.Data, logparse.EndOfData}
+	refusalAlerts = []string{"system_error", "system_storage", "dns"}
 )
 
-// zero creates the predictable series that are not sums.
+// zero creates the predictable series.
 func (s *Source) zero(mtas []string, now time.Time) {
 	for _, outcome := range logparse.Outcomes() {
 		add(s.lines, outcome, 0, now)
@@ -75,7 +75,7 @@ func (s *Source) zero(mtas []string, now time.Time) {
 	for _, logger := range logparse.Loggers() {
 		add(s.lost, logger, 0, now)
 	}
-	for _, family := range []Family{SentDetail, ReceivedDetail, Deliveries} {
+	for _, family := range families {
 		add(s.folded, family, 0, now)
 	}
 	for _, mta := range mtas {
@@ -89,14 +89,18 @@ func (s *Source) zeroMTA(mta string, now time.Time) {
 		return
 	}
 	s.mtas[mta] = now
+	s.sent.zero(mta, now)
+	s.received.zero(mta, now)
 	for _, d := range dialogue {
 		d.MTA = mta
-		add(s.dialogueSent, d, 0, now)
-		add(s.dialogueReceived, d, 0, now)
+		s.dialogueSent.zero(d, now)
+		s.dialogueReceived.zero(d, now)
 	}
 	for _, p := range sentPeers {
 		for _, c := range refused {
-			add(s.refusals, Refusal{mta, p, c}, 0, now)
+			for _, reason := range refusalAlerts {
+				s.refusals.zero(Refusal{mta, p, c, 4, reason}, now)
+			}
 		}
 	}
 	for _, shape := range logparse.Shapes(mta) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +16,7 @@ func TestSource(t *testing.T) {
 	for name, tc := range map[string]struct {
 		logs, dirs []string
 		lines      map[string]string // in some of the logs
+		old        string            // the log whose last line is old
 		want       string
 	}{
 		"debian":                    {logs: []string{"/var/log/mail.log"}, want: "/var/log/mail.log"},
@@ -41,6 +43,26 @@ func TestSource(t *testing.T) {
 			},
 			want: "/var/log/mail.log",
 		},
+		"a rotation without a new log": {
+			logs: []string{"/var/log/mail.log.1", "/var/log/mail.log.2.gz", "/var/log/exim4/mainlog"},
+			lines: map[string]string{
+				"/var/log/mail.log.1":    "Nov 23 14:16:23 mx1 postfix/qmgr[77]: 5C65B9A5D67: removed\n",
+				"/var/log/exim4/mainlog": "2026-11-23 14:26:53 1xVUxo-0001BI-1d Completed\n",
+			},
+			want: "/var/log/mail.log",
+		},
+		"a rotation with an empty log": {
+			logs: []string{"/var/log/mail.log", "/var/log/mail.log-20261123", "/var/log/exim4/mainlog"},
+			lines: map[string]string{
+				"/var/log/mail.log-20261123": "Nov 23 14:16:23 mx1 postfix/qmgr[77]: 5C65B9A5D67: removed\n",
+				"/var/log/exim4/mainlog":     "2026-11-23 14:26:53 1xVUxo-0001BI-1d Completed\n",
+			},
+			want: "/var/log/mail.log",
+		},
+		"a log that was given up": {
+			logs: []string{"/var/log/mail.log.1", "/var/log/exim4/mainlog"}, old: "/var/log/mail.log.1",
+			want: "/var/log/exim4/mainlog",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -55,6 +77,12 @@ func TestSource(t *testing.T) {
 					t.Fatal(err)
 				}
 				if err := os.WriteFile(path, []byte(tc.lines[log]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.old != "" {
+				lastYear := time.Now().AddDate(-1, 0, 0)
+				if err := os.Chtimes(filepath.Join(root, tc.old), lastYear, lastYear); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -98,5 +126,23 @@ func TestSourceForbidden(t *testing.T) {
 	_, err := Source(root)
 	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; run as") {
 		t.Errorf("error %v, want one that names the log and the permission", err)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	root := t.TempDir()
+	log := config.Source{File: filepath.Join(root, "mail.log")}
+	journal := config.Source{Journal: &config.Journal{}}
+	if !Missing(root, &log) || !Missing(root, &journal) {
+		t.Error("there, but nothing is")
+	}
+	if err := os.WriteFile(log.File, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(root, journalDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if Missing(root, &log) || Missing(root, &journal) {
+		t.Error("missing, but it is there")
 	}
 }

@@ -18,11 +18,19 @@ const (
 )
 
 // MTAs returns the MTAs, sorted, of the last lines in the files that match a path or
-// glob, as p parses them. It ignores files that are not regular or that it cannot
-// read.
+// glob, as p parses them. If they show none, as just after a rotation, it returns those
+// of the file that the log was last rotated to. It ignores files that are not regular or
+// that it cannot read.
 func MTAs(glob string, p *logparse.Parser) []string {
-	found := map[string]bool{}
 	files, _ := filepath.Glob(glob)
+	if found := mtasIn(files, p); len(found) > 0 || glob == "" {
+		return found
+	}
+	return mtasIn([]string{lastRotated(glob)}, p)
+}
+
+func mtasIn(files []string, p *logparse.Parser) []string {
+	found := map[string]bool{}
 	for _, file := range files[:min(len(files), tailFiles)] {
 		for line := range bytes.SplitSeq(tail(file), []byte("\n")) {
 			if mta := p.Parse(line).MTA; mta != "" {

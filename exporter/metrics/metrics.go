@@ -15,12 +15,13 @@ import (
 
 // A Collector exposes all families of the counts from one snapshot, so that their
 // sums agree. It implements prometheus.Collector and is safe for concurrent use.
+// Collectors of the same snapshot are equal.
 type Collector struct {
 	snapshot *pipeline.Snapshot
 }
 
 // NewCollector returns a Collector of a snapshot, which must not change.
-func NewCollector(snapshot *pipeline.Snapshot) *Collector { return &Collector{snapshot} }
+func NewCollector(snapshot *pipeline.Snapshot) Collector { return Collector{snapshot} }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -61,8 +62,8 @@ var (
 		"Positive replies in the dialogue with servers, from logged dialogues.",
 		"source", "mta", "command", "code", "class", "meaning")
 	refusals = desc("smtp_refusals_without_code_total",
-		"Refusals to clients without a code in the log.",
-		"source", "mta", "peer", "command")
+		"Refusals to clients without a code in the log; class is none if the log does not tell it.",
+		"source", "mta", "peer", "command", "class", "reason")
 	codeInfo = desc("smtp_reply_code_info",
 		"Meaning of each reply code in the catalogue; the value is always 1.",
 		"code", "class", "category", "class_name", "meaning")
@@ -73,7 +74,7 @@ var (
 	lines          = selfDesc("source_lines_total", "Lines read, by result: reply (a reply, refusal or delivery), other (another line of an MTA), foreign (another program), not_understood (looks like a reply in an unknown form).", "result")
 	readBytes      = selfDesc("source_read_bytes_total", "Bytes read.")
 	behind         = selfDesc("source_behind_bytes", "Bytes written but not read yet.")
-	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "Last time at which the source was read to its end after a backlog, in seconds since 1970.")
+	caughtUp       = selfDesc("source_caught_up_timestamp_seconds", "Last time at which a backlog was counted, lines that had been waiting to be read for long, in seconds since 1970; 0 before the first time.")
 	lastLine       = selfDesc("source_last_line_timestamp_seconds", "Time at which the last line was read, in seconds since 1970.")
 	rotations      = selfDesc("source_rotations_total", "Files that took over the name of another file.")
 	truncations    = selfDesc("source_truncations_total", "Truncations of files.")
@@ -89,7 +90,7 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+func (c Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descsOfCounts {
 		ch <- d
 	}
@@ -102,7 +103,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	for _, info := range logparse.Codes() {
 		code := info.Code
 		ch <- prometheus.MustNewConstMetric(codeInfo, prometheus.GaugeValue, 1,

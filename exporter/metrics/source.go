@@ -11,35 +11,35 @@ import (
 // replies sends the families of replies, deliveries and refusals.
 func (o out) replies(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Sent {
-		o.counter(sent, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+		o.counter(sent, n, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.Received {
-		o.counter(received, n, k.MTA, k.Peer, k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+		o.counter(received, n, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.SentByReason {
-		o.counter(sentByReason, n, k.MTA, k.Peer, k.Code.String(), k.Reason)
+		o.counter(sentByReason, n, k.MTA, k.Peer, code(k.Code), k.Reason)
 	}
 	for k, n := range s.ReceivedByReason {
-		o.counter(receivedByReason, n, k.MTA, k.Peer, k.Code.String(), k.Reason)
+		o.counter(receivedByReason, n, k.MTA, k.Peer, code(k.Code), k.Reason)
 	}
 	for k, n := range s.SentDetail {
-		o.counter(sentDetail, n, k.MTA, k.Peer, k.Program, command(k.Command), k.Code.String(), enhanced(k.Enhanced), k.Reason)
+		o.counter(sentDetail, n, k.MTA, k.Peer, k.Program, command(k.Command), code(k.Code), enhanced(k.Enhanced), k.Reason)
 	}
 	for k, n := range s.ReceivedDetail {
-		o.counter(receivedDetail, n, k.MTA, k.Peer, k.Program, k.Provider, command(k.Command), k.Code.String(),
+		o.counter(receivedDetail, n, k.MTA, k.Peer, k.Program, k.Provider, command(k.Command), code(k.Code),
 			enhanced(k.Enhanced), k.Reason)
 	}
 	for k, n := range s.Deliveries {
-		o.counter(deliveries, n, k.MTA, k.Peer, k.Provider, k.Code.String(), k.Code.ClassLabel(), k.Reason)
+		o.counter(deliveries, n, k.MTA, k.Peer, k.Provider, code(k.Code), class(k.Code), k.Reason)
 	}
 	for k, n := range s.DialogueSent {
-		o.counter(dialogueSent, n, k.MTA, command(k.Command), k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+		o.counter(dialogueSent, n, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.DialogueReceived {
-		o.counter(dialogueReceived, n, k.MTA, command(k.Command), k.Code.String(), k.Code.ClassLabel(), k.Code.Meaning())
+		o.counter(dialogueReceived, n, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.Refusals {
-		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command))
+		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command), logparse.Code(100*k.Class).ClassLabel(), k.Reason)
 	}
 }
 
@@ -47,7 +47,7 @@ func (o out) replies(s *pipeline.SourceSnapshot) {
 func (o out) health(s *pipeline.SourceSnapshot) {
 	o.gauge(up, boolean(s.Stats.Up))
 	o.gauge(behind, float64(s.Stats.BehindBytes))
-	o.time(caughtUp, s.CaughtUp)
+	o.gauge(caughtUp, max(0, seconds(s.CaughtUp))) // alerts need it before the first time, too
 	o.time(lastLine, s.LastLine)
 	for d, n := range map[*prometheus.Desc]int64{
 		readBytes: s.Stats.ReadBytes, rotations: s.Stats.Rotations, truncations: s.Stats.Truncations,
@@ -70,6 +70,23 @@ func (o out) health(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Folded {
 		o.counter(foldedReplies, n, string(k))
 	}
+}
+
+// code returns the label of a code; "other" if it stands for codes that the catalogue
+// lacks.
+func code(c logparse.Code) string {
+	if counter.IsOther(c) {
+		return "other"
+	}
+	return c.String()
+}
+
+// class returns the class of a code, folded or not.
+func class(c logparse.Code) string {
+	if counter.IsOther(c) {
+		c *= 100
+	}
+	return c.ClassLabel()
 }
 
 // command returns the label of a command; "none" if the log does not show it.

@@ -174,7 +174,8 @@ func (h *host) mount(what string, args ...string) {
 	}
 	dir := h.dir
 	h.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+		// Lazily, since the child of another test's fork has the files open until its exec.
+		if out, err := exec.Command("umount", "--lazy", dir).CombinedOutput(); err != nil {
 			h.Errorf("umount: %s", out)
 		}
 	})

@@ -20,7 +20,11 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 	var sources []*input
 	for i := range cfg.Sources {
 		sc := &cfg.Sources[i]
-		in, err := newInput(cfg, sc, former[sc.Name])
+		was := former[sc.Name]
+		if i := slices.IndexFunc(p.sources, func(in *input) bool { return in.config.Stdin }); sc.Stdin && i >= 0 {
+			was = p.sources[i] // under any name
+		}
+		in, err := newInput(cfg, sc, was)
 		if err != nil {
 			return cfg.Errorf(fmt.Sprintf("sources[%d]", i), "%w", err)
 		}

@@ -52,7 +52,7 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
-// A changed source binds the same socket again. A reload with an error changes nothing.
+// A source with another MTA keeps its socket. A reload with an error changes nothing.
 func TestReloadOfASocket(t *testing.T) {
 	h := newHost(t)
 	h.write("mail.log", "")
@@ -83,6 +83,35 @@ func TestReloadOfASocket(t *testing.T) {
 	h.waitReplies("relays", 3)
 	h.write("mail.log", refusals(1))
 	h.waitReplies("mail", 1)
+}
+
+// Standard input stays open, whatever its source is called after a reload.
+func TestReloadOfStandardInput(t *testing.T) {
+	in, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin := os.Stdin
+	os.Stdin = in
+	t.Cleanup(func() { os.Stdin = stdin })
+	defer w.Close()
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.run("[{name: in, stdin: true}]\n")
+	send := func() {
+		t.Helper()
+		if _, err := io.WriteString(w, refusals(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	h.waitReplies("in", 1)
+	h.reload("[{name: in, stdin: true, mta: postfix, loss_notices: [DIR/mail.log]}]\n")
+	send()
+	h.waitReplies("in", 2)
+	h.reload("[{name: mail, file: DIR/mail.log}, {name: pipe, stdin: true}]\n")
+	send()
+	h.waitReplies("pipe", 1)
 }
 
 // Anybody can send a message that reports lost lines.

@@ -30,11 +30,12 @@ type input struct {
 	found     []string                // MTAs in a file of any MTA
 	stats     follow.Stats            // of the current Follower or feed
 	before    follow.Stats            // sums of the earlier ones
-	caughtUp  time.Time
+	progress
 }
 
 // newInput returns an input without counts. It takes over the feed of the former input
-// if the source has not changed.
+// if that is the same one: a feed that is closed loses what is on its way, and standard
+// input cannot be opened again.
 func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
 	in := &input{
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
@@ -43,25 +44,42 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 	if former != nil && former.config.File == sc.File {
 		in.found = former.found // it takes long
 	}
-	if former != nil && former.feed != nil && reflect.DeepEqual(former.config, sc) {
+	if former != nil && former.feed != nil && sameFeed(*former.config, *sc) {
 		in.feed, in.journal = former.feed, former.journal
 		return in, nil
 	}
 	return in, in.newFeed()
 }
 
+// sameFeed reports whether two configurations of a source name the same feed.
+func sameFeed(a, b config.Source) bool {
+	a.Name, a.MTA, a.LossNotices = b.Name, b.MTA, b.LossNotices
+	return reflect.DeepEqual(a, b)
+}
+
 // begin makes the input count from 0.
-func (in *input) begin(now time.Time) { in.counts = counter.NewSource(in.mtas(), now) }
+func (in *input) begin(now time.Time) {
+	in.counts = counter.NewSource(in.mtas(), now)
+	if in.config.Start != config.Beginning { // else nobody knows how old the lines are
+		in.current = now
+	}
+}
 
 // resume makes the input continue counting from a state. former is the running input
-// that saved it; nil after a restart. same reports whether the Follower stays. If a parser cannot restore a part of its state,
-// resume logs that: the parser then only misses repeats and sums of sessions.
+// that saved it; nil after a restart. same reports whether the Follower stays. If a
+// parser cannot restore a part of its state, resume logs that: the parser then only misses
+// repeats and sums of sessions.
 func (in *input) resume(s *savedSource, former *input, same bool, now time.Time, logger *slog.Logger) {
-	in.counts = counter.Restore(s.Snapshot, in.mtas(), now)
-	in.before, in.caughtUp = s.Stats, s.CaughtUp
+	var changed []counter.Family
+	in.counts, changed = counter.Restore(s.Snapshot, in.mtas(), now)
+	in.before, in.progress = s.Stats, s.progress(in.config)
+	if len(changed) > 0 { // other has jumped, which looks like mail of this moment
+		in.catchUp(now)
+		logger.Warn("the state had more series than the limits allow, or lacked labels; counts were moved into the label value other", "source", in.name, "families", changed)
+	}
 	in.restoreParsers(s.Parsers, logger)
 	if former != nil && (in.feed != nil && in.feed == former.feed || in.feed == nil && former.feed == nil && same) {
-		in.before, in.stats = former.before, former.stats
+		in.before, in.stats, in.progress = former.before, former.stats, former.progress
 		return
 	}
 	if former != nil { // until the next poll, keep the gauges
@@ -106,12 +124,13 @@ func (in *input) total() follow.Stats {
 }
 
 // update stores the Stats of the Follower or feed after a poll.
-func (in *input) update(stats follow.Stats, now time.Time) {
+func (in *input) update(stats follow.Stats, now time.Time, maxGap time.Duration) {
 	if lost := stats.LostLines - in.stats.LostLines; lost > 0 {
 		in.counts.Lost(logparse.Journald, int(lost), now)
 	}
-	if stats.CaughtUp && !in.stats.CaughtUp {
-		in.caughtUp = now
+	in.read(stats.ReadBytes-in.stats.ReadBytes, now, maxGap, !in.rereads())
+	if stats.CaughtUp && !stats.Unreadable {
+		in.atEnd(now)
 	}
 	in.stats = stats
 }
@@ -122,10 +141,9 @@ func (in *input) rereads() bool { return in.feed == nil || in.journal != nil }
 
 // save returns the state that belongs to the input's part of a snapshot.
 func (in *input) save(s *SourceSnapshot) savedSource {
-	counts := *s.Snapshot // without the sums, which the next Snapshot computes again
-	counts.Sent, counts.Received, counts.SentByReason, counts.ReceivedByReason = nil, nil, nil, nil
 	saved := savedSource{
-		Name: in.name, Snapshot: &counts, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
+		Name: in.name, Snapshot: s.Snapshot, Stats: s.Stats, CaughtUp: s.CaughtUp, Parsers: map[string]savedParser{},
+		File: in.config.File, Current: in.current,
 	}
 	for path, p := range in.parsers {
 		// If a Parser cannot be saved, the next one starts without state.

@@ -148,7 +148,9 @@ func (h *host) payload() []byte {
 	return payload
 }
 
-func (h *host) restoreFrom(payload []byte) (*Pipeline, error) {
-	cfg, classifier := h.configure(oneLog)
+func (h *host) restoreFrom(payload []byte) (*Pipeline, error) { return h.restoreWith(oneLog, payload) }
+
+func (h *host) restoreWith(sources string, payload []byte) (*Pipeline, error) {
+	cfg, classifier := h.configure(sources)
 	return New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)), nil, payload)
 }

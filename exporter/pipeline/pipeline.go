@@ -4,6 +4,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -41,6 +42,9 @@ type Pipeline struct {
 	polled     bool
 	pruned     time.Time
 	resumed    time.Time // when counting resumed from a state; zero if it did not
+	taken      time.Time // the last snapshot for a commit
+	pace       time.Duration
+	shown      map[shownVersion]bool
 }
 
 // New returns a Pipeline for a configuration. It resumes from payload, the content of
@@ -61,6 +65,7 @@ func New(cfg *config.Config, classifier *classify.Classifier, logger *slog.Logge
 		}
 		p.resumed = now
 	}
+	p.pace = cmp.Or(from.Pace, slowest)
 	return p, p.configure(cfg, classifier, from, now)
 }
 
@@ -120,11 +125,11 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 	more, err = p.follower.Poll(now, p.line)
 	for _, in := range p.sources {
 		if in.feed == nil {
-			in.update(p.follower.Stats(in.file), now)
+			in.update(p.follower.Stats(in.file), now, p.maxGap())
 			continue
 		}
 		moreFed, feedErr := in.feed.Poll(now, func(r source.Record) { p.record(in, "", r) })
-		in.update(follow.Stats{Stats: in.feed.Stats()}, now)
+		in.update(follow.Stats{Stats: in.feed.Stats()}, now, p.maxGap())
 		more, err = more || moreFed, errors.Join(err, feedErr)
 	}
 	p.polled = true
@@ -162,6 +167,9 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 		result.LostLines = 0
 	}
 	p.count(in, &result)
+	if result.Version != nil {
+		p.noteVersion(in.name, &result)
+	}
 }
 
 // count counts the result of a line.

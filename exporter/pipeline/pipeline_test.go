@@ -124,25 +124,6 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestCaughtUp tests that CaughtUp is set at first, and again only after a backlog.
-func TestCaughtUp(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	h.write("mail.log", strings.Repeat(refused, 100))
-	before := time.Now()
-	h.run("[{name: mail, file: DIR/mail.log, start: beginning}]")
-	h.waitReplies("mail", 100)
-	s := h.source("mail")
-	if s.CaughtUp.Before(before) || s.Stats.BehindBytes != 0 {
-		t.Errorf("caught up at %v, %d bytes behind; started at %v", s.CaughtUp, s.Stats.BehindBytes, before)
-	}
-	h.write("mail.log", refused)
-	h.waitReplies("mail", 101)
-	if again := h.source("mail"); !again.CaughtUp.Equal(s.CaughtUp) || !again.LastLine.After(s.LastLine) {
-		t.Errorf("a line moved the catch-up from %v to %v, and the last line from %v to %v", s.CaughtUp, again.CaughtUp, s.LastLine, again.LastLine)
-	}
-}
-
 func TestSnapshotIsShared(t *testing.T) {
 	h := newHost(t)
 	cfg, classifier := h.configure("[{name: mail, file: DIR/mail.log}]")

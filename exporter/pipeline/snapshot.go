@@ -28,8 +28,7 @@ type SourceSnapshot struct {
 	Name string
 	*counter.Snapshot
 	Stats follow.Stats // for a feed, only the embedded source.Stats
-	// CaughtUp is when the source was last read to its end after a backlog; zero
-	// before the first time.
+	// CaughtUp is when a backlog was last counted; zero before the first time.
 	CaughtUp time.Time
 }
 
@@ -45,6 +44,7 @@ type StateSnapshot struct {
 func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.keepPace(now)
 	snapshot := p.snapshot(now)
 	if p.committer.file == nil {
 		return snapshot, nil

@@ -17,6 +17,7 @@ import (
 type saved struct {
 	Sources   []savedSource
 	Positions []follow.Position
+	Pace      time.Duration // of the snapshots; 0 in the state of an older exporter
 }
 
 type savedSource struct {
@@ -26,6 +27,8 @@ type savedSource struct {
 	CaughtUp time.Time
 	Parsers  map[string]savedParser // by path
 	Journal  journal.Position
+	File     string    // path or glob; "" if it follows none, and in the state of an older exporter
+	Current  time.Time // when it was last read to its end; zero in the state of an older exporter
 }
 
 type savedParser struct {
@@ -45,7 +48,7 @@ func (s *saved) source(name string) *savedSource {
 
 // save returns the state that belongs to a snapshot. The caller holds the lock.
 func (p *Pipeline) save(snapshot *Snapshot) *saved {
-	s := &saved{Positions: p.follower.Positions()}
+	s := &saved{Positions: p.follower.Positions(), Pace: p.pace}
 	for i, in := range p.sources {
 		s.Sources = append(s.Sources, in.save(&snapshot.Sources[i]))
 	}

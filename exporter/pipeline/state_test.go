@@ -74,6 +74,9 @@ func TestStateOfAnOlderVersion(t *testing.T) {
 	if got := s.Sent[sent554].Value; got != 1 {
 		t.Errorf("%d replies, want 1", got)
 	}
+	if got := p.sources[0].current; !got.Equal(s.LastLine) || got.IsZero() || p.maxGap() != longestGap {
+		t.Errorf("read to its end at %v, last line %v, maxGap %v", got, s.LastLine, p.maxGap())
+	}
 	if n, ok := s.Folded[counter.SentDetail]; !ok || n.Value != 0 || n.Created.Before(s.Created) {
 		t.Errorf("a family that is new: %v, there: %v", n, ok)
 	}

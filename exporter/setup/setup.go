@@ -23,13 +23,17 @@ func Load(path string) (*config.Config, *classify.Classifier, error) {
 }
 
 // Default returns the configuration for a host without a configuration file, and its
-// classifier. Its only source is the one that discover.Source finds below root.
-func Default(root string) (*config.Config, *classify.Classifier, error) {
-	source, err := discover.Source(root)
-	if err != nil {
-		return nil, nil, err
+// classifier. Its only source is followed, the one that the state names. If that is nil,
+// it is the one that discover.Source finds below root.
+func Default(root string, followed *config.Source) (*config.Config, *classify.Classifier, error) {
+	if followed == nil {
+		source, err := discover.Source(root)
+		if err != nil {
+			return nil, nil, err
+		}
+		followed = &source
 	}
-	return check(&config.Config{State: config.DefaultState, Sources: []config.Source{source}})
+	return check(&config.Config{State: config.DefaultState, Sources: []config.Source{*followed}})
 }
 
 // check lets the packages that use parts of cfg check these, and returns cfg and its

@@ -64,18 +64,26 @@ func TestLoadGood(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	root := t.TempDir()
-	if _, _, err := Default(root); err == nil {
+	if _, _, err := Default(root, nil); err == nil {
 		t.Error("no error without a log")
 	}
 	log := filepath.Join(root, "var/log/mail.log")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(log), 0o700), os.WriteFile(log, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	cfg, classifier, err := Default(root)
+	cfg, classifier, err := Default(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.State != config.DefaultState || cfg.StateNamed || len(cfg.Sources) != 1 || cfg.Sources[0].File != log || classifier == nil {
 		t.Errorf("configuration %+v, classifier %v", cfg, classifier)
+	}
+	followed := &config.Source{Name: "mail", File: filepath.Join(root, "var/log/maillog"), MTA: config.Auto, Start: config.End}
+	cfg, _, err = Default(root, followed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]config.Source{*followed}, cfg.Sources); diff != "" {
+		t.Errorf("sources, with a state (-want +got):\n%s", diff)
 	}
 }

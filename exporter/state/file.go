@@ -21,6 +21,7 @@ var ErrBusy = errors.New("the previous commit has not ended")
 
 var (
 	errLocked   = errors.New("another exporter uses it; stop that one, or give each its own state")
+	errLink     = errors.New("a symbolic link; name the file itself")
 	errReplaced = errors.New("deleted or replaced while in use; restart the exporter to resume from the current file")
 )
 
@@ -36,7 +37,10 @@ type File struct {
 
 	path, name string // name is the file's name in dir
 	dir        *os.Root
-	lock       *flock.Flock // not on the state file itself, since a larger one may replace it
+	// Two exporters may find no file, so there is a lock file. Somebody may remove that
+	// one, so the file is locked too.
+	lock *flock.Flock
+	own  *flock.Flock // nil on Windows, where nobody can remove an open file
 
 	mu       sync.Mutex // held during a commit
 	data     *os.File
@@ -48,17 +52,15 @@ type File struct {
 }
 
 // Open opens the state file at path, or creates it with mode 0600. It returns the
-// newest valid payload, or nil if the file is new. It locks path.lock until Close or
-// the end of the process. Errors name the file and say what to do. Open does not
-// change a file that is damaged, of a newer version or of another program.
+// newest valid payload, or nil if the file is new. It locks the file and path.lock until
+// Close or the end of the process. It follows no symbolic link but those to the
+// directory. Errors name the file and say what to do. Open does not change a file that is
+// damaged, of a newer version or of another program.
 func Open(path string) (*File, []byte, error) {
 	path = filepath.Clean(path)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // so that a new file does not replace the link
-	}
 	f := &File{
 		path: path, name: filepath.Base(path),
-		lock: flock.New(path+".lock", flock.SetFlag(os.O_RDWR|os.O_CREATE), flock.SetPermissions(0o600)),
+		lock: flock.New(path+".lock", flock.SetFlag(os.O_RDWR|os.O_CREATE|noFollow), flock.SetPermissions(0o600)),
 	}
 	var err error
 	if f.dir, err = os.OpenRoot(filepath.Dir(path)); err != nil {
@@ -74,27 +76,20 @@ func Open(path string) (*File, []byte, error) {
 
 // open locks the file and reads it. After an error, Open closes what is open.
 func (f *File) open() ([]byte, error) {
-	if info, err := f.dir.Stat(f.name); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
+	if _, err := f.lstat(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // before there is a lock file beside it
 	}
-	locked, err := f.lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock it: %w", err)
-	}
-	if !locked {
-		return nil, errLocked
-	}
-	if err := f.dir.Remove(f.newName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := tryLock(f.lock); err != nil {
 		return nil, err
 	}
-	f.data, err = f.dir.OpenFile(f.name, os.O_RDWR, 0)
+	err := f.openData()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, f.create(nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if f.info, err = f.data.Stat(); err != nil {
+	if err := f.removeNew(); err != nil {
 		return nil, err
 	}
 	newest, offset, damage, err := readNewest(f.data, f.info.Size())
@@ -111,6 +106,82 @@ func (f *File) open() ([]byte, error) {
 	return newest.payload, nil
 }
 
+// lstat returns what the name refers to, which must be a regular file.
+func (f *File) lstat() (fs.FileInfo, error) {
+	there, err := f.dir.Lstat(f.name)
+	switch {
+	case err != nil:
+		return nil, err
+	case there.Mode().Type() == fs.ModeSymlink:
+		return nil, errLink
+	case !there.Mode().IsRegular():
+		return nil, errors.New("not a regular file; name a file, such as " + filepath.Join(f.path, "state"))
+	}
+	return there, nil
+}
+
+// openData opens and locks the file. If another one replaces it meanwhile, that is an
+// error.
+func (f *File) openData() error {
+	there, err := f.lstat()
+	if err != nil {
+		return err
+	}
+	if f.data, err = f.dir.OpenFile(f.name, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	if f.info, err = f.data.Stat(); err != nil {
+		return err
+	}
+	if f.own, err = lockOwn(f.path, f.info); err != nil {
+		return err
+	}
+	return f.current(there, errLocked)
+}
+
+// current returns an error if the name does not refer to the open file, whose info there
+// must be too.
+func (f *File) current(there fs.FileInfo, replaced error) error {
+	now, err := f.dir.Lstat(f.name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !(os.SameFile(now, f.info) && os.SameFile(there, f.info)) {
+		return replaced
+	}
+	return err
+}
+
+// lockOwn locks the file at path itself, which must be the one that info describes.
+func lockOwn(path string, info fs.FileInfo) (*flock.Flock, error) {
+	if !locksOwn {
+		return nil, nil
+	}
+	lock := flock.New(path, flock.SetFlag(os.O_RDWR|noFollow))
+	if err := tryLock(lock); err != nil {
+		return nil, err
+	}
+	locked, err := lock.Stat()
+	if err == nil && !os.SameFile(locked, info) {
+		err = errLocked
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+func tryLock(lock *flock.Flock) error {
+	if there, err := os.Lstat(lock.Path()); err == nil && there.Mode().Type() == fs.ModeSymlink {
+		return fmt.Errorf("lock it: %s is a symbolic link; remove it", lock.Path())
+	}
+	locked, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock it: %w", err)
+	case !locked:
+		return errLocked
+	}
+	return nil
+}
+
 // Commit writes payload, and returns once it is durable: Open then returns it. After an
 // error, Open returns this payload or the last durable one, and the caller may call
 // Commit again. Commit hangs as long as the disk does, so a caller that cannot wait
@@ -125,10 +196,7 @@ func (f *File) Commit(payload []byte) error {
 }
 
 func (f *File) commit(payload []byte) error {
-	info, err := f.dir.Stat(f.name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, f.info) {
-		return errReplaced
-	}
+	err := f.current(f.info, errReplaced)
 	if err != nil {
 		return err
 	}
@@ -171,7 +239,14 @@ func (f *File) Close() error {
 }
 
 func (f *File) close() error {
-	return errors.Join(f.data.Close(), f.lock.Close(), f.dir.Close())
+	return errors.Join(f.data.Close(), closeLock(f.own), f.lock.Close(), f.dir.Close())
+}
+
+func closeLock(lock *flock.Flock) error {
+	if lock == nil {
+		return nil
+	}
+	return lock.Close()
 }
 
 // explain adds the path to err and, unless err has it already, what to do. It returns

@@ -169,22 +169,61 @@ func TestReplacedWhileInUse(t *testing.T) {
 	}
 }
 
+// Symbolic links that somebody put into the directory are not followed.
 func TestSymbolicLink(t *testing.T) {
-	dir := t.TempDir()
-	link, target := filepath.Join(dir, "link"), filepath.Join(t.TempDir(), "state")
-	f, _ := open(t, target)
-	closeFile(t, f)
-	if err := os.Symlink(target, link); err != nil {
-		t.Skip(err)
+	link := func(t *testing.T, target, name string) {
+		t.Helper()
+		if err := os.Symlink(target, name); err != nil {
+			t.Skip(err)
+		}
 	}
-	f, _ = open(t, link)
-	if _, _, err := Open(target); !errors.Is(err, errLocked) {
-		t.Errorf("opened by its own name meanwhile: %v", err)
+	for name, suffix := range map[string]string{"state": "", "lock": ".lock"} {
+		for _, exists := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, target exists %v", name, exists), func(t *testing.T) {
+				path, target := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "target")
+				if exists {
+					f, _ := open(t, target)
+					closeFile(t, f)
+				}
+				before, _ := os.ReadFile(target)
+				link(t, target, path+suffix)
+				want := map[string]string{
+					"":      "a symbolic link; name the file itself",
+					".lock": "lock it: " + path + ".lock is a symbolic link; remove it",
+				}[suffix]
+				_, _, err := Open(path)
+				wantError(t, err, path, want)
+				if after, _ := os.ReadFile(target); !bytes.Equal(before, after) {
+					t.Errorf("the target was changed, %v", err)
+				}
+			})
+		}
 	}
-	big := strings.Repeat("x", minSlot)
-	commit(t, f, big)
-	closeFile(t, f)
-	wantPayload(t, target, big)
+	t.Run("new file", func(t *testing.T) {
+		dir := t.TempDir()
+		path, target := filepath.Join(dir, "state"), filepath.Join(dir, "target")
+		if err := os.WriteFile(target, []byte("precious"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		link(t, target, path+".new")
+		f, _ := open(t, path)
+		link(t, target, path+".new")
+		big := strings.Repeat("x", minSlot)
+		commit(t, f, big)
+		closeFile(t, f)
+		wantPayload(t, path, big)
+		if text, err := os.ReadFile(target); string(text) != "precious" {
+			t.Errorf("the target holds %q, %v", text, err)
+		}
+	})
+	t.Run("directory", func(t *testing.T) {
+		dir := t.TempDir()
+		link(t, dir, dir+".link")
+		f, _ := open(t, filepath.Join(dir+".link", "state"))
+		commit(t, f, "one")
+		closeFile(t, f)
+		wantPayload(t, filepath.Join(dir, "state"), "one")
+	})
 }
 
 // While a commit hangs, another Commit and Close return ErrBusy.

@@ -2,7 +2,15 @@
 
 package state
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
+
+const (
+	noFollow = syscall.O_NOFOLLOW // open fails for a symbolic link
+	locksOwn = true
+)
 
 // syncDir makes the directory entries in dir durable.
 func syncDir(dir *os.Root) error {

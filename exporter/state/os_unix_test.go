@@ -96,6 +96,24 @@ func TestLock(t *testing.T) {
 	wantPayload(t, path, "mine")
 }
 
+// Who removes the lock file lets nobody else in, since the file itself is locked.
+func TestLockFileRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	f, _ := open(t, path)
+	for _, payload := range []string{"small", strings.Repeat("big", minSlot), "small again"} {
+		commit(t, f, payload)
+		if err := os.Remove(path + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+		if said := start(t, path).says(); said != `"" state file `+path+": "+errLocked.Error() {
+			t.Errorf("another process: %s", said)
+		}
+	}
+	commit(t, f, "mine")
+	closeFile(t, f)
+	wantPayload(t, path, "mine")
+}
+
 // A process is killed at any instant of its fourth commit. The file must hold the
 // fourth or the third payload completely.
 func TestKill(t *testing.T) {

@@ -16,10 +16,10 @@ const Version = 2
 const (
 	magic   = "SMTPRSTA"
 	headLen = 40 + sha256.Size
-	// minSlot is the smallest size of a slot in bytes. A series takes 100 to 150
-	// bytes, and a source has at most about 4,500 series, so it holds six sources at
-	// their limits. It is a power of two, so that no block of a file system belongs
-	// to both slots.
+	// minSlot is the smallest size of a slot in bytes. A series takes about 60 bytes. A
+	// source at all limits of one MTA takes 0.4 MB for its series and 1.2 MB for what its
+	// parser remembers, so a slot holds two of them. It is a power of two, so that no
+	// block of a file system belongs to both slots.
 	minSlot = 4 << 20
 )
 

@@ -16,6 +16,7 @@ package follow
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -70,10 +71,11 @@ type Line struct {
 	Text   []byte // at most MaxLine bytes, valid only during the call
 }
 
-// Stats are what a Follower reports about a source. A source is up while one of its
-// files can be read.
+// Stats are what a Follower reports about a source. A source is up while a file under
+// one of its names can be read.
 type Stats struct {
 	source.Stats
+	Unreadable  bool  // there are files under its names, but none can be read
 	Files       int   // open files
 	BehindBytes int64 // written and not handed out yet
 	// These count from the Follower's start.
@@ -203,14 +205,29 @@ func (w *Follower) Stats(index int) Stats {
 		}
 		st.BehindBytes += p.refused
 		st.CaughtUp = st.CaughtUp && (p.refused == 0 || len(p.left) == 0)
+		up, unreadable := p.readable()
+		st.Up, st.Unreadable = st.Up || up, st.Unreadable || unreadable
 		for _, f := range p.files {
 			st.Files++
-			st.Up = st.Up || f.err == nil
 			st.CaughtUp = st.CaughtUp && !f.unread
 			st.BehindBytes += f.behind()
 		}
 	}
+	st.Unreadable = st.Unreadable && !st.Up
 	return st
+}
+
+// readable reports whether the file under p's name can be read, or cannot be read. Neither
+// is so if there is no file.
+func (p *path) readable() (up, unreadable bool) {
+	if p.named == nil {
+		return false, p.err != nil && !errors.Is(p.err, fs.ErrNotExist)
+	}
+	// The open file can be read even if its directory no longer can. Another error is
+	// that of the next file, which has taken the name.
+	var failed *fs.PathError
+	up = p.named.err == nil && (p.err == nil || errors.As(p.err, &failed) && failed.Op == "stat")
+	return up, !up
 }
 
 // Poll looks at the names, at most once per Interval while there is more to read,

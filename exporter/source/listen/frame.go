@@ -14,10 +14,10 @@ const maxCountDigits = 9
 // readFrame reads a message from a TCP stream. Each frame shows its own framing:
 // "LENGTH SP MESSAGE" is octet counting (RFC 6587 §3.4.1), anything else ends with
 // LF or CRLF (§3.4.2). The message is valid until the next read of r. An overlong
-// message is truncated to maxLen bytes. A message that does not fit into r's buffer
-// takes no more memory than the bytes received. An error means that the stream ended
-// before the frame did.
-func readFrame(r *bufio.Reader, maxLen int) (message []byte, overlong bool, err error) {
+// message is truncated to maxLen bytes. For one that does not fit into r's buffer, grow
+// returns an empty slice with a capacity of maxLen and two. An error means that the stream
+// ended before the frame did.
+func readFrame(r *bufio.Reader, maxLen int, grow func() []byte) (message []byte, overlong bool, err error) {
 	digits, n, err := peekCount(r)
 	if err != nil {
 		return nil, false, err
@@ -26,10 +26,10 @@ func readFrame(r *bufio.Reader, maxLen int) (message []byte, overlong bool, err 
 		if _, err := r.Discard(digits + 1); err != nil {
 			return nil, false, err
 		}
-		message, err = readCounted(r, n, maxLen)
+		message, err = readCounted(r, n, maxLen, grow)
 		return message, n > maxLen, err
 	}
-	line, err := readLine(r, maxLen+len("\r\n"))
+	line, err := readLine(r, maxLen+len("\r\n"), grow)
 	if err != nil {
 		return nil, false, err
 	}
@@ -40,10 +40,10 @@ func readFrame(r *bufio.Reader, maxLen int) (message []byte, overlong bool, err 
 }
 
 // readLine reads a line and returns its first maxLen bytes, which include "\n".
-func readLine(r *bufio.Reader, maxLen int) ([]byte, error) {
+func readLine(r *bufio.Reader, maxLen int, grow func() []byte) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		var long []byte
+		long := grow()
 		for errors.Is(err, bufio.ErrBufferFull) {
 			long = append(long, line[:min(len(line), maxLen-len(long))]...)
 			line, err = r.ReadSlice('\n')
@@ -75,7 +75,7 @@ func peekCount(r *bufio.Reader) (digits, n int, err error) {
 }
 
 // readCounted reads a message of n bytes and returns its first maxLen bytes.
-func readCounted(r *bufio.Reader, n, maxLen int) ([]byte, error) {
+func readCounted(r *bufio.Reader, n, maxLen int, grow func() []byte) ([]byte, error) {
 	if n <= r.Size() {
 		message, err := r.Peek(n)
 		if err != nil {
@@ -84,10 +84,10 @@ func readCounted(r *bufio.Reader, n, maxLen int) ([]byte, error) {
 		_, err = r.Discard(n)
 		return message[:min(n, maxLen)], err
 	}
-	var long bytes.Buffer
-	if _, err := io.CopyN(&long, r, int64(min(n, maxLen))); err != nil {
+	long := grow()[:min(n, maxLen)]
+	if _, err := io.ReadFull(r, long); err != nil {
 		return nil, err
 	}
-	_, err := r.Discard(n - long.Len())
-	return long.Bytes(), err
+	_, err := r.Discard(n - len(long))
+	return long, err
 }

@@ -21,7 +21,7 @@ func frames(r io.Reader, maxLen int) (messages []string, end error) {
 		if _, err := b.Peek(1); err != nil {
 			return messages, nil
 		}
-		message, overlong, err := readFrame(b, maxLen)
+		message, overlong, err := readFrame(b, maxLen, func() []byte { return make([]byte, 0, maxLen+2) })
 		switch {
 		case err != nil:
 			return messages, err

@@ -30,10 +30,11 @@ const retryInterval = time.Second
 // The causes of dropped messages, which are the keys of Stats.Dropped.
 const (
 	NotAllowed         = "not_allowed"          // a datagram, or a whole connection, from outside Config.Allow
-	TooManyConnections = "too_many_connections" // a connection beyond Config.MaxConnections
+	TooManyConnections = "too_many_connections" // a connection closed or refused for Config.MaxConnections
+	Silent             = "silent"               // a connection closed without a byte for firstMessageTime
 	QueueFull          = "queue_full"           // a datagram that found no room in the queue
 	ReceiveBufferFull  = "receive_buffer_full"  // a datagram that the kernel had no room for; counted on Linux only
-	Incomplete         = "incomplete"           // a message during which its connection ended, or stalled for frameTimeout
+	Incomplete         = "incomplete"           // a message during which its connection ended or was closed
 )
 
 // Config says where to listen, and who may send.
@@ -47,7 +48,8 @@ type Config struct {
 	// MaxLine is the length in bytes to which longer messages are truncated; 0 means
 	// source.MaxLine.
 	MaxLine int
-	// MaxConnections is how many TCP connections may be open; 0 means 100.
+	// MaxConnections is how many TCP connections may be open; 0 means 100. For one more,
+	// another one is closed: see oneTooMany.
 	MaxConnections int
 }
 
@@ -63,12 +65,14 @@ type Listener struct {
 
 	wg        sync.WaitGroup
 	queue     *queue
-	batch     []byte // the messages taken from the queue
-	readBytes int64  // of messages handed out
+	batch     []byte      // the messages taken from the queue
+	readBytes int64       // of messages handed out
+	long      chan []byte // memory for maxLong long messages; nil until used
 
 	mu          sync.Mutex
 	closed      bool
-	connections map[net.Conn]struct{}
+	connections map[*connection]struct{}
+	clock       uint64           // counts long messages
 	overlong    int64            // messages
 	dropped     map[string]int64 // has a key for each cause
 }
@@ -82,14 +86,19 @@ func New(cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", cfg.URL, err)
 	}
+	long := make(chan []byte, maxLong)
+	for range maxLong {
+		long <- nil
+	}
 	return &Listener{
 		cfg:         cfg,
 		network:     network,
 		address:     address,
 		queue:       newQueue(),
-		connections: make(map[net.Conn]struct{}),
+		long:        long,
+		connections: make(map[*connection]struct{}),
 		dropped: map[string]int64{
-			NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+			NotAllowed: 0, TooManyConnections: 0, Silent: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
 		},
 	}, nil
 }

@@ -95,7 +95,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := source.Stats{Dropped: map[string]int64{
-		NotAllowed: 0, TooManyConnections: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
+		NotAllowed: 0, TooManyConnections: 0, Silent: 0, QueueFull: 0, ReceiveBufferFull: 0, Incomplete: 0,
 	}}
 	if d := cmp.Diff(want, l.Stats()); d != "" {
 		t.Error(d)
@@ -135,7 +135,7 @@ func TestAllow(t *testing.T) {
 				l.untilMessages(1)
 				l.want(nil, "a")
 			} else {
-				l.untilDropped(NotAllowed, 1)
+				l.untilDropped(NotAllowed)
 				l.want(map[string]int64{NotAllowed: 1})
 			}
 		})
@@ -156,7 +156,7 @@ func TestAllow(t *testing.T) {
 				if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 					t.Error("the connection was not closed")
 				}
-				l.untilDropped(NotAllowed, 1)
+				l.untilDropped(NotAllowed)
 				l.want(map[string]int64{NotAllowed: 1})
 			}
 		})

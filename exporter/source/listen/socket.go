@@ -1,20 +1,13 @@
 package listen
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"syscall"
-	"time"
 )
-
-// frameTimeout is how long a TCP sender may take for one message. There is no limit
-// between messages: a sender notices that its idle connection was closed only after
-// it has lost a message. TCP's keep-alive closes the connections of dead hosts.
-const frameTimeout = time.Minute
 
 // bufferLen is the length in bytes of a connection's buffer, and of the longest UDP
 // datagram.
@@ -186,69 +179,5 @@ func (l *Listener) receiveUnix(c *net.UnixConn) error {
 		}
 		l.queue.put(buf[:min(n, l.cfg.MaxLine)])
 		l.countOverlong(n > l.cfg.MaxLine)
-	}
-}
-
-// accept serves connections until accepting fails.
-func (l *Listener) accept(ln net.Listener) error {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return err
-		}
-		if !l.admit(c) {
-			c.Close()
-			continue
-		}
-		l.wg.Go(func() {
-			l.serve(c)
-			c.Close()
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			delete(l.connections, c)
-		})
-	}
-}
-
-// admit adds c to the open connections if it is allowed, and reports whether it did.
-func (l *Listener) admit(c net.Conn) bool {
-	if !l.allowed(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()) {
-		l.drop(NotAllowed, 1)
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return false
-	}
-	if len(l.connections) >= l.cfg.MaxConnections {
-		l.dropped[TooManyConnections]++
-		return false
-	}
-	l.connections[c] = struct{}{}
-	return true
-}
-
-// serve queues the messages of a connection until it ends. Senders wait for room. It
-// drops an incomplete message, since the missing part may be the end of a reply.
-func (l *Listener) serve(c net.Conn) {
-	r := bufio.NewReaderSize(c, bufferLen)
-	for {
-		if _, err := r.Peek(1); err != nil {
-			return
-		}
-		if err := c.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
-			return
-		}
-		message, overlong, err := readFrame(r, l.cfg.MaxLine)
-		if err != nil {
-			l.drop(Incomplete, 1)
-			return
-		}
-		l.queue.put(message)
-		l.countOverlong(overlong)
-		if err := c.SetReadDeadline(time.Time{}); err != nil {
-			return
-		}
 	}
 }

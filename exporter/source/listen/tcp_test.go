@@ -7,10 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"smtp_reply_exporter/exporter/source"
 )
@@ -70,29 +67,10 @@ func TestTCPHalfFrame(t *testing.T) {
 			l.send(c, "<22>whole\n"+half)
 			c.Close()
 			l.untilMessages(1)
-			l.untilDropped(Incomplete, 1)
+			l.untilDropped(Incomplete)
 			l.want(map[string]int64{Incomplete: 1}, "<22>whole")
 		})
 	}
-}
-
-func TestTooManyConnections(t *testing.T) {
-	l := listen(t, Config{URL: "tcp://127.0.0.1:5514", MaxConnections: 2})
-	first, second := l.dial(), l.dial()
-	l.until("both are open", func() bool { return l.open() == 2 })
-	third := l.dial()
-	if n, err := third.Read(make([]byte, 1)); n > 0 || err == nil {
-		t.Error("a third connection was let in")
-	}
-	l.send(first, "a\n")
-	l.untilMessages(1)
-	l.send(second, "b\n")
-	l.untilMessages(2)
-	first.Close()
-	l.until("the first is closed", func() bool { return l.open() == 1 })
-	l.send(l.dial(), "c\n")
-	l.untilMessages(3)
-	l.want(map[string]int64{TooManyConnections: 1}, "a", "b", "c")
 }
 
 // Without a poll, messages wait at the sender, and none is lost.
@@ -164,49 +142,6 @@ type endless struct{}
 
 func (endless) Read(b []byte) (int, error) {
 	return copy(b, strings.Repeat(strings.Repeat("x", 999)+"\n", len(b)/1000+1)), nil
-}
-
-func TestStalledSender(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, err := New(Config{URL: "tcp://127.0.0.1:5514"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours, theirs := net.Pipe()
-		served := make(chan time.Time, 1)
-		go func() {
-			l.serve(ours)
-			served <- time.Now()
-		}()
-		send := func(text string) time.Time {
-			if _, err := io.WriteString(theirs, text); err != nil {
-				t.Fatal(err)
-			}
-			return time.Now()
-		}
-		send("<22>a\n")
-		time.Sleep(1000 * time.Hour) // idle, but between messages
-		send("<22>b")
-		time.Sleep(frameTimeout - time.Second)
-		send("\n")
-		began := send("<22>")
-		for range 3 { // a slow sender also times out
-			time.Sleep(frameTimeout / 4)
-			send("c")
-		}
-		if took := (<-served).Sub(began); took != frameTimeout {
-			t.Errorf("closed after %s, want %s", took, frameTimeout)
-		}
-		var got []string
-		for text, rest := cutMessage(l.queue.swap(nil)); text != nil; text, rest = cutMessage(rest) {
-			got = append(got, string(text))
-		}
-		if d := cmp.Diff([]string{"<22>a", "<22>b"}, got); d != "" || l.Stats().Dropped[Incomplete] != 1 {
-			t.Errorf("stats %+v, messages (-want +got):\n%s", l.Stats(), d)
-		}
-		theirs.Close()
-		ours.Close()
-	})
 }
 
 // BenchmarkTCP receives messages of an ordinary length over one connection.

@@ -1,0 +1,205 @@
+package counter
+
+import (
+	"slices"
+
+	"smtp_reply_exporter/exporter/classify/reason"
+	"smtp_reply_exporter/logparse"
+)
+
+// The limits on a source's series. Strangers and local users choose what a log shows, so
+// each family has a limit that holds whatever they write. A new label set that does not
+// fit loses its labels one after another: enhanced code, command, program, provider, a
+// code that the catalogue lacks, the reason. Series that exist never change.
+//
+// Room is reserved for the codes of the catalogue, and for 451 and 452 by reason. The
+// narrow families have room for the catalogue of each MTA. The families by reason have
+// room for the catalogue of two MTAs, and for 451 and 452 by reason of five. Those by
+// detail have room for both of one MTA, or of two for replies received.
+var (
+	sentDetailRooms     = rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100} // 1,000
+	receivedDetailRooms = rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70} // 2,000
+	byReasonRooms       = rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100} // 2,000
+	deliveryRooms       = rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160} // 1,000
+	refusalRooms        = rooms{free: 57, wanted: 108, last: 135}                               // 300
+
+	// For each MTA. The catalogue has 73 codes, other four classes, and there are three peers.
+	replyRooms    = rooms{free: 269, catalogue: 219, last: 12} // 500
+	dialogueRooms = rooms{free: 420, catalogue: 76, last: 4}   // 500
+)
+
+const (
+	maxPrograms = 32
+	maxProgram  = 64 // bytes
+)
+
+// Label values that stand for many values, or for no value.
+const (
+	other = "other"
+	none  = "none"
+)
+
+// OtherEnhanced stands for the enhanced codes that the catalogue lacks. No reply can
+// have its class.
+var OtherEnhanced = logparse.EnhancedCode{Class: 9}
+
+// otherCode stands for folded codes in the families without the label class. In the
+// others, the digits 2 to 5 alone stand for the folded codes of that class.
+const otherCode logparse.Code = 1
+
+// IsOther reports whether a code stands for folded codes.
+func IsOther(code logparse.Code) bool { return otherCode <= code && code <= 5 }
+
+// otherOfClass returns the code that stands for the folded codes of the code's class.
+func otherOfClass(code logparse.Code) logparse.Code { return logparse.Code(code.Class()) }
+
+// isOdd reports whether the catalogue lacks a code.
+func isOdd(code logparse.Code) bool {
+	_, known := code.Info()
+	return code != 0 && !IsOther(code) && !known
+}
+
+// foldReason returns what the reason of a code is folded to. Positive replies have no
+// reason but reason.OK.
+func foldReason(code logparse.Code, r string) string {
+	positive := code.Class() == 2 || code.Class() == 3 || code == 2 || code == 3
+	if positive || code == otherCode && r == reason.OK {
+		return reason.OK
+	}
+	return other
+}
+
+func isFoldedReason(code logparse.Code, r string) bool { return r == foldReason(code, r) }
+
+func isWanted(code logparse.Code) bool { return code == 451 || code == 452 }
+
+func (r Reply) tier() tier {
+	switch {
+	case IsOther(r.Code):
+		return last
+	case isOdd(r.Code):
+		return free
+	}
+	return catalogue
+}
+
+// tier returns the tier of a pair. alerts are the pairs in the bundled alert rules.
+func (r ByReason) tier(alerts []CodeReason) tier {
+	switch {
+	case isWanted(r.Code) || slices.Contains(alerts, r.CodeReason):
+		return wanted
+	case isOdd(r.Code) || IsOther(r.Code) && !isFoldedReason(r.Code, r.Reason):
+		return free
+	case IsOther(r.Code):
+		return last
+	case !isFoldedReason(r.Code, r.Reason):
+		return paired
+	}
+	return catalogue
+}
+
+// fold folds one more label. It keeps the codes of the catalogue.
+func (d Detail) fold() (Detail, bool) {
+	switch {
+	case d.Enhanced != OtherEnhanced:
+		d.Enhanced = OtherEnhanced
+	case d.Command != logparse.OtherCommand:
+		d.Command = logparse.OtherCommand
+	case d.Program != other:
+		d.Program = other
+	case d.Provider != other && d.Provider != "":
+		d.Provider = other
+	case isOdd(d.Code):
+		d.Code = otherCode
+	case !isFoldedReason(d.Code, d.Reason):
+		d.Reason = foldReason(d.Code, d.Reason)
+	default:
+		return d, false
+	}
+	return d, true
+}
+
+// tier returns the tier of details: of their pair if all other labels are folded.
+func (d Detail) tier(alerts []CodeReason) tier {
+	if d.Enhanced == OtherEnhanced && d.Command == logparse.OtherCommand && d.Program == other &&
+		(d.Provider == other || d.Provider == "") {
+		return d.byReason().tier(alerts)
+	}
+	return free
+}
+
+// fold folds one more label. The code of a delivery that nobody answered stays none.
+func (d Delivery) fold() (Delivery, bool) {
+	switch {
+	case d.Provider != other:
+		d.Provider = other
+	case isOdd(d.Code):
+		d.Code = otherOfClass(d.Code)
+	case !isFoldedReason(d.Code, d.Reason):
+		d.Reason = foldReason(d.Code, d.Reason)
+	case d.Code != 0 && !IsOther(d.Code):
+		d.Code = otherOfClass(d.Code)
+	default:
+		return d, false
+	}
+	return d, true
+}
+
+func (d Delivery) tier() tier {
+	switch {
+	case d.Provider != other || isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
+		return free
+	case IsOther(d.Code) || d.Code == 0 && isFoldedReason(d.Code, d.Reason):
+		return last
+	case isWanted(d.Code) || d.Code == 0:
+		return wanted
+	case !isFoldedReason(d.Code, d.Reason):
+		return paired
+	}
+	return catalogue
+}
+
+func (d Dialogue) fold() (Dialogue, bool) {
+	switch {
+	case d.Command != logparse.OtherCommand:
+		d.Command = logparse.OtherCommand
+	case isOdd(d.Code):
+		d.Code = otherOfClass(d.Code)
+	default:
+		return d, false
+	}
+	return d, true
+}
+
+func (d Dialogue) tier() tier {
+	switch {
+	case d.Command != logparse.OtherCommand || isOdd(d.Code):
+		return free
+	case IsOther(d.Code):
+		return last
+	}
+	return catalogue
+}
+
+// fold folds one more label. It keeps the class.
+func (r Refusal) fold() (Refusal, bool) {
+	switch {
+	case r.Command != logparse.OtherCommand:
+		r.Command = logparse.OtherCommand
+	case r.Reason != other:
+		r.Reason = other
+	default:
+		return r, false
+	}
+	return r, true
+}
+
+func (r Refusal) tier() tier {
+	switch {
+	case r.Command == logparse.OtherCommand && r.Reason == other:
+		return last
+	case r.Class == 4 && slices.Contains(refusalAlerts, r.Reason) && slices.Contains(refused, r.Command):
+		return wanted
+	}
+	return free
+}
