@@ -121,7 +121,7 @@ func isContainer(program []byte) bool {
 }
 
 func isBracketed(b []byte) bool {
-	return len(b) > 2 && b[0] == '[' && b[len(b)-1] == ']' && bytes.IndexAny(b[1:len(b)-1], "[]") < 0
+	return len(b) > 2 && b[0] == '[' && b[len(b)-1] == ']' && !bytes.ContainsAny(b[1:len(b)-1], "[]")
 }
 
 // cutContainerName takes the name of a container off a line, with or without colours.

@@ -51,8 +51,8 @@ type postfixCount struct {
 }
 
 // cutPostfixCounts reads the counts of a summary but for their sum, which is the
-// last one; only notes come after it (since Postfix 3.9). There is one count for each
-// of Postfix' commands. ok is false where a count is damaged, and where the sum is
+// last one; what comes after it, such as notes since Postfix 3.9, is no count. There is
+// one count for each of Postfix' commands. ok is false where a count is damaged, and where the sum is
 // missing, since the line was cut.
 func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
 	if len(b) == 0 { // before Postfix 3.0
@@ -62,14 +62,14 @@ func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
 		if b[0] != ' ' {
 			return counts, false
 		}
-		field, rest, _ := bytes.Cut(b[1:], []byte(" "))
+		field, _, _ := bytes.Cut(b[1:], []byte(" "))
 		b = b[1+len(field):]
 		count, ok := readPostfixCount(field)
 		if !ok {
 			return counts, false
 		}
 		if string(count.command) == "commands" {
-			return counts, len(b) == 0 || bytes.HasPrefix(rest, []byte("notes="))
+			return counts, true
 		}
 		counts[n] = count
 	}
