@@ -105,7 +105,9 @@ type Event struct {
 	Remote        []byte // the peer's host name as logged, possibly "unknown"
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
-	Text          []byte // the reply from its code on
+	// Text is the reply from its code on, or the words of a refusal. Where a reply is
+	// implied, they may be those of the MTA's source.
+	Text []byte
 	// Said is Text without the addresses in it, which may be a stranger's words, so
 	// that it can be judged; nil where Text can.
 	Said []byte

@@ -248,7 +248,7 @@ func (l *exim) failure(d eximDelivery, rest []byte) (ok bool) {
 		return false
 	}
 	text, found := cutEximColon(rest)
-	if !found && len(rest) > 0 && rest[0] != ' ' {
+	if !found && len(rest) > 0 && !bytes.HasPrefix(rest, []byte(" DT=")) {
 		return false
 	}
 	return l.undelivered(d, trimEximDeliverTime(text), NoCause, NoCommand, false)
@@ -256,7 +256,10 @@ func (l *exim) failure(d eximDelivery, rest []byte) (ok bool) {
 
 // cutEximColon drops the colon before a text, and the blank before it since 4.99.
 func cutEximColon(b []byte) (text []byte, ok bool) {
-	return bytes.CutPrefix(bytes.TrimPrefix(b, []byte(" ")), []byte(": "))
+	if text, ok = bytes.CutPrefix(b, []byte(" : ")); !ok {
+		text, ok = bytes.CutPrefix(b, []byte(": "))
+	}
+	return text, ok
 }
 
 // trimEximDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).

@@ -185,3 +185,36 @@ func TestReasonIsNoAddress(t *testing.T) {
 		}
 	}
 }
+
+// The reason of a reply whose code is implied, and of a refusal without a code, is the
+// line's own.
+func TestReasonOfLine(t *testing.T) {
+	c := newClassifier(t, "")
+	for _, tc := range []struct{ line, peer, reason string }{
+		{"1wvYIb-00000005S1o-3buz rejected from <a@src.example> H=(x) [192.0.2.7]: message too big: read=2 max=1", "external", "message_too_large"},
+		{"Connection from [192.0.2.7] refused: too many connections", "external", "connection_limit"},
+		{"SMTP command timeout on connection from (x) [192.0.2.7] D=8s", "external", "network"},
+		{`SMTP call from (x) [192.0.2.7] dropped: too many nonmail commands (last was "NOOP")`, "external", "protocol_error"},
+		{"VRFY failed for greylisted H=(x) [192.0.2.7]", "external", "unknown_user"},
+		{"refused connection from [192.0.2.7] (host_reject_connection)", "external", "other"},
+		{"H=(x) [192.0.2.7] F=<a@src.example> temporarily rejected RCPT <b@dest.example>", "external", "other"},
+		{"H=(x) [192.0.2.7] F=<a@src.example> rejected RCPT <b@dest.example>", "external", "other"},
+		{`H=(x) [192.0.2.7] temporarily rejected MAIL <a@src.example>: failed to expand ACL string "greylisted": x`, "external", "system_error"},
+		{`H=(x) [192.0.2.7] F=<a@src.example> temporarily rejected RCPT <b@dest.example>: DNS lookup of "src.example" deferred`, "external", "dns"},
+		{"H=(x) [192.0.2.7] F=<a@src.example> temporarily rejected RCPT <b@dest.example>: Greylisted, come back in 451 seconds", "external", "greylisted"},
+		{"H=(x) [192.0.2.7] F=<a@src.example> rejected RCPT <b@dest.example>: relay not permitted", "external", "relay_denied"},
+		{"H=(x) [192.0.2.7] F=<a@src.example> rejected RCPT <b@dest.example>: mx.dest.example [192.0.2.10] : SMTP error from remote mail server after RCPT TO:<b@dest.example>: 550 5.1.1 no", "external", "unknown_user"},
+		{`1xY1gm-000000001O2-1o6Q => b@dest.example R=box T=lmtp C="250 2.0.0 Saved"`, "internal", "ok"},
+		{"1xY1gm-000000001O2-1o6Q ** b@dest.example R=box T=lmtp : LMTP error after RCPT TO:<b@dest.example>: 550 5.1.1 no", "internal", "unknown_user"},
+	} {
+		r := logparse.NewParser().Parse([]byte("2026-11-23 14:24:12 " + tc.line))
+		if len(r.Events) == 0 {
+			t.Errorf("no events: %s", tc.line)
+			continue
+		}
+		l := c.Labels(&r.Events[len(r.Events)-1])
+		if l.Peer != tc.peer || l.Reason != tc.reason {
+			t.Errorf("%s, %s, not %s, %s: %s", l.Peer, l.Reason, tc.peer, tc.reason, tc.line)
+		}
+	}
+}
