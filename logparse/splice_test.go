@@ -4,12 +4,25 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/logparse"
 )
+
+// labelsOf returns the labels under which the exporter counts an event.
+var labelsOf = sync.OnceValue(func() func(*logparse.Event) classify.Labels {
+	c, err := classify.New(&config.Config{})
+	if err != nil {
+		panic(err) // the host has no network interfaces to list
+	}
+	return c.Labels
+})
 
 // innocent are words that have no meaning in any log.
 const innocent = "words"
@@ -55,6 +68,7 @@ type template struct {
 type lineTold struct {
 	outcome logparse.Outcome
 	events  []logparse.Event
+	labels  []classify.Labels // of the events
 }
 
 // templates returns the templates of imitable lines: all places in the hands of one
@@ -129,6 +143,7 @@ func (m *template) play() {
 			e := &told.events[i]
 			e.Remote, e.Addr, e.QueueID = bytes.Clone(e.Remote), bytes.Clone(e.Addr), bytes.Clone(e.QueueID)
 			e.Text, e.Said = bytes.Clone(e.Text), bytes.Clone(e.Said)
+			told.labels = append(told.labels, labelsOf()(e))
 		}
 		m.want = append(m.want, told)
 	}
@@ -180,11 +195,24 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 		}
 		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tTmPuvJ") ||
 			w.Command != g.Command && !bytes.ContainsAny(m.hows, "k") || !bytes.Equal(w.Addr, g.Addr) ||
-			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) {
+			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) ||
+			!speaks(w) && want.labels[i] != labelsOf()(g) {
 			return false
 		}
 	}
 	return true
+}
+
+var bracketed = regexp.MustCompile(`<[^<>]*>`)
+
+// speaks reports whether the stranger says the reply, or a part of it that is no
+// address: its reason is then in his hands.
+func speaks(e *logparse.Event) bool {
+	said := e.Text
+	if e.Said != nil {
+		said = e.Said
+	}
+	return bytes.Contains(bracketed.ReplaceAll(said, nil), []byte(innocent))
 }
 
 // sameCounts reports whether two events are equal but for what words can be in.
