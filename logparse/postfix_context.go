@@ -19,8 +19,8 @@ type postfixContext struct {
 	helo              []byte
 	user              bool // a user has logged in (since Postfix 3.10; before, where a milter refused)
 	// known is true where all of the line behind one place is a context. certain is
-	// true where no context begins at any other place: what stands before it is the
-	// text then, even if addresses are in their internal form.
+	// true where no context can begin at any other place, even if addresses are in
+	// their internal form: what stands before it is the text then.
 	known, certain bool
 }
 
@@ -49,12 +49,67 @@ func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
 	if begins != 1 {
 		c = postfixContext{}
 	}
-	c.known, c.certain = begins == 1, places == 1 && begins == 1
+	c.known = begins == 1
+	c.certain = c.known && (places == 1 || isOnlyPostfixContext(text, first, c.helo))
 	return bytes.TrimSuffix(text[:first], []byte(";")), c
 }
 
 // maxPostfixContexts bounds the places that are tried, and so the time that a line takes.
 const maxPostfixContexts = 50
+
+// isOnlyPostfixContext reports whether no context can begin elsewhere than at only, at
+// whose end the HELO name stands. Behind it, one can only begin if all up to there is of
+// an address that the text names. Before it, the text may name the client, or nobody.
+func isOnlyPostfixContext(text []byte, only int, helo []byte) bool {
+	start := bytes.IndexAny(text[:only], "<[") + 1
+	for i := nextPostfixContext(text, 0); i >= 0; i = nextPostfixContext(text, i+1) {
+		switch {
+		case i == only:
+		case i > only:
+			if start > 0 && namesPostfixAddress(text, start, i, only-start) {
+				return false
+			}
+		case start == 0 || start > i || namesPostfixAddress(text, start, i, 0):
+			return false
+		default:
+			end := bytes.IndexAny(text[start:i], ">]")
+			if end >= 0 && (bytes.Equal(text[start:start+end], helo) || text[start+end] == ']') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// namesPostfixAddress reports whether the text before a context, from start on, can
+// begin with an address of the context in its internal form, of least bytes or more.
+//
+//	<ann@dest.example>: Relay access denied; from=<a@src.example> to=<ann@dest.example> proto=ESMTP
+func namesPostfixAddress(text []byte, start, context, least int) bool {
+	named, fields := text[start:context], text[context+1:]
+	_, sender, ok := bytes.Cut(fields, []byte("=<"))
+	for n := 0; ok && n < min(len(named), len(sender)); n++ {
+		if n >= least && sender[n] == '>' && (named[n] == '>' || named[n] == ']') {
+			return true
+		}
+		if named[n] != sender[n] {
+			break
+		}
+	}
+	if end := bytes.LastIndex(fields, []byte("> proto=")); end >= 0 {
+		fields = fields[:end]
+	}
+	for {
+		_, recipient, ok := bytes.Cut(fields, []byte(" to=<"))
+		if !ok {
+			return false
+		}
+		if n := len(recipient); n >= least && n < len(named) && bytes.HasPrefix(named, recipient) && (named[n] == '>' || named[n] == ']') {
+			return true
+		}
+		fields = recipient
+	}
+}
 
 // nextPostfixContext returns the index of the first ";" from start on that begins a
 // context; -1 for none.

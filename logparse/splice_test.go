@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -193,26 +192,22 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 		if m.ambiguous && w.Direction == g.Direction && (w.Code == g.Code || g.Kind == logparse.Refusal) {
 			continue
 		}
-		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tTmPuvJ") ||
+		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, speakers) ||
 			w.Command != g.Command && !bytes.ContainsAny(m.hows, "k") || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) ||
-			!speaks(w) && want.labels[i] != labelsOf()(g) {
+			!m.speaks(w) && want.labels[i] != labelsOf()(g) {
 			return false
 		}
 	}
 	return true
 }
 
-var bracketed = regexp.MustCompile(`<[^<>]*>`)
+// speakers are the letters of places that hold a reply's text, see written.
+const speakers = "tTmPWuvJC"
 
-// speaks reports whether the stranger says the reply, or a part of it that is no
-// address: its reason is then in his hands.
-func speaks(e *logparse.Event) bool {
-	said := e.Text
-	if e.Said != nil {
-		said = e.Said
-	}
-	return bytes.Contains(bracketed.ReplaceAll(said, nil), []byte(innocent))
+// speaks reports whether the stranger says the reply: its reason is then in his hands.
+func (m *template) speaks(e *logparse.Event) bool {
+	return bytes.ContainsAny(m.hows, speakers) && bytes.Contains(e.Text, []byte(innocent))
 }
 
 // sameCounts reports whether two events are equal but for what words can be in.

@@ -108,7 +108,8 @@ func compile(pattern string) (*regexp.Regexp, error) {
 
 // Reason returns the reason of a reply, one of Names. provider is the label of the
 // server that answered; it matters only for received replies. text is the reply as
-// logged, with or without its code; Reason uses its first 512 bytes. Codes 200 to 399
+// logged, with or without its code; Reason uses its first 512 bytes, without the
+// addresses in angle brackets. Codes 200 to 399
 // are OK whatever the text says. Without a code (0), the text and the enhanced code
 // decide.
 //
@@ -117,11 +118,9 @@ func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced
 	if class := code.Class(); class == 2 || class == 3 {
 		return OK
 	}
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	text = withoutAddresses(s.said[:0], text)
 	if len(c.custom) > 0 {
 		line := oneLine(s.text[:0], text)
 		for i := range c.custom {
