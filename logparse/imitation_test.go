@@ -22,7 +22,8 @@ const ways = "sktTmPqdDbaxhwWuvjJcCle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
-// and after a line that begins with "# ambiguous: " and says why, if they are.
+// and after a line that begins with "# ambiguous: " and says why, if they are, or with
+// "# unclear " and an expression as in fields.
 func imitable(t testing.TB, mta string) (all []*template) {
 	text, err := os.ReadFile("testdata/" + mta + "/imitation")
 	if err != nil {
@@ -30,11 +31,22 @@ func imitable(t testing.TB, mta string) (all []*template) {
 	}
 	for group := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 		first, rest, _ := strings.Cut(group, "\n")
-		if strings.HasPrefix(first, "# ambiguous: ") {
-			all = append(all, templates(rest, true)...)
-		} else if !strings.HasPrefix(group, "#") {
-			all = append(all, templates(group, false)...)
+		unclear, isUnclear := strings.CutPrefix(first, "# unclear ")
+		var some []*template
+		switch {
+		case strings.HasPrefix(first, "# ambiguous: "):
+			some = templates(rest, true)
+		case isUnclear:
+			some = templates(rest, false)
+		case !strings.HasPrefix(group, "#"):
+			some = templates(group, false)
 		}
+		for _, m := range some {
+			if m.unclear = unclearWords(declared(t, mta)); isUnclear {
+				m.unclear = regexp.MustCompile(unclear)
+			}
+		}
+		all = append(all, some...)
 	}
 	return all
 }

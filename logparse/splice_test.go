@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,9 @@ type template struct {
 	// ways. The line may then be not understood, or a refusal without its code, and
 	// must not give other codes.
 	ambiguous bool
-	want      []lineTold // with innocent words
+	// unclear matches words after which only the codes can give a reason; nil for none.
+	unclear *regexp.Regexp
+	want    []lineTold // with innocent words
 }
 
 // lineTold is what one line told.
@@ -195,7 +198,7 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, speakers) ||
 			w.Command != g.Command && !bytes.ContainsAny(m.hows, "k") || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) ||
-			!m.speaks(w) && want.labels[i] != labelsOf()(g) {
+			!m.speaks(w) && want.labels[i] != labelsOf()(g) && !m.isUnclear(&want.labels[i], g, forms[0]) {
 			return false
 		}
 	}
@@ -208,6 +211,17 @@ const speakers = "tTmPWuvJC"
 // speaks reports whether the stranger says the reply: its reason is then in his hands.
 func (m *template) speaks(e *logparse.Event) bool {
 	return bytes.ContainsAny(m.hows, speakers) && bytes.Contains(e.Text, []byte(innocent))
+}
+
+// isUnclear reports whether words may leave an event with a reason by its codes alone,
+// and it has that one.
+func (m *template) isUnclear(want *classify.Labels, e *logparse.Event, words string) bool {
+	if m.unclear == nil || !m.unclear.MatchString(words) {
+		return false
+	}
+	got, codes := labelsOf()(e), *e
+	codes.Said = fmt.Appendf(nil, "%d %v", e.Code, e.Enhanced)
+	return got == labelsOf()(&codes) && got.Peer == want.Peer && got.Provider == want.Provider
 }
 
 // sameCounts reports whether two events are equal but for what words can be in.
