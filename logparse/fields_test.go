@@ -22,8 +22,8 @@ import (
 //	                          ways in which the MTA may write it, see written
 //	ambiguous HOW REGEXP      so, but the MTA's log does not show where it ends: see template
 //	apart REGEXP              the FILE/NAME of cases that are lines cut short or imitations
-//	unclear REGEXP            words after which only the codes may give a reason, for the log
-//	                          shows no longer what is an address
+//	unclear REGEXP            words after which only the codes may give a reason, and no login
+//	                          may be known, for what is an address is no longer certain
 type field struct {
 	line      string // of the declaration
 	hows      string // "" for a safe field
