@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // refusal reads a line whose words show a reply, though not its code.
 func (l *sendmail) refusal(id, text []byte) {
@@ -53,6 +56,11 @@ type sendmailImplied struct {
 	code           Code
 	enhanced       EnhancedCode
 	command        Command
+}
+
+// quotes reports whether a client's words stand behind the first ones.
+func (t *sendmailImplied) quotes() bool {
+	return t.command != EndOfData && strings.IndexByte("([=", t.prefix[len(t.prefix)-1]) >= 0
 }
 
 // impliedBySendmail are implied by lines of constant words. In the source,
@@ -131,6 +139,10 @@ func (l *sendmail) implied(id, name, text []byte, t *sendmailImplied) {
 	e := Event{
 		Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
 		Remote: name, QueueID: id, Text: text,
+	}
+	if t.quotes() {
+		l.said = append(append(l.said, t.prefix...), t.suffix...)
+		e.Said = l.said
 	}
 	s.Client.addTo(&e)
 	switch {
