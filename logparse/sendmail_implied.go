@@ -60,7 +60,7 @@ type sendmailImplied struct {
 
 // quotes reports whether a client's words stand behind the first ones.
 func (t *sendmailImplied) quotes() bool {
-	return t.command != EndOfData && strings.IndexByte("([=", t.prefix[len(t.prefix)-1]) >= 0
+	return t.command != EndOfData && t.command != NoCommand && strings.IndexByte("([=", t.prefix[len(t.prefix)-1]) >= 0
 }
 
 // impliedBySendmail are implied by lines of constant words. In the source,

@@ -108,10 +108,9 @@ func compile(pattern string) (*regexp.Regexp, error) {
 
 // Reason returns the reason of a reply, one of Names. provider is the label of the
 // server that answered; it matters only for received replies. text is the reply as
-// logged, with or without its code; Reason uses its first 512 bytes, without the
-// addresses in angle brackets. Codes 200 to 399
-// are OK whatever the text says. Without a code (0), the text and the enhanced code
-// decide.
+// logged, with or without its code; Reason uses the first 512 bytes of it without
+// the addresses in angle brackets. Codes 200 to 399 are OK whatever the text says.
+// Without a code (0), the text and the enhanced code decide.
 //
 // It does not allocate, except for its first scratch buffers.
 func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {

@@ -17,7 +17,8 @@ const maxText = 512
 //   - White space is one blank, as are the two characters \n that Exim logs.
 //   - Lines of a multi-line reply lose their reply code and enhanced code, so that a
 //     phrase may continue in the next line.
-//   - A host name, another address, URL or anything in <> is one word. It begins with
+//   - An address is "_@_".
+//   - A host name, URL or anything in <> is one word. It begins with
 //     "_", and "_" replaces its punctuation. So \bspam\b does not match
 //     mx.spam.example, and spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
@@ -59,7 +60,11 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 			continue
 		}
 		if n := nameLen(text, i); n > 0 {
-			dst = appendWord(dst, text[i:i+n])
+			if bytes.IndexByte(text[i:i+n], '@') >= 0 && !bytes.Contains(text[i:i+n], []byte("://")) {
+				dst = append(dst, "_@_"...)
+			} else {
+				dst = appendWord(dst, text[i:i+n])
+			}
 			i += n
 			continue
 		}
