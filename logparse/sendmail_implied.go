@@ -36,6 +36,9 @@ func (l *sendmail) refusal(id, text []byte) {
 	name, addr, rest, ok := cutSendmailClient(client)
 	t := impliedBy(impliedBySendmail, text)
 	if t == nil {
+		t = sendmailParameterUnknown(text)
+	}
+	if t == nil {
 		return
 	}
 	if len(rest) > 0 && !bytes.HasPrefix(text, []byte("rejecting ")) {
@@ -60,7 +63,10 @@ type sendmailImplied struct {
 
 // quotes reports whether a client's words stand behind the first ones.
 func (t *sendmailImplied) quotes() bool {
-	return t.command != EndOfData && t.command != NoCommand && strings.IndexByte("([=", t.prefix[len(t.prefix)-1]) >= 0
+	if t.command == EndOfData || t.command == NoCommand {
+		return false
+	}
+	return t.prefix == "" || strings.IndexByte(`([="`, t.prefix[len(t.prefix)-1]) >= 0
 }
 
 // impliedBySendmail are implied by lines of constant words. In the source,
@@ -68,6 +74,17 @@ func (t *sendmailImplied) quotes() bool {
 // also logged when a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
+	// What RCPT can have behind the recipient (rcpt_esmtp_args(), parse_esmtp_args()).
+	// The arguments of MAIL are not logged.
+	{"Missing recipient", "Missing recipient", 501, EnhancedCode{5, 0, 0}, Rcpt},
+	{"NOTIFY requires a value", "NOTIFY requires a value", 501, EnhancedCode{5, 5, 2}, Rcpt},
+	{"ORCPT requires a value", "ORCPT requires a value", 501, EnhancedCode{5, 5, 2}, Rcpt},
+	{"Bad argument \"", "\"  to NOTIFY", 501, EnhancedCode{5, 5, 4}, Rcpt},
+	{"Duplicate ORCPT parameter", "Duplicate ORCPT parameter", 501, EnhancedCode{5, 5, 0}, Rcpt},
+	{"Syntax error in ", "ORCPT parameter value", 501, EnhancedCode{5, 5, 4}, Rcpt},
+	{"Sorry, NOTIFY not supported, ", "we do not allow DSN", 504, EnhancedCode{5, 7, 0}, Rcpt},
+	{"Sorry, ORCPT not supported, ", "we do not allow DSN", 504, EnhancedCode{5, 7, 0}, Rcpt},
+	{"Too many parameters", "Too many parameters", 501, EnhancedCode{5, 5, 4}, Rcpt},
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
 	// 8.18, also where its fix of SMTP smuggling was brought to older versions
 	{"rejecting server HELO from ", " due to traffic before response", 554, EnhancedCode{5, 5, 0}, Ehlo},
@@ -122,6 +139,21 @@ func impliedBy(table []sendmailImplied, text []byte) *sendmailImplied {
 	}
 	return nil
 }
+
+// sendmailParameterUnknown returns what is implied by words on a parameter of RCPT, whose
+// name is letters, digits and hyphens (parse_esmtp_args()); nil for other words.
+func sendmailParameterUnknown(text []byte) *sendmailImplied {
+	name, ok := bytes.CutSuffix(text, []byte(impliedByUnknownParameter.suffix))
+	for _, c := range name {
+		ok = ok && (isAlphanumeric(c) || c == '-')
+	}
+	if !ok {
+		return nil
+	}
+	return &impliedByUnknownParameter
+}
+
+var impliedByUnknownParameter = sendmailImplied{"", " parameter unrecognized", 555, EnhancedCode{5, 5, 4}, Rcpt}
 
 // imply adds the reply that a line implies, if any.
 func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {

@@ -69,6 +69,9 @@ func (l *sendmail) ruleset(id, b []byte) {
 		l.notUnderstood(shapeSendmailRuleset)
 		return
 	}
+	if l.ends == nil && !refusesAddress(&e, arg) && l.mayBeOfRecipient(text) {
+		return
+	}
 	s := l.session()
 	// A line that ends in words on a recipient may be a client's but for the code.
 	if l.ends == nil {
@@ -96,6 +99,15 @@ func (l *sendmail) ruleset(id, b []byte) {
 	}
 	s.LastText = 0
 	l.emit(e)
+}
+
+// refusesAddress reports whether a refusal has the ruleset's argument and "... " in front
+// of its words, as Sendmail writes it. All that a client gains by a recipient that looks
+// like such a line is one more refusal of an address.
+func refusesAddress(e *Event, arg []byte) bool {
+	words := sendmailWords(e.Text)
+	n := bytes.Index(words, sendmailDots)
+	return n > 0 && (e.Code%100 == 50 || e.Code%100 == 53) && bytes.HasPrefix(arg, words[:n]) && bytes.HasPrefix(arg[n:], []byte(", "))
 }
 
 // cutSendmailRuleset reads what follows ", arg1=". An unstructured argument may

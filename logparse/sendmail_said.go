@@ -11,12 +11,14 @@ func (l *sendmail) say(e *Event) {
 	if _, _, ok := ParseReply(e.Text); ok {
 		n = len(e.Text) - len(sendmailWords(e.Text))
 	}
-	codes, words := e.Text[:n], e.Text[n:]
+	before, after := e.Text[n:], []byte(nil)
 	if e.Direction == Sent && n > 0 {
-		words = l.withoutSendmailAddress(e.Code, words)
+		before, after = withoutSendmailAddress(e.Code, before)
 	}
-	before, after := sendmailWithoutQuote(words)
-	l.said = append(l.said, codes...)
+	if after == nil {
+		before, after = withoutSendmailQuote(before)
+	}
+	l.said = append(l.said, e.Text[:n]...)
 	for _, some := range [...][]byte{before, after} {
 		for i := 0; i < len(some); i++ {
 			if some[i] == '\\' && i+1 < len(some) && some[i+1] == '\\' {
@@ -31,45 +33,57 @@ func (l *sendmail) say(e *Event) {
 }
 
 // withoutSendmailAddress returns the words behind the address in front of some replies
-// (err.c, fmtmsg()), if it needs that: an address in brackets is known as one.
+// (err.c, fmtmsg()), if it needs that: an address in brackets is known as one. It
+// returns two parts where the words repeat the address.
 //
 //	<ann@dest.example>... Relaying denied
 //	"a b"@dest.example... Relaying denied
 //	<newsletter>... Domain name required for sender address newsletter
-func (l *sendmail) withoutSendmailAddress(code Code, words []byte) []byte {
+func withoutSendmailAddress(code Code, words []byte) (said, more []byte) {
 	switch code % 100 { // with SoftBounce, 5xx is 4xx
 	case 50, 53:
 	default:
-		return words
+		return words, nil
 	}
 	if isPlainSendmailAddress(words) {
-		return words
+		return words, nil
 	}
 	if w := sendmailRecipientErrorOf(words); w != nil && w.words != sendmailTooLong {
-		return words[len(words)-len(w.words):]
+		return words[len(words)-len(w.words):], nil
 	}
-	address, after, ok := cutSendmailLast(words, string(sendmailDots))
+	address, said, ok := cutSendmailReplyAddress(words)
 	if !ok {
-		return words
+		return words, nil
 	}
-	// Where nothing can be left out of the address, it ends where it is closed.
-	var a sendmailAddressReader
-	for i, c := range words[:min(len(words), lenSendmailRecipient/2)] {
-		if a.outside(c) && c == ' ' {
-			if first, ok := bytes.CutSuffix(words[:i], sendmailDots[:len(sendmailDots)-1]); ok && words[0] == '<' {
-				address, after = first, words[i+1:]
+	address = bytes.TrimSuffix(bytes.TrimPrefix(address, []byte("<")), []byte(">"))
+	const of = " sender address "
+	if i := bytes.Index(said, []byte(of)); i >= 0 && len(address) > 0 {
+		if more, ok := bytes.CutPrefix(said[i+len(of):], address); ok {
+			return said[:i+len(of)], more
+		}
+	}
+	return said, nil
+}
+
+// cutSendmailReplyAddress cuts words behind an address and "... ". If the words have
+// more of these, an address in brackets ends where it is closed, unless it is so long
+// that Sendmail has left out some of it (util.c, shortenstring()).
+func cutSendmailReplyAddress(words []byte) (address, rest []byte, ok bool) {
+	if bytes.HasPrefix(words, []byte("<")) {
+		var a sendmailAddressReader
+		for i, c := range words[:min(len(words), lenSendmailRecipient/2)] {
+			if !a.outside(c) || c != ' ' {
+				continue
+			}
+			if address, ok = bytes.CutSuffix(words[:i+1], sendmailDots); ok {
+				return address, words[i+1:], true
 			}
 			break
 		}
 	}
-	if words[0] != '<' && bytes.IndexByte(address, '@') < 0 && !isSendmailAddress(address) {
-		return words
-	}
-	name := bytes.TrimSuffix(bytes.TrimPrefix(address, []byte("<")), []byte(">"))
-	if i := bytes.Index(after, name); i > 0 && len(name) > 0 && bytes.HasSuffix(after[:i], []byte(" sender address ")) {
-		return after[:i]
-	}
-	return after
+	address, rest, ok = cutSendmailLast(words, string(sendmailDots))
+	ok = ok && (words[0] == '<' || bytes.IndexByte(address, '@') >= 0 || isSendmailAddress(address))
+	return address, rest, ok
 }
 
 // isPlainSendmailAddress reports whether words begin with an address in brackets that
@@ -89,9 +103,9 @@ var sendmailQuotes = []struct{ before, after string }{
 	{"", " parameter unrecognized"},
 }
 
-// sendmailWithoutQuote returns what stands around a client's words; all of the words
+// withoutSendmailQuote returns what stands around a client's words; all of the words
 // where there are none.
-func sendmailWithoutQuote(words []byte) (before, after []byte) {
+func withoutSendmailQuote(words []byte) (before, after []byte) {
 	for i := range sendmailQuotes {
 		q := &sendmailQuotes[i]
 		if bytes.HasPrefix(words, []byte(q.before)) && bytes.HasSuffix(words, []byte(q.after)) {
