@@ -227,7 +227,10 @@ func (c *postfixContext) namesClient(text []byte, e *Event) bool {
 //	ann@dest.example>: Relay access denied
 //	; from=<a@src.example> to=<ann@dest.example> proto=ESMTP
 func namesPostfixAddress(text []byte, end byte, context []byte, least int) bool {
-	_, first, _ := bytes.Cut(context, []byte("=<"))
+	var first []byte
+	if i := bytes.IndexByte(context, '<'); i >= 0 && !bytes.HasPrefix(context, []byte("; proto=")) {
+		first = context[i+1:]
+	}
 	if end == ']' {
 		least = max(least, 1) // no empty one stands in these
 	}

@@ -183,10 +183,10 @@ func cutSendmailReply(b []byte) (reply, stat []byte, ok bool) {
 	return b[:n], b[n+len(between):], true
 }
 
-// ownWords reports whether stat= ends in Sendmail's words, or those of a server that
-// accepted a message: not in what a server refuses, where "... " is usual.
+// ownWords reports whether stat= ends in Sendmail's words: it does not end in those of
+// a server.
 func (d *sendmailDelivery) ownWords() bool {
-	return !bytes.HasPrefix(d.stat, []byte("Deferred: "))
+	return !bytes.HasPrefix(d.stat, []byte("Deferred: ")) && !bytes.HasSuffix(d.stat, []byte(")"))
 }
 
 // set takes over the value of a field before reply= and stat=.

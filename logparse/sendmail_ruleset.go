@@ -69,7 +69,7 @@ func (l *sendmail) ruleset(id, b []byte) {
 		l.notUnderstood(shapeSendmailRuleset)
 		return
 	}
-	if l.ends == nil && !refusesAddress(&e, arg) && l.mayBeOfRecipient(text) {
+	if l.ends == nil && !refusesAddress(e.Code, text, arg) && l.mayBeOfRecipient(text) {
 		return
 	}
 	s := l.session()
@@ -104,10 +104,13 @@ func (l *sendmail) ruleset(id, b []byte) {
 // refusesAddress reports whether a refusal has the ruleset's argument and "... " in front
 // of its words, as Sendmail writes it. All that a client gains by a recipient that looks
 // like such a line is one more refusal of an address.
-func refusesAddress(e *Event, arg []byte) bool {
-	words := sendmailWords(e.Text)
-	n := bytes.Index(words, sendmailDots)
-	return n > 0 && (e.Code%100 == 50 || e.Code%100 == 53) && bytes.HasPrefix(arg, words[:n]) && bytes.HasPrefix(arg[n:], []byte(", "))
+func refusesAddress(code Code, text, arg []byte) bool {
+	_, rest, ok := cutSendmailAddresses(arg)
+	if !ok || code%100 != 50 && code%100 != 53 || len(text) < len("550 ") {
+		return false
+	}
+	words, ok := bytes.CutPrefix(sendmailWords(text), arg[:len(arg)-len(rest)-len(", ")])
+	return ok && bytes.HasPrefix(words, sendmailDots)
 }
 
 // cutSendmailRuleset reads what follows ", arg1=". An unstructured argument may

@@ -8,7 +8,7 @@ import "bytes"
 func (l *sendmail) say(e *Event) {
 	start := len(l.said)
 	n := 0
-	if _, _, ok := ParseReply(e.Text); ok {
+	if _, _, ok := ParseReply(e.Text); ok && len(e.Text) >= len("550 ") {
 		n = len(e.Text) - len(sendmailWords(e.Text))
 	}
 	before, after := e.Text[n:], []byte(nil)
@@ -67,22 +67,28 @@ func withoutSendmailAddress(code Code, words []byte) (said, more []byte) {
 
 // cutSendmailReplyAddress cuts words behind an address and "... ". If the words have
 // more of these, an address in brackets ends where it is closed, unless it is so long
-// that Sendmail has left out some of it (util.c, shortenstring()).
+// that Sendmail has left out what stood in its middle (util.c, shortenstring()).
 func cutSendmailReplyAddress(words []byte) (address, rest []byte, ok bool) {
 	if bytes.HasPrefix(words, []byte("<")) {
 		var a sendmailAddressReader
-		for i, c := range words[:min(len(words), lenSendmailRecipient/2)] {
-			if !a.outside(c) || c != ' ' {
-				continue
+		bytesRead := 0 // but for the second backslashes
+		for i, c := range words {
+			if bytesRead == (lenSendmailRecipient-len("..."))/2 && bytes.HasPrefix(words[i:], []byte("...")) {
+				break
 			}
-			if address, ok = bytes.CutSuffix(words[:i+1], sendmailDots); ok {
-				return address, words[i+1:], true
+			if a.outside(c) && c == ' ' {
+				if address, ok = bytes.CutSuffix(words[:i+1], sendmailDots); ok {
+					return address, words[i+1:], true
+				}
+				break
 			}
-			break
+			if !a.half {
+				bytesRead++
+			}
 		}
 	}
 	address, rest, ok = cutSendmailLast(words, string(sendmailDots))
-	ok = ok && (words[0] == '<' || bytes.IndexByte(address, '@') >= 0 || isSendmailAddress(address))
+	ok = ok && (len(address) > 0 && address[0] == '<' || bytes.IndexByte(address, '@') >= 0 || isSendmailAddress(address))
 	return address, rest, ok
 }
 
