@@ -100,7 +100,8 @@ type Event struct {
 	Addr          []byte // its IP address, or the path of a UNIX-domain socket
 	QueueID       []byte
 	Text          []byte // the reply from its code on
-	// Said is Text without the addresses in it, which may be a stranger's words, so
-	// that it can be judged; nil where Text can.
+	// Said is what of Text can be judged: it lacks the words of a stranger whom the
+	// speaker only repeats. It is nil where there are none, or only addresses in angle
+	// brackets in the form of RFC 5321.
 	Said []byte
 }

@@ -67,7 +67,8 @@ func (e *Error) Error() string { return fmt.Sprintf("rule %d: %s: %v", e.Rule, e
 func (e *Error) Unwrap() error { return e.Err }
 
 // New returns a Classifier. It tries the custom rules in order on the text as logged,
-// and then the built-in rules. The error is an *Error.
+// with "<@>" for addresses in angle brackets, and then the built-in rules. The error is
+// an *Error.
 func New(custom []Rule) (*Classifier, error) {
 	c := &Classifier{builtin: builtin()}
 	for i, r := range custom {

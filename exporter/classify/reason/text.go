@@ -18,9 +18,9 @@ const maxText = 512
 //   - Lines of a multi-line reply lose their reply code and enhanced code, so that a
 //     phrase may continue in the next line.
 //   - An address is "_@_".
-//   - A host name, URL or anything in <> is one word. It begins with
-//     "_", and "_" replaces its punctuation. So \bspam\b does not match
-//     mx.spam.example, and spamhaus does match https://www.spamhaus.org/query.
+//   - A host name, URL or anything in <> is one word. It begins with "_", and "_"
+//     replaces its punctuation. So \bspam\b does not match mx.spam.example, and
+//     spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
 	for i := 0; i < len(text); {
 		blank := len(dst) == 0 || dst[len(dst)-1] == ' '
