@@ -18,6 +18,9 @@ func (l *sendmail) say(e *Event) {
 	if after == nil {
 		before, after = withoutSendmailQuote(before)
 	}
+	if n+len(before)+len(after) == len(e.Text) && bytes.IndexByte(e.Text, '\\') < 0 {
+		return
+	}
 	l.said = append(l.said, e.Text[:n]...)
 	for _, some := range [...][]byte{before, after} {
 		for i := 0; i < len(some); i++ {

@@ -71,6 +71,7 @@ type template struct {
 type lineTold struct {
 	outcome logparse.Outcome
 	events  []logparse.Event
+	labels  []classify.Labels // of the events
 }
 
 // templates returns the templates of imitable lines: all places in the hands of one
@@ -145,6 +146,7 @@ func (m *template) play() {
 			e := &told.events[i]
 			e.Remote, e.Addr, e.QueueID = bytes.Clone(e.Remote), bytes.Clone(e.Addr), bytes.Clone(e.QueueID)
 			e.Text, e.Said = bytes.Clone(e.Text), bytes.Clone(e.Said)
+			told.labels = append(told.labels, labelsOf()(e))
 		}
 		m.want = append(m.want, told)
 	}
@@ -190,20 +192,24 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 		return false
 	}
 	for i := range want.events {
-		w, g := &want.events[i], &got.Events[i]
-		unclear := m.unclear != nil && m.unclear.MatchString(forms[0])
-		if unclear && w.Authenticated && !g.Authenticated {
-			w = withoutLogin(w)
-		}
+		w, g := want.events[i], &got.Events[i]
 		if m.ambiguous && w.Direction == g.Direction && (w.Code == g.Code || g.Kind == logparse.Refusal) {
 			continue
 		}
-		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, speakers) ||
+		unclear := m.unclear != nil && m.unclear.MatchString(forms[0])
+		if unclear {
+			w.Authenticated = w.Authenticated && g.Authenticated
+		}
+		if !sameCounts(&w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, speakers) ||
 			w.Command != g.Command && !bytes.ContainsAny(m.hows, "k") || !bytes.Equal(w.Addr, g.Addr) ||
-			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) ||
-			!m.speaks(w) && labelsOf()(w) != labelsOf()(g) && !(unclear && labelsOf()(g) == labelsOf()(byCodes(w))) {
+			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) {
 			return false
 		}
+		labels := labelsOf()(g)
+		if m.speaks(&w) || labels == want.labels[i] || unclear && (labels == labelsOf()(&w) || labels == labelsOf()(byCodes(w))) {
+			continue
+		}
+		return false
 	}
 	return true
 }
@@ -216,18 +222,10 @@ func (m *template) speaks(e *logparse.Event) bool {
 	return bytes.ContainsAny(m.hows, speakers) && bytes.Contains(e.Text, []byte(innocent))
 }
 
-// withoutLogin returns an event of a client who is not known to have logged in.
-func withoutLogin(e *logparse.Event) *logparse.Event {
-	without := *e
-	without.Authenticated = false
-	return &without
-}
-
 // byCodes returns an event whose reason only its codes give.
-func byCodes(e *logparse.Event) *logparse.Event {
-	codes := *e
-	codes.Said = fmt.Appendf(nil, "%d %v", e.Code, e.Enhanced)
-	return &codes
+func byCodes(e logparse.Event) *logparse.Event {
+	e.Said = fmt.Appendf(nil, "%d %v", e.Code, e.Enhanced)
+	return &e
 }
 
 // sameCounts reports whether two events are equal but for what words can be in.
