@@ -108,7 +108,8 @@ type Event struct {
 	// Text is the reply from its code on, or the words of a refusal. Where a reply is
 	// implied, they may be those of the MTA's source.
 	Text []byte
-	// Said is Text without the addresses in it, which may be a stranger's words, so
-	// that it can be judged; nil where Text can.
+	// Said is what of Text can be judged: it lacks the words of a stranger whom the
+	// speaker only repeats. It is nil where there are none, or only addresses in angle
+	// brackets in the form of RFC 5321.
 	Said []byte
 }

@@ -290,6 +290,9 @@ func (l *exim) authentication(b []byte) {
 	h, rest, ok := cutEximHost(host)
 	rest, found := bytes.CutPrefix(rest, []byte(separator))
 	e.Remote, e.Addr, e.Text = h.name, h.addr, rest
+	if e.Direction == Sent {
+		e.Said = until(rest, " (set_id=") // the user's name is the client's word
+	}
 	var parsed bool
 	e.Code, e.Enhanced, parsed = parseReplyLines(rest, `\n`)
 	if !ok || !found || !parsed || e.Code.Class() < 4 || e.Direction == Sent && !isEximAuthRefusal(e.Code) {

@@ -22,11 +22,14 @@ import (
 //	                          ways in which the MTA may write it, see written
 //	ambiguous HOW REGEXP      so, but the MTA's log does not show where it ends: see template
 //	apart REGEXP              the FILE/NAME of cases that are lines cut short or imitations
+//	unclear REGEXP            words after which only the codes may give a reason, and no login
+//	                          may be known, for what is an address is no longer certain
 type field struct {
 	line      string // of the declaration
 	hows      string // "" for a safe field
 	ambiguous bool
 	apart     bool
+	unclear   bool
 	find      *regexp.Regexp
 	found     bool
 }
@@ -44,6 +47,8 @@ func declared(t testing.TB, mta string) (all []*field) {
 		case "safe":
 		case "apart":
 			f.apart = true
+		case "unclear":
+			f.unclear, f.found = true, true
 		case "hostile", "ambiguous":
 			f.ambiguous = kind == "ambiguous"
 			f.hows, find, _ = strings.Cut(find, " ")
@@ -67,6 +72,17 @@ func declared(t testing.TB, mta string) (all []*field) {
 	return all
 }
 
+// unclearWords returns the expression of words that may leave a reason unclear; nil for
+// none.
+func unclearWords(fields []*field) *regexp.Regexp {
+	for _, f := range fields {
+		if f.unclear {
+			return f.find
+		}
+	}
+	return nil
+}
+
 // A spot is where a field's value stands in the lines of a case.
 type spot struct {
 	start, end int
@@ -78,7 +94,7 @@ type spot struct {
 func findFields(line string, fields []*field) (hostile []spot, open []int) {
 	matched, taken := make([]bool, len(line)), make([]bool, len(line))
 	for _, f := range fields {
-		if f.apart {
+		if f.apart || f.unclear {
 			continue
 		}
 		for _, m := range f.find.FindAllStringSubmatchIndex(line, -1) {
@@ -125,6 +141,7 @@ func caseTemplates(t *testing.T, mta string) (all []*template) {
 				continue
 			}
 			seen[m.String()] = true
+			m.unclear = unclearWords(fields)
 			m.play()
 			for i, want := range m.want {
 				if want.outcome != outcomes[i] {

@@ -201,6 +201,8 @@ func (l *haraka) disconnect() {
 		} else {
 			e.Command = harakaCommand(text[4:])
 		}
+		// The client's words follow.
+		e.Said = until(text, " Invalid MAIL FROM address ", " Invalid RCPT TO address ")
 		l.emit(e)
 	}
 	l.refusedBefore(s, text, Event{Kind: Refusal, Direction: Sent, Remote: rdns, Addr: e.Addr, QueueID: l.uuid})

@@ -18,11 +18,12 @@ import (
 var place = regexp.MustCompile(`%([0-9]?[` + ways + `])`)
 
 // ways are the letters that written knows.
-const ways = "sktTmPqdDbaxhwuvjJcle"
+const ways = "sktTmPqdDbaxhwWuvjJcCle"
 
 // imitable returns the templates of testdata/MTA/imitation, whose places a stranger
 // fills. Lines that belong together stand together, with an empty line after them,
-// and after a line that begins with "# ambiguous: " and says why, if they are.
+// and after a line that begins with "# ambiguous: " and says why, if they are, or with
+// "# unclear " and an expression as in fields.
 func imitable(t testing.TB, mta string) (all []*template) {
 	text, err := os.ReadFile("testdata/" + mta + "/imitation")
 	if err != nil {
@@ -30,11 +31,22 @@ func imitable(t testing.TB, mta string) (all []*template) {
 	}
 	for group := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 		first, rest, _ := strings.Cut(group, "\n")
-		if strings.HasPrefix(first, "# ambiguous: ") {
-			all = append(all, templates(rest, true)...)
-		} else if !strings.HasPrefix(group, "#") {
-			all = append(all, templates(group, false)...)
+		unclear, isUnclear := strings.CutPrefix(first, "# unclear ")
+		var some []*template
+		switch {
+		case strings.HasPrefix(first, "# ambiguous: "):
+			some = templates(rest, true)
+		case isUnclear:
+			some = templates(rest, false)
+		case !strings.HasPrefix(group, "#"):
+			some = templates(group, false)
 		}
+		for _, m := range some {
+			if m.unclear = unclearWords(declared(t, mta)); isUnclear {
+				m.unclear = regexp.MustCompile(unclear)
+			}
+		}
+		all = append(all, some...)
 	}
 	return all
 }
@@ -56,11 +68,13 @@ func imitable(t testing.TB, mta string) (all []*template) {
 //	   takes none that is longer than 256 bytes
 //	h  so, as a HELO name: also with question marks for blanks and <>()\";@
 //	w  so, as one word: also with question marks for blanks
+//	W  so, as a reply's text
 //	u  so, as a reply's text, with underlines for blanks (qmail-send.c)
 //	v  so, as a reply's text or else within a field of CSV that is not in quotes
 //	j  within a string of JSON
 //	J  so, as a reply's text
 //	c  within a quoted field of CSV (RFC 4180)
+//	C  so, as a reply's text
 //	l  so, as a value of logfmt, in quotes where it must be
 //	e  so, within a value in quotes
 func written(how byte, words string) string {
@@ -105,13 +119,13 @@ func written(how byte, words string) string {
 		return printable + `@dest.example <"` + escaped() + `"@dest.example>`
 	case 'h':
 		return without(` <>()\";@`)
-	case 'w':
+	case 'w', 'W':
 		return without(" ")
 	case 'u':
 		return strings.ReplaceAll(printable, " ", "_")
 	case 'v':
 		return without(`,"`)
-	case 'c':
+	case 'c', 'C':
 		return strings.ReplaceAll(printable, `"`, `""`)
 	case 'l':
 		if words == "" || strings.ContainsAny(printable, ` ="\`) {

@@ -18,10 +18,11 @@ type postfixContext struct {
 	sender, recipient []byte // as logged; nil where there is none
 	helo              []byte
 	user              bool // a user has logged in (since Postfix 3.10; before, where a milter refused)
-	// known is true where all of the line behind one place is a context. certain is
-	// true where no context begins at any other place: what stands before it is the
-	// text then, even if addresses are in their internal form.
-	known, certain bool
+	// known is true where all of the line behind one place is a context, alone where
+	// nothing looks like the beginning of another. certain is true where no context can
+	// begin at any other place, even if addresses are in their internal form: what
+	// stands before it is the text then.
+	known, alone, certain bool
 }
 
 // cutPostfixContext splits what follows "NAME[IP]: " into the reply and its context.
@@ -49,7 +50,7 @@ func cutPostfixContext(text []byte) (reply []byte, c postfixContext) {
 	if begins != 1 {
 		c = postfixContext{}
 	}
-	c.known, c.certain = begins == 1, places == 1 && begins == 1
+	c.known, c.alone = begins == 1, places == 1
 	return bytes.TrimSuffix(text[:first], []byte(";")), c
 }
 
@@ -155,20 +156,23 @@ func cutPostfixAddress(b []byte) (addr, rest []byte, ok bool) {
 	return b[:n+end], b[n+end+1:], true
 }
 
-// isPlainAddress reports whether an address is one word without quotes.
-func isPlainAddress(addr []byte) bool { return !bytes.ContainsAny(addr, ` "`) }
+// isPlainAddress reports whether an address is one word without quotes, and not the name
+// of a local user alone, which could be any word.
+func isPlainAddress(addr []byte) bool {
+	return !bytes.ContainsAny(addr, ` "`) && (len(addr) == 0 || bytes.IndexByte(addr, '@') >= 0)
+}
 
 // refusal reads what follows "NAME[IP]: " in a refusal: a reply and its context. ok
 // is false where it does not begin with a reply.
 func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
 	e.Text, c = cutPostfixContext(text)
+	c.certain = c.known && (c.alone || c.isOnly(text, e))
 	switch {
 	case !c.certain:
 		e.Said = untilAddress(e.Text)
-	case !isPlainAddress(c.sender) || !isPlainAddress(c.recipient):
-		e.Said = l.without(e.Text, c.sender, c.recipient)
-	case bytes.Contains(e.Text, []byte(">: Helo command rejected")), bytes.Contains(e.Text, []byte(">: Client host rejected")):
-		e.Said = l.without(e.Text, c.helo, e.Remote)
+	case !isPlainAddress(c.sender), !isPlainAddress(c.recipient),
+		bytes.Contains(e.Text, []byte(">: Helo command rejected")), bytes.Contains(e.Text, []byte(">: Client host rejected")):
+		e.Said = l.without(e.Text, c.sender, c.recipient, c.helo, e.Remote)
 	}
 	said := e.Text
 	if e.Said != nil {
@@ -179,23 +183,77 @@ func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
 	return c, ok
 }
 
-// senderRepeats reports whether the sender holds a context that begins with the text.
-// Then the text may be the beginning of a sender in its internal form, which stands in
-// the text and again in the true context:
-//
-//	<ann@dest.example>: Recipient address rejected: x; from=<"@src.example>: Sender address rejected: no; from=<ann@dest.example>: Recipient address rejected: x; from=<"@src.example> to=<ann@dest.example> proto=SMTP
-func (c *postfixContext) senderRepeats(text []byte) bool {
-	const begin = "; from=<"
-	for rest := c.sender; ; {
-		i := bytes.Index(rest, []byte(begin))
-		if i < 0 {
+// isOnly reports whether no context can begin elsewhere than behind the event's text.
+// Farther behind, one can only begin if all up to there is of an address that the text
+// names. Before, the text may name the client, or nobody.
+func (c *postfixContext) isOnly(text []byte, e *Event) bool {
+	only := len(e.Text)
+	start := bytes.IndexAny(e.Text, "<[") + 1
+	end := byte('>')
+	if start > 0 && text[start-1] == '[' {
+		end = ']'
+	}
+	for i := nextPostfixContext(text, 0); i >= 0; i = nextPostfixContext(text, i+1) {
+		switch named := text[start:max(start, i)]; {
+		case i == only:
+		case i > only:
+			if start > 0 && namesPostfixAddress(named, end, text[i:], only-start) {
+				return false
+			}
+		case start == 0 || start > i || namesPostfixAddress(named, end, text[i:], 0) || c.namesClient(named, e):
 			return false
 		}
-		rest = rest[i+len(begin):]
-		n := min(len(rest), len(text))
-		if bytes.Equal(rest[:n], text[:n]) {
+	}
+	return true
+}
+
+// namesClient reports whether a text begins with a client's names, as they stand in
+// brackets: HELO>, NAME[IP]> or IP].
+func (c *postfixContext) namesClient(text []byte, e *Event) bool {
+	if after, ok := bytes.CutPrefix(text, c.helo); ok && bytes.HasPrefix(after, []byte(">")) {
+		return true
+	}
+	name, addr, rest, ok := cutHost(text)
+	if ok {
+		return bytes.Equal(name, e.Remote) && bytes.Equal(addr, e.Addr) && bytes.HasPrefix(rest, []byte(">"))
+	}
+	after, ok := bytes.CutPrefix(text, e.Addr)
+	return ok && bytes.HasPrefix(after, []byte("] "))
+}
+
+// namesPostfixAddress reports whether a text can begin with an address of a context in
+// its internal form, of least bytes or more, and the end of brackets.
+//
+//	ann@dest.example>: Relay access denied
+//	; from=<a@src.example> to=<ann@dest.example> proto=ESMTP
+func namesPostfixAddress(text []byte, end byte, context []byte, least int) bool {
+	var first []byte
+	if i := bytes.IndexByte(context, '<'); i >= 0 && !bytes.HasPrefix(context, []byte("; proto=")) {
+		first = context[i+1:]
+	}
+	if end == ']' {
+		least = max(least, 1) // no empty one stands in these
+	}
+	for n := 0; n < min(len(text), len(first)); n++ {
+		if n >= least && first[n] == '>' && text[n] == end {
 			return true
 		}
+		if text[n] != first[n] {
+			break
+		}
+	}
+	if i := bytes.LastIndex(context, []byte("> proto=")); i >= 0 {
+		context = context[:i]
+	}
+	for {
+		_, last, ok := bytes.Cut(context, []byte(" to=<"))
+		if !ok {
+			return false
+		}
+		if n := len(last); n >= least && n < len(text) && bytes.HasPrefix(text, last) && text[n] == end {
+			return true
+		}
+		context = last
 	}
 }
 
@@ -221,9 +279,9 @@ func beforeOddAddress(text []byte) []byte {
 	return untilAddress(text)
 }
 
-// without returns text without two addresses or names, where they stand in brackets;
-// nil where they do not. The result is valid until the next call.
-func (l *postfix) without(text, a, b []byte) []byte {
+// without returns text without addresses or names, where they stand in brackets; nil
+// where they do not. The result is valid until the next call.
+func (l *postfix) without(text []byte, names ...[]byte) []byte {
 	said, all, cut := l.said[:0], len(text), len(text) == postfixLongestText
 	for {
 		i := bytes.IndexAny(text, "<[")
@@ -232,7 +290,11 @@ func (l *postfix) without(text, a, b []byte) []byte {
 		}
 		said = append(said, text[:i+1]...)
 		text = text[i+1:]
-		text = text[max(lenOfPostfixAddress(text, a, cut), lenOfPostfixAddress(text, b, cut)):]
+		longest := 0
+		for _, name := range names {
+			longest = max(longest, lenOfPostfixAddress(text, name, cut))
+		}
+		text = text[longest:]
 	}
 	l.said = append(said, text...)
 	if len(l.said) == all {

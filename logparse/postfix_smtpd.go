@@ -148,7 +148,7 @@ func postfixCommandAt(where []byte) Command {
 // service takes recipients from no one else (RFC 6409 §4.3): it refuses strangers
 // as clients or with "Access denied" and "Relay access denied".
 func (l *postfix) submitted(e *Event, c *postfixContext) bool {
-	if e.Command != Rcpt || !c.known || l.mayBeCut() {
+	if e.Command != Rcpt || !c.certain || l.mayBeCut() {
 		return false
 	}
 	service := bytes.TrimSuffix(l.env.Program, []byte("/smtpd"))
@@ -166,9 +166,6 @@ func (l *postfix) submitted(e *Event, c *postfixContext) bool {
 	n := lenOfPostfixAddress(text, c.recipient, cut)
 	if n == 0 || n < lenOfPostfixAddress(text, c.sender, cut) {
 		return false // it is the sender that the text is about
-	}
-	if !c.certain && c.senderRepeats(text) {
-		return false
 	}
 	rest, recipient := bytes.CutPrefix(text[n:], []byte(">: Recipient address rejected: "))
 	return recipient && !bytes.HasPrefix(rest, []byte("Access denied"))

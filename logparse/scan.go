@@ -71,6 +71,16 @@ func cutPort(b []byte) []byte {
 	return b
 }
 
+// until returns b to the end of the first of some words that stands in it; nil for none.
+func until(b []byte, words ...string) []byte {
+	for _, w := range words {
+		if i := bytes.Index(b, []byte(w)); i >= 0 {
+			return b[:i+len(w)]
+		}
+	}
+	return nil
+}
+
 func isAlphanumeric(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

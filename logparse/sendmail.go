@@ -78,6 +78,7 @@ func sendmailOwnsProgram(program []byte) bool {
 type sendmail struct {
 	*line
 	text        []byte                  // of the line, behind the id
+	said        []byte                  // the buffer of Event.Said
 	ends        *sendmailRecipientError // what the text ends in, if it does
 	sessions    table[sendmailSession]  // by process
 	messages    table[sendmailMessage]  // from clients, by queue id
@@ -102,7 +103,7 @@ func (l *sendmail) parse() {
 	if continued {
 		return // the rest of a line that was too long (conf.c, sm_syslog())
 	}
-	l.text = text
+	l.text, l.said = text, l.said[:0]
 	if l.ends = sendmailRecipientErrorOf(text); l.ends != nil && l.recipientError(id, text) {
 		return
 	}
@@ -140,6 +141,14 @@ func (l *sendmail) parse() {
 			l.refusal(id, text)
 		}
 	}
+}
+
+// emit adds an event of the line.
+func (l *sendmail) emit(e Event) {
+	if e.Kind == Reply && e.Said == nil {
+		l.say(&e)
+	}
+	l.line.emit(e)
 }
 
 // cutSendmailID reads "QID: ", "NOQUEUE: " or nothing. A queue id is letters and

@@ -104,6 +104,9 @@ func (l *sendmail) failover(id, b []byte) {
 		l.notUnderstood(shapeSendmailDelivery)
 		return
 	}
+	if l.mayBeOfRecipient(d.stat) {
+		return
+	}
 	e := d.event(d.reply)
 	if e.Code.Class() < 4 || sendmailMadeUp(d.reply) {
 		return

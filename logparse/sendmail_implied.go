@@ -1,6 +1,9 @@
 package logparse
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // refusal reads a line whose words show a reply, though not its code.
 func (l *sendmail) refusal(id, text []byte) {
@@ -33,6 +36,9 @@ func (l *sendmail) refusal(id, text []byte) {
 	name, addr, rest, ok := cutSendmailClient(client)
 	t := impliedBy(impliedBySendmail, text)
 	if t == nil {
+		t = sendmailParameterUnknown(text)
+	}
+	if t == nil {
 		return
 	}
 	if len(rest) > 0 && !bytes.HasPrefix(text, []byte("rejecting ")) {
@@ -55,11 +61,30 @@ type sendmailImplied struct {
 	command        Command
 }
 
+// quotes reports whether a client's words stand behind the first ones.
+func (t *sendmailImplied) quotes() bool {
+	if t.command == EndOfData || t.command == NoCommand {
+		return false
+	}
+	return t.prefix == "" || strings.IndexByte(`([="`, t.prefix[len(t.prefix)-1]) >= 0
+}
+
 // impliedBySendmail are implied by lines of constant words. In the source,
 // srvrsmtp.c, each line has only one reply. "low on space" has none: it is
 // also logged when a client has gone (queue.c, pickqdir()).
 var impliedBySendmail = []sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
+	// What RCPT can have behind the recipient (rcpt_esmtp_args(), parse_esmtp_args()).
+	// The arguments of MAIL are not logged.
+	{"Missing recipient", "Missing recipient", 501, EnhancedCode{5, 0, 0}, Rcpt},
+	{"NOTIFY requires a value", "NOTIFY requires a value", 501, EnhancedCode{5, 5, 2}, Rcpt},
+	{"ORCPT requires a value", "ORCPT requires a value", 501, EnhancedCode{5, 5, 2}, Rcpt},
+	{"Bad argument \"", "\"  to NOTIFY", 501, EnhancedCode{5, 5, 4}, Rcpt},
+	{"Duplicate ORCPT parameter", "Duplicate ORCPT parameter", 501, EnhancedCode{5, 5, 0}, Rcpt},
+	{"Syntax error in ", "ORCPT parameter value", 501, EnhancedCode{5, 5, 4}, Rcpt},
+	{"Sorry, NOTIFY not supported, ", "we do not allow DSN", 504, EnhancedCode{5, 7, 0}, Rcpt},
+	{"Sorry, ORCPT not supported, ", "we do not allow DSN", 504, EnhancedCode{5, 7, 0}, Rcpt},
+	{"Too many parameters", "Too many parameters", 501, EnhancedCode{5, 5, 4}, Rcpt},
 	{"rejecting commands from ", " due to pre-greeting traffic", 554, EnhancedCode{}, Connect}, // until 8.13
 	{"rejecting commands from ", " seconds", 554, EnhancedCode{}, Connect},
 	// 8.18, also where its fix of SMTP smuggling was brought to older versions
@@ -116,6 +141,21 @@ func impliedBy(table []sendmailImplied, text []byte) *sendmailImplied {
 	return nil
 }
 
+// sendmailParameterUnknown returns what is implied by words on a parameter of RCPT, whose
+// name is letters, digits and hyphens (parse_esmtp_args()); nil for other words.
+func sendmailParameterUnknown(text []byte) *sendmailImplied {
+	name, ok := bytes.CutSuffix(text, []byte(impliedByUnknownParameter.suffix))
+	for _, c := range name {
+		ok = ok && (isAlphanumeric(c) || c == '-')
+	}
+	if !ok {
+		return nil
+	}
+	return &impliedByUnknownParameter
+}
+
+var impliedByUnknownParameter = sendmailImplied{"", " parameter unrecognized", 555, EnhancedCode{5, 5, 4}, Rcpt}
+
 // imply adds the reply that a line implies, if any.
 func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
 	if t := impliedBy(table, text); t != nil {
@@ -132,6 +172,10 @@ func (l *sendmail) implied(id, name, text []byte, t *sendmailImplied) {
 	e := Event{
 		Kind: Reply, Direction: Sent, Code: t.code, Enhanced: t.enhanced, Command: t.command, Implied: true,
 		Remote: name, QueueID: id, Text: text,
+	}
+	if t.quotes() {
+		l.said = append(append(l.said, t.prefix...), t.suffix...)
+		e.Said = l.said
 	}
 	s.Client.addTo(&e)
 	switch {

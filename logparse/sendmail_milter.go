@@ -158,6 +158,9 @@ func (l *sendmail) refuse(id, text []byte, e Event) (ok bool) {
 		l.notUnderstood(shapeSendmailMilter)
 		return false
 	}
+	if l.ends == nil && l.mayBeOfRecipient(text) {
+		return false
+	}
 	if e.Enhanced.Class == 0 {
 		e.Enhanced.Class = uint8(e.Code.Class())
 	}

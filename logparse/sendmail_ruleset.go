@@ -69,6 +69,9 @@ func (l *sendmail) ruleset(id, b []byte) {
 		l.notUnderstood(shapeSendmailRuleset)
 		return
 	}
+	if l.ends == nil && !refusesAddress(e.Code, text, arg) && l.mayBeOfRecipient(text) {
+		return
+	}
 	s := l.session()
 	// A line that ends in words on a recipient may be a client's but for the code.
 	if l.ends == nil {
@@ -96,6 +99,18 @@ func (l *sendmail) ruleset(id, b []byte) {
 	}
 	s.LastText = 0
 	l.emit(e)
+}
+
+// refusesAddress reports whether a refusal has the ruleset's argument and "... " in front
+// of its words, as Sendmail writes it. All that a client gains by a recipient that looks
+// like such a line is one more refusal of an address.
+func refusesAddress(code Code, text, arg []byte) bool {
+	_, rest, ok := cutSendmailAddresses(arg)
+	if !ok || code%100 != 50 && code%100 != 53 || len(text) < len("550 ") {
+		return false
+	}
+	words, ok := bytes.CutPrefix(sendmailWords(text), arg[:len(arg)-len(rest)-len(", ")])
+	return ok && bytes.HasPrefix(words, sendmailDots)
 }
 
 // cutSendmailRuleset reads what follows ", arg1=". An unstructured argument may

@@ -4,12 +4,25 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/logparse"
 )
+
+// labelsOf returns the labels under which the exporter counts an event.
+var labelsOf = sync.OnceValue(func() func(*logparse.Event) classify.Labels {
+	c, err := classify.New(&config.Config{})
+	if err != nil {
+		panic(err) // the host has no network interfaces to list
+	}
+	return c.Labels
+})
 
 // innocent are words that have no meaning in any log.
 const innocent = "words"
@@ -48,13 +61,17 @@ type template struct {
 	// ways. The line may then be not understood, or a refusal without its code, and
 	// must not give other codes.
 	ambiguous bool
-	want      []lineTold // with innocent words
+	// unclear matches words after which only the codes may give a reason, and no login
+	// may be known; nil for none.
+	unclear *regexp.Regexp
+	want    []lineTold // with innocent words
 }
 
 // lineTold is what one line told.
 type lineTold struct {
 	outcome logparse.Outcome
 	events  []logparse.Event
+	labels  []classify.Labels // of the events
 }
 
 // templates returns the templates of imitable lines: all places in the hands of one
@@ -129,6 +146,7 @@ func (m *template) play() {
 			e := &told.events[i]
 			e.Remote, e.Addr, e.QueueID = bytes.Clone(e.Remote), bytes.Clone(e.Addr), bytes.Clone(e.QueueID)
 			e.Text, e.Said = bytes.Clone(e.Text), bytes.Clone(e.Said)
+			told.labels = append(told.labels, labelsOf()(e))
 		}
 		m.want = append(m.want, told)
 	}
@@ -174,17 +192,40 @@ func (m *template) allows(want *lineTold, got *logparse.Result, forms []string) 
 		return false
 	}
 	for i := range want.events {
-		w, g := &want.events[i], &got.Events[i]
+		w, g := want.events[i], &got.Events[i]
 		if m.ambiguous && w.Direction == g.Direction && (w.Code == g.Code || g.Kind == logparse.Refusal) {
 			continue
 		}
-		if !sameCounts(w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, "tTmPuvJ") ||
+		unclear := m.unclear != nil && m.unclear.MatchString(forms[0])
+		if unclear {
+			w.Authenticated = w.Authenticated && g.Authenticated
+		}
+		if !sameCounts(&w, g) || w.Enhanced != g.Enhanced && !bytes.ContainsAny(m.hows, speakers) ||
 			w.Command != g.Command && !bytes.ContainsAny(m.hows, "k") || !bytes.Equal(w.Addr, g.Addr) ||
 			!sameButWords(w.Remote, g.Remote, forms) || !sameButWords(w.QueueID, g.QueueID, forms) {
 			return false
 		}
+		labels := labelsOf()(g)
+		if m.speaks(&w) || labels == want.labels[i] || unclear && (labels == labelsOf()(&w) || labels == labelsOf()(byCodes(w))) {
+			continue
+		}
+		return false
 	}
 	return true
+}
+
+// speakers are the letters of places that hold a reply's text, see written.
+const speakers = "tTmPWuvJC"
+
+// speaks reports whether the stranger says the reply: its reason is then in his hands.
+func (m *template) speaks(e *logparse.Event) bool {
+	return bytes.ContainsAny(m.hows, speakers) && bytes.Contains(e.Text, []byte(innocent))
+}
+
+// byCodes returns an event whose reason only its codes give.
+func byCodes(e logparse.Event) *logparse.Event {
+	e.Said = fmt.Appendf(nil, "%d %v", e.Code, e.Enhanced)
+	return &e
 }
 
 // sameCounts reports whether two events are equal but for what words can be in.

@@ -67,7 +67,8 @@ func (e *Error) Error() string { return fmt.Sprintf("rule %d: %s: %v", e.Rule, e
 func (e *Error) Unwrap() error { return e.Err }
 
 // New returns a Classifier. It tries the custom rules in order on the text as logged,
-// and then the built-in rules. The error is an *Error.
+// with "<@>" for addresses in angle brackets, and then the built-in rules. The error is
+// an *Error.
 func New(custom []Rule) (*Classifier, error) {
 	c := &Classifier{builtin: builtin()}
 	for i, r := range custom {
@@ -108,20 +109,18 @@ func compile(pattern string) (*regexp.Regexp, error) {
 
 // Reason returns the reason of a reply, one of Names. provider is the label of the
 // server that answered; it matters only for received replies. text is the reply as
-// logged, with or without its code; Reason uses its first 512 bytes. Codes 200 to 399
-// are OK whatever the text says. Without a code (0), the text and the enhanced code
-// decide.
+// logged, with or without its code; Reason uses the first 512 bytes of it without
+// the addresses in angle brackets. Codes 200 to 399 are OK whatever the text says.
+// Without a code (0), the text and the enhanced code decide.
 //
 // It does not allocate, except for its first scratch buffers.
 func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {
 	if class := code.Class(); class == 2 || class == 3 {
 		return OK
 	}
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	text = withoutAddresses(s.said[:0], text)
 	if len(c.custom) > 0 {
 		line := oneLine(s.text[:0], text)
 		for i := range c.custom {

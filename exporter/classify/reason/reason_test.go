@@ -157,6 +157,12 @@ func TestReason(t *testing.T) {
 		{"verification of a sender who is unknown", logparse.Sent, 450, "", "450 4.1.7 <u@x.example>: Sender address rejected: undeliverable address: host mx.x.example[192.0.2.1] said: 550 5.1.1 User unknown", "sender_rejected"},
 		{"verification of a sender by a server that lists us", logparse.Sent, 450, "", "450 4.1.7 <u@x.example>: Sender address rejected: unverified address: host mx.x.example[192.0.2.1] said: 554 5.7.1 Client host blocked using zen.spamhaus.org", "blocklist"},
 		{"Exim's callout", logparse.Sent, 550, "", "550-Callout verification failed:\n550 5.1.1 no such user", "unknown_user"},
+		{"address like a custom rule", logparse.Sent, 550, "", `550 5.1.1 <"our.house.example"@x.example>: Recipient address rejected: User unknown`, "unknown_user"},
+		{"address like a quoted reply", logparse.Sent, 554, "", `554 5.7.1 <"unverified address: host x said: 552 5.2.2 full"@x.example>: Relay access denied`, "relay_denied"},
+		{"address like an enhanced code", logparse.Received, 553, "", `553 sorry, relaying denied to <"(#5.2.2)"@x.example>`, "relay_denied"},
+		{"address that does not end", logparse.Sent, 550, "", `550 5.1.1 User unknown: <"mailbox full, greylisted`, "unknown_user"},
+		{"address of more than 512 bytes", logparse.Sent, 550, "", `550 <"` + strings.Repeat("a ", 300) + `"@x.example>: User unknown`, "unknown_user"},
+		{"greylisting in angle brackets", logparse.Received, 451, "", "451 4.7.1 <Greylisted: try again>", "greylisted"},
 		{"forged quote", logparse.Sent, 550, "", "550 5.7.1 <said: 552 5.2.2 full>: Client host rejected: Access denied", "policy"},
 		{"enhanced code at the end", logparse.Received, 553, "", "553 sorry (#5.1.8)", "sender_rejected"},
 	}

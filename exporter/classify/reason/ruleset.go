@@ -24,6 +24,7 @@ type ruleSet struct {
 
 // A scratch is the working memory of one call.
 type scratch struct {
+	said [maxText + len("<@>")]byte
 	text [2 * maxText]byte
 	sets bitset
 }

@@ -17,10 +17,10 @@ const maxText = 512
 //   - White space is one blank, as are the two characters \n that Exim logs.
 //   - Lines of a multi-line reply lose their reply code and enhanced code, so that a
 //     phrase may continue in the next line.
-//   - An address in <>, even <"a b"@x.example>, is "<_@_>", whatever its words are.
-//   - A host name, another address, URL or anything in <> is one word. It begins with
-//     "_", and "_" replaces its punctuation. So \bspam\b does not match
-//     mx.spam.example, and spamhaus does match https://www.spamhaus.org/query.
+//   - An address is "_@_".
+//   - A host name, URL or anything in <> is one word. It begins with "_", and "_"
+//     replaces its punctuation. So \bspam\b does not match mx.spam.example, and
+//     spamhaus does match https://www.spamhaus.org/query.
 func fold(dst, text []byte, code logparse.Code) []byte {
 	for i := 0; i < len(text); {
 		blank := len(dst) == 0 || dst[len(dst)-1] == ' '
@@ -41,13 +41,8 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 				continue
 			}
 		case c == '<':
-			if n := bracketedLen(text[i:]); n > 0 {
-				dst = append(dst, '<')
-				if inside := text[i+1 : i+n]; bytes.IndexByte(inside, '@') >= 0 {
-					dst = append(dst, "_@_"...) // an address is a stranger's words
-				} else {
-					dst = appendWord(dst, inside)
-				}
+			if n := bytes.IndexAny(text[i:], "> "); n > 0 && text[i+n] == '>' {
+				dst = appendWord(append(dst, '<'), text[i+1:i+n])
 				i += n
 				continue
 			}
@@ -65,7 +60,11 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 			continue
 		}
 		if n := nameLen(text, i); n > 0 {
-			dst = appendWord(dst, text[i:i+n])
+			if bytes.IndexByte(text[i:i+n], '@') >= 0 && !bytes.Contains(text[i:i+n], []byte("://")) {
+				dst = append(dst, "_@_"...)
+			} else {
+				dst = appendWord(dst, text[i:i+n])
+			}
 			i += n
 			continue
 		}
@@ -73,25 +72,6 @@ func fold(dst, text []byte, code logparse.Code) []byte {
 		i++
 	}
 	return dst
-}
-
-// bracketedLen returns the index of the ">" of what begins with "<" and holds no blank
-// but in a quoted local part (RFC 5321 §4.1.2); 0 where there is none.
-func bracketedLen(text []byte) int {
-	n := 1
-	if len(text) > 1 && text[1] == '"' {
-		for n = 2; n < len(text) && text[n] != '"'; n++ {
-			if text[n] == '\\' {
-				n++
-			}
-		}
-	}
-	if n < len(text) {
-		if i := bytes.IndexAny(text[n:], "> "); i >= 0 && text[n+i] == '>' {
-			return n + i
-		}
-	}
-	return 0
 }
 
 // codePrefix returns the length of the reply code and enhanced code at the start of

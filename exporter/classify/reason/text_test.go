@@ -22,12 +22,21 @@ func TestFold(t *testing.T) {
 		{"multi-line in one", 450, "450-4.2.1 at a rate that 450 4.2.1 prevents", "at a rate that prevents"},
 		{"Exim's line ends", 550, `550-first\n550 second`, "first second"},
 		{"host name", 554, "554 mx.spam.example says no", "_mx_spam_example says no"},
-		{"address", 550, "550 <virus@x.example>: no", "<_@_>: no"},
+		{"address", 550, "550 <virus@x.example>: no", "<__>: no"},
 		{"local part", 550, "550 <spam>: no", "<_spam>: no"},
-		{"bare address", 550, "550 ask abuse@x.example.", "ask _abuse_x_example."},
-		{"source route", 501, "501 @relay.example: malformed", "__relay_example: malformed"},
-		{"quoted local part", 550, `550 <"x>: a spam\""@x.example>: no`, "<_@_>: no"},
-		{"cut local part", 550, `550 <"x`, `<"x`},
+		{"bare address", 550, "550 ask abuse@x.example.", "ask _@_."},
+		{"source route", 501, "501 @relay.example: malformed", "_@_: malformed"},
+		{"quoted local part", 550, `550 <"x>: a spam\""@x.example>: no`, "<__>: no"},
+		{"quoted local part alone", 550, `550 User <"x> is spam"> unknown`, "user <__> unknown"},
+		{"quoted local part without brackets", 550, `550 "a spam\""@x.example: no`, "_@_: no"},
+		{"quotes within a local part", 550, `550 <a."> spam".b@x.example>: no`, "<__>: no"},
+		{"local part with blanks", 550, `550 <a spam@x.example>: no`, "<__>: no"},
+		{"local part with a backslash", 550, `550 <a\>\ spam@x.example>: no`, "<__>: no"},
+		{"quotes that do not end", 550, `550 no <"x> spam`, "no <__>"},
+		{"brackets that do not end", 550, `550 no <a@x.example: spam`, "no <__>"},
+		{"words in brackets", 451, "451 4.7.1 <Greylisted: try again>", "<greylisted: try again>"},
+		{"link in brackets", 554, "554 see <https://www.spamhaus.org/query>", "see <_https___www_spamhaus_org_query>"},
+		{"words in quotes", 550, `550 a "spam" word`, `a "spam" word`},
 		{"not an address", 550, "550 < a b >", "< a b >"},
 		{"URL", 554, "554 see https://www.Spamhaus.org/query?ip=1, please", "see _https___www_spamhaus_org_query_ip_1_ please"},
 		{"URL without scheme", 554, "554 see zone.example/spam now", "see _zone_example_spam now"},
@@ -43,7 +52,7 @@ func TestFold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := string(fold(nil, []byte(tt.text), tt.code)); got != tt.want {
+			if got := string(fold(nil, withoutAddresses(nil, []byte(tt.text)), tt.code)); got != tt.want {
 				t.Errorf("fold(%q) = %q, want %q", tt.text, got, tt.want)
 			}
 		})
