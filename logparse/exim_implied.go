@@ -90,7 +90,7 @@ func (a *eximAnswer) client(b []byte) (h eximHost, found, ok bool) {
 		return h, false, false
 	}
 	sender, named := bytes.CutPrefix(rest, []byte(" F=<"))
-	if after, whole := skipEximAddress(sender); named && whole && len(after) == 0 {
+	if after, whole := skipEximAddress(sender); named && whole && (len(after) == 0 || isEximDuration(after)) {
 		return h, true, true
 	}
 	if a.after == "" { // the host's address is all that counts, and stands before an answer to RFC 1413
@@ -98,6 +98,12 @@ func (a *eximAnswer) client(b []byte) (h eximHost, found, ok bool) {
 		return h, true, !h.restatedBefore(rest, func([]byte) bool { return true })
 	}
 	return h, true, !h.restatedBefore(rest, isEximAnswerEnd)
+}
+
+// isEximDuration reports whether b is the duration at the end of a line, such as " D=8s".
+func isEximDuration(b []byte) bool {
+	duration, ok := bytes.CutPrefix(b, []byte(" D="))
+	return ok && bytes.IndexByte(duration, ' ') < 0
 }
 
 // isEximAnswerEnd reports whether b begins with what can follow the host.

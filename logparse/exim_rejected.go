@@ -128,11 +128,15 @@ func (l *exim) aclRefusal(e Event, h eximHost, b []byte) {
 		l.notUnderstood(shapeEximRejected)
 	case !sure:
 		l.refusal(e, code)
-	case found && temporarily && isEximLocalProblem(text):
-		e.Code, e.Implied, e.Text = 451, true, eximLocalProblem
+	case found && isEximLocalProblem(text):
 		if bytes.HasPrefix(text, []byte(eximDNSDeferred)) {
 			e.Said = eximSaidDNS
 		}
+		if !temporarily { // the words of an ACL's own
+			l.aclText(e, text, code)
+			return
+		}
+		e.Code, e.Implied, e.Text = 451, true, eximLocalProblem
 		l.emit(e)
 	case found:
 		l.aclText(e, text, code)

@@ -166,7 +166,7 @@ func beginsWithSendmailID(text []byte) bool {
 func mayHoldReply(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("to=")) || bytes.HasPrefix(text, []byte("deliver: ")) ||
 		bytes.HasPrefix(text, []byte("ruleset=")) || bytes.HasPrefix(text, []byte("Milter: ")) ||
-		bytes.Contains(text, []byte(": SMTP ")) || bytes.Contains(text, []byte("]: "))
+		bytes.Contains(text, []byte(": SMTP ")) || bytes.Contains(text, []byte("]: ")) || bytes.Contains(text, []byte(": to="))
 }
 
 // recipientRefused reads a line that begins with an address, and reports whether it
