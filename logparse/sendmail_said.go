@@ -69,30 +69,56 @@ func withoutSendmailAddress(code Code, words []byte) (said, more []byte) {
 }
 
 // cutSendmailReplyAddress cuts words behind an address and "... ". If the words have
-// more of these, an address in brackets ends where it is closed, unless it is so long
-// that Sendmail has left out what stood in its middle (util.c, shortenstring()).
+// more of these, an address in brackets ends where it is closed or, if it was so long
+// that Sendmail left out what stood in its middle, at its length. An address that can end
+// at both leaves no words that are certain.
 func cutSendmailReplyAddress(words []byte) (address, rest []byte, ok bool) {
 	if bytes.HasPrefix(words, []byte("<")) {
-		var a sendmailAddressReader
-		bytesRead := 0 // but for the second backslashes
-		for i, c := range words {
-			if bytesRead == (lenSendmailRecipient-len("..."))/2 && bytes.HasPrefix(words[i:], []byte("...")) {
-				break
-			}
-			if a.outside(c) && c == ' ' {
-				if address, ok = bytes.CutSuffix(words[:i+1], sendmailDots); ok {
-					return address, words[i+1:], true
-				}
-				break
-			}
-			if !a.half {
-				bytesRead++
-			}
+		closed, full := endsOfSendmailAddress(words)
+		switch {
+		case closed > 0 && full > 0 && closed != full:
+			return words[:closed], nil, true
+		case max(closed, full) > 0:
+			end := max(closed, full)
+			return words[:end], words[end+len(sendmailDots):], true
 		}
 	}
 	address, rest, ok = cutSendmailLast(words, string(sendmailDots))
 	ok = ok && (len(address) > 0 && address[0] == '<' || bytes.IndexByte(address, '@') >= 0 || isSendmailAddress(address))
 	return address, rest, ok
+}
+
+// endsOfSendmailAddress returns where "... " follows an address in brackets: where it is
+// closed, and where it is as long as one that Sendmail shortened, which has "..." in its
+// middle (snprintf.c, shortenstring()); 0 for neither.
+func endsOfSendmailAddress(words []byte) (closed, full int) {
+	var a sendmailAddressReader
+	open, shortened := true, false
+	n := 0 // bytes, but for the second backslashes
+	for i, c := range words {
+		if n == (lenSendmailRecipient-len("..."))/2 {
+			shortened = shortened || bytes.HasPrefix(words[i:], []byte("..."))
+		}
+		if n == lenSendmailRecipient {
+			if shortened && bytes.HasPrefix(words[i:], sendmailDots) {
+				full = i
+			}
+			break
+		}
+		if open && a.outside(c) && c == ' ' {
+			open = false
+			if bytes.HasSuffix(words[:i+1], sendmailDots) {
+				closed = i + 1 - len(sendmailDots)
+			}
+		}
+		if !open && c == '\\' {
+			a.half = !a.half
+		}
+		if !a.half {
+			n++
+		}
+	}
+	return closed, full
 }
 
 // isPlainSendmailAddress reports whether words begin with an address in brackets that
