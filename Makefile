@@ -107,6 +107,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m)
 lint: ## Check format, style and go.mod
 	$(GOLANGCI_LINT) run ./...
 	go mod tidy -diff
+	for module in cmd/dashboards cmd/picture cmd/tailbaseline; do (cd $$module && go vet . && go mod tidy -diff) || exit; done
 
 .PHONY: cover
 cover: ## Report the share of statements that the tests run
