@@ -37,7 +37,14 @@ func (t *table[V]) set(key hash) *[ways]entry[V] {
 	if t.sets == nil {
 		return nil
 	}
-	return t.sets[uint64(key)%uint64(len(t.sets))]
+	return t.sets[t.index(key)]
+}
+
+// index returns which set may hold key. It depends on the size of the table, so that the
+// keys which find no room in one table do not crowd in one set of the next.
+func (t *table[V]) index(key hash) uint64 {
+	set, _ := bits.Mul64(uint64(key)*(hashPrime+2*uint64(t.size)), uint64(len(t.sets)))
+	return set
 }
 
 // get returns a pointer to key's value, or nil.
@@ -64,7 +71,7 @@ func (t *table[V]) put(key hash) *V {
 	if t.sets == nil {
 		t.sets = make([]*[ways]entry[V], t.size/ways)
 	}
-	place := &t.sets[uint64(key)%uint64(len(t.sets))]
+	place := &t.sets[t.index(key)]
 	if *place == nil {
 		*place = new([ways]entry[V])
 	}
