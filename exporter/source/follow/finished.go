@@ -226,12 +226,15 @@ func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.T
 	if !p.recorded && at > 0 {
 		all = p.files[at-1].successors(all)
 	}
+	unread := w.unread(p, since)
 	for k, r := range all {
 		grown := slices.ContainsFunc(p.finished, func(d Finished) bool { return d.Inode == r.info.id.inode })
 		if !grown && r.info.mtime.Before(since.Add(-clockStep)) {
 			continue
 		}
-		f, err := w.openIf(w.unread(p, since), p, r.name, now)
+		// A file that has got the name since is younger, and is left to the next search.
+		accept := func(f *file) bool { return f.info.id == r.info.id && unread(f) }
+		f, err := w.openIf(accept, p, r.name, now)
 		switch {
 		case err == nil || errors.Is(err, fs.ErrNotExist): // it was just renamed
 		case !slices.Contains(p.failed, r.info.id):
@@ -275,7 +278,7 @@ func (f *file) place(all []rotated) int {
 			return false
 		}
 		defer g.f.Close()
-		return g.copiesUnread(f)
+		return g.info.id == r.info.id && g.copiesUnread(f)
 	}); i >= 0 {
 		return i
 	}

@@ -226,13 +226,19 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	f := w.files[st.id]
 	switch {
 	case f == nil:
-		accept := anyFile
-		if first && !p.source.FromStart {
-			accept = func(f *file) bool { return f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil }
+		accept := func(f *file) bool {
+			return f.info.id == st.id && (!first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil)
 		}
 		var err error
-		if f, err = w.openIf(accept, p, p.name, now); f == nil {
+		if f, err = w.openIf(accept, p, p.name, now); err != nil {
 			return err
+		}
+		if f == nil { // rotated meanwhile, perhaps, so it is a file that was missed now
+			next, err := stat(p.name)
+			if err != nil || next.id == st.id {
+				return err
+			}
+			return w.appeared(p, next, now)
 		}
 		if follows {
 			p.source.stats.Rotations++

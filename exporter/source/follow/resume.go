@@ -168,8 +168,6 @@ func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now tim
 	return f, nil
 }
 
-func anyFile(*file) bool { return true }
-
 // atEnd accepts a file and places it at its end.
 func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf, f.info.size) == nil }
 
