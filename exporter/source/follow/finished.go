@@ -210,8 +210,8 @@ func (w *Follower) addMissed(p *path, at int, until *file, since, now time.Time)
 	for range searches {
 		all := w.rotatedFrom(p)
 		older := all
-		if i := slices.IndexFunc(all, func(r rotated) bool { return until != nil && r.info.id == until.info.id }); i >= 0 {
-			older = all[:i]
+		if until != nil {
+			older = all[:until.place(all)]
 		}
 		at = w.addMissedOf(older, p, at, since, now)
 		if !w.moved(p, all) {
@@ -226,12 +226,15 @@ func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.T
 	if !p.recorded && at > 0 {
 		all = p.files[at-1].successors(all)
 	}
+	unread := w.unread(p, since)
 	for k, r := range all {
 		grown := slices.ContainsFunc(p.finished, func(d Finished) bool { return d.Inode == r.info.id.inode })
 		if !grown && r.info.mtime.Before(since.Add(-clockStep)) {
 			continue
 		}
-		f, err := w.openIf(w.unread(p, since), p, r.name, now)
+		// A file that has got the name since is younger, and is left to the next search.
+		accept := func(f *file) bool { return f.info.id == r.info.id && unread(f) }
+		f, err := w.openIf(accept, p, r.name, now)
 		switch {
 		case err == nil || errors.Is(err, fs.ErrNotExist): // it was just renamed
 		case !slices.Contains(p.failed, r.info.id):
@@ -245,21 +248,47 @@ func (w *Follower) addMissedOf(all []rotated, p *path, at int, since, now time.T
 		if len(p.files) > 0 {
 			p.source.stats.Rotations++
 		}
-		w.add(f, p.before(all[k+1:], at))
+		w.add(f, p.before(all, k, at))
 		at++
 	}
 	return at
 }
 
-// before returns the index at which a file is inserted that is older than those of
-// younger: at, or that of the first of them from which nothing was read.
-func (p *path) before(younger []rotated, at int) int {
+// before returns the index at which all[k] is inserted: at, or that of the first younger
+// file from which nothing was read.
+func (p *path) before(all []rotated, k, at int) int {
 	for i, f := range p.files[:at] {
-		if len(f.marks) == 0 && slices.ContainsFunc(younger, func(r rotated) bool { return r.info.id == f.info.id }) {
+		if len(f.marks) == 0 && f.place(all) > k {
 			return i
 		}
 	}
 	return at
+}
+
+// place returns how many files of all were rotated before f. If f was replaced, these are
+// the files before its copy. If neither is among all, f was written to after all of them
+// that it is younger than.
+func (f *file) place(all []rotated) int {
+	if i := slices.IndexFunc(all, func(r rotated) bool { return r.info.id == f.info.id }); i >= 0 {
+		return i
+	}
+	if i := slices.IndexFunc(all, func(r rotated) bool {
+		g, err := openFile(f.path, r.name, f.grown)
+		if err != nil {
+			return false
+		}
+		defer g.f.Close()
+		return g.info.id == r.info.id && g.copiesUnread(f)
+	}); i >= 0 {
+		return i
+	}
+	st, err := fstat(f.f) // it may have grown since the last look
+	for i, r := range slices.Backward(all) {
+		if err == nil && !r.info.mtime.After(st.mtime) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // successors returns the files of all that the names say were rotated after f. States

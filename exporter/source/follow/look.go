@@ -222,13 +222,20 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 			w.truncate(p, now)
 			w.addMissed(p, len(p.files), nil, p.seen, now)
 		}
+		// Meanwhile, the name may have gone to another file, and the inode too.
+		next, err := stat(p.name)
+		if err != nil {
+			return err
+		}
+		if next.id != st.id {
+			return w.appeared(p, next, now)
+		}
 	}
 	f := w.files[st.id]
 	switch {
 	case f == nil:
-		accept := anyFile
-		if first && !p.source.FromStart {
-			accept = func(f *file) bool { return f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil }
+		accept := func(f *file) bool {
+			return !first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil
 		}
 		var err error
 		if f, err = w.openIf(accept, p, p.name, now); f == nil {

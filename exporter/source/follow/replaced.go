@@ -103,16 +103,21 @@ func (w *Follower) replaced(f, old *file, patient bool) (wait bool) {
 // goOn continues f after the lines that it has in common with old, of which pos is a
 // position, and reports whether it could.
 func (f *file) goOn(pos Position, old *file, lines int64) bool {
+	head, err := f.headBefore(lines)
+	if err != nil || lines == 0 || f.packed() && f.rewind() != nil {
+		return false
+	}
 	end, err := markAt(f.data, lines)
-	if err != nil || lines == 0 {
+	if err != nil || f.packed() && f.rewind() != nil {
 		return false
 	}
 	i := slices.IndexFunc(pos.Marks, func(m Mark) bool { return m.Offset <= lines })
 	if i >= 0 {
 		f.resume(pos, pos.Marks[i])
-	} else if f.resume(Position{}, Mark{}); !f.packed() {
-		f.head, _ = f.headBefore(lines)
+	} else {
+		f.resume(Position{}, Mark{})
 	}
+	f.head = head // that of pos may be shorter
 	f.next, f.marks, f.after = end, addMark(f.marks, end), old
 	f.shared = lines
 	old.replaced = true

@@ -51,15 +51,16 @@ func (w *Follower) resume(p *path, now time.Time) error {
 }
 
 // gone counts the files of p.left as lost. One that was empty may have another inode now;
-// then it is read from its beginning, as another file.
+// then it is read from its beginning, as another file. A later file may have its inode.
 func (w *Follower) gone(p *path, another bool) {
-	for _, pos := range p.left {
+	p.left = slices.DeleteFunc(p.left, func(pos Position) bool {
 		if len(pos.Marks) == 0 && another {
-			continue
+			return true
 		}
 		p.source.stats.LostFiles++
 		w.errs = append(w.errs, fmt.Errorf("%s: the file with inode %d, read up to byte %d, is gone: later lines in it are lost", p.name, pos.Inode, pos.Offset()))
-	}
+		return false
+	})
 }
 
 // find opens the file of pos, a position of p, under any name that it may have now;
@@ -166,8 +167,6 @@ func (w *Follower) openIf(accept func(*file) bool, p *path, name string, now tim
 	}
 	return f, nil
 }
-
-func anyFile(*file) bool { return true }
 
 // atEnd accepts a file and places it at its end.
 func (w *Follower) atEnd(f *file) bool { return f.toEnd(w.buf, f.info.size) == nil }
