@@ -81,6 +81,8 @@ func cutSendmailReplyAddress(words []byte) (address, rest []byte, ok bool) {
 		case max(closed, full) > 0:
 			end := max(closed, full)
 			return words[:end], words[end+len(sendmailDots):], true
+		case len(words) > lenSendmailRecipient: // no address that Sendmail logs
+			return words, nil, true
 		}
 	}
 	address, rest, ok = cutSendmailLast(words, string(sendmailDots))
