@@ -81,11 +81,12 @@ func cutSendmailReplyAddress(words []byte) (address, rest []byte, ok bool) {
 		case max(closed, full) > 0:
 			end := max(closed, full)
 			return words[:end], words[end+len(sendmailDots):], true
-		case len(words) > lenSendmailRecipient: // no address that Sendmail logs
-			return words, nil, true
 		}
 	}
 	address, rest, ok = cutSendmailLast(words, string(sendmailDots))
+	if len(words) > lenSendmailRecipient && bytes.IndexByte(rest, '"') >= 0 { // of the address, once more
+		return words, nil, true
+	}
 	ok = ok && (len(address) > 0 && address[0] == '<' || bytes.IndexByte(address, '@') >= 0 || isSendmailAddress(address))
 	return address, rest, ok
 }
