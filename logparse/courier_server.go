@@ -12,7 +12,7 @@ func (l *courier) server(b []byte) {
 	e := Event{
 		Kind: Reply, Direction: Sent, Command: r.command, Remote: r.client, Addr: r.client, Text: r.text,
 	}
-	e.Said = until(r.text, " DNS lookup failure: ", " Domain does not exist: ") // the sender's
+	e.Said = untilWords(r.text, "DNS lookup failure: ", "Domain does not exist: ") // the sender's
 	e.Code, e.Enhanced, ok = ParseReply(r.text)
 	if bytes.HasPrefix(r.text, []byte("writev: ")) || bytes.HasPrefix(r.text, []byte("write: ")) {
 		return // the system's word: the client is gone

@@ -297,7 +297,8 @@ func (l *exim) authentication(b []byte) {
 	rest, found := bytes.CutPrefix(rest, []byte(separator))
 	e.Remote, e.Addr, e.Text = h.name, h.addr, rest
 	if e.Direction == Sent {
-		e.Said = until(rest, " (set_id=") // the user's name is the client's word
+		// The user's name, which follows, is the client's word.
+		e.Said = untilWords(rest, "Incorrect authentication data (set_id=", "Unable to authenticate at present (set_id=")
 	}
 	var parsed bool
 	e.Code, e.Enhanced, parsed = parseReplyLines(rest, `\n`)

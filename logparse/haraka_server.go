@@ -202,7 +202,7 @@ func (l *haraka) disconnect() {
 			e.Command = harakaCommand(text[4:])
 		}
 		// The client's words follow.
-		e.Said = until(text, " Invalid MAIL FROM address ", " Invalid RCPT TO address ")
+		e.Said = untilWords(text, "Invalid MAIL FROM address ", "Invalid RCPT TO address ")
 		l.emit(e)
 	}
 	l.refusedBefore(s, text, Event{Kind: Refusal, Direction: Sent, Remote: rdns, Addr: e.Addr, QueueID: l.uuid})

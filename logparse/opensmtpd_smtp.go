@@ -121,7 +121,7 @@ func (l *openSMTPD) answered(id, command, text []byte) {
 		l.notUnderstood(shapeOpenSMTPDFailed)
 		return
 	}
-	e.Text, e.Said = text, until(text, ": Unsupported option ") // which is the client's word
+	e.Text, e.Said = text, untilWords(text, "5.5.4 Invalid command arguments: Unsupported option ") // which is the client's word
 	if command != nil {
 		e.Command = openSMTPDCommand(command, text)
 		e.Repeat = string(e.Addr) == string(openSMTPDSocket) && openSMTPDFromBounceAgent(command)

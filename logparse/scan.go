@@ -71,11 +71,13 @@ func cutPort(b []byte) []byte {
 	return b
 }
 
-// until returns b to the end of the first of some words that stands in it; nil for none.
-func until(b []byte, words ...string) []byte {
+// untilWords returns a reply's text to the end of the words that follow its code; nil
+// where none of them does.
+func untilWords(text []byte, words ...string) []byte {
+	n := min(len("550 "), len(text))
 	for _, w := range words {
-		if i := bytes.Index(b, []byte(w)); i >= 0 {
-			return b[:i+len(w)]
+		if bytes.HasPrefix(text[n:], []byte(w)) {
+			return text[:n+len(w)]
 		}
 	}
 	return nil

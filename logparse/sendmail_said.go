@@ -102,11 +102,8 @@ func endsOfSendmailAddress(words []byte) (closed, full int) {
 		if n == (lenSendmailRecipient-len("..."))/2 {
 			shortened = shortened || bytes.HasPrefix(words[i:], []byte("..."))
 		}
-		if n == lenSendmailRecipient {
-			if shortened && bytes.HasPrefix(words[i:], sendmailDots) {
-				full = i
-			}
-			break
+		if n == lenSendmailRecipient && shortened && bytes.HasPrefix(words[i:], sendmailDots) {
+			full = i
 		}
 		if open && a.outside(c) && c == ' ' {
 			open = false
