@@ -189,9 +189,9 @@ func (l *postfix) refusal(e *Event, text []byte) (c postfixContext, ok bool) {
 func (c *postfixContext) isOnly(text []byte, e *Event) bool {
 	only := len(e.Text)
 	start := bytes.IndexAny(e.Text, "<[") + 1
-	end := byte('>')
+	end := ">: "
 	if start > 0 && text[start-1] == '[' {
-		end = ']'
+		end = "] "
 	}
 	for i := nextPostfixContext(text, 0); i >= 0; i = nextPostfixContext(text, i+1) {
 		switch named := text[start:max(start, i)]; {
@@ -200,7 +200,7 @@ func (c *postfixContext) isOnly(text []byte, e *Event) bool {
 			if start > 0 && namesPostfixAddress(named, end, text[i:], only-start) {
 				return false
 			}
-		case start == 0 || start > i || namesPostfixAddress(named, end, text[i:], 0) || c.namesClient(named, e):
+		case start == 0 || start > i || namesPostfixAddress(named, end, text[i:], 0) || c.namesClient(named, end, e):
 			return false
 		}
 	}
@@ -208,17 +208,16 @@ func (c *postfixContext) isOnly(text []byte, e *Event) bool {
 }
 
 // namesClient reports whether a text begins with a client's names, as they stand in
-// brackets: HELO>, NAME[IP]> or IP].
-func (c *postfixContext) namesClient(text []byte, e *Event) bool {
-	if after, ok := bytes.CutPrefix(text, c.helo); ok && bytes.HasPrefix(after, []byte(">")) {
-		return true
+// brackets with that end: HELO>, NAME[IP]> or IP].
+func (c *postfixContext) namesClient(text []byte, end string, e *Event) bool {
+	if end[0] == ']' {
+		after, ok := bytes.CutPrefix(text, e.Addr)
+		return ok && bytes.HasPrefix(after, []byte(end))
 	}
-	name, addr, rest, ok := cutHost(text)
-	if ok {
-		return bytes.Equal(name, e.Remote) && bytes.Equal(addr, e.Addr) && bytes.HasPrefix(rest, []byte(">"))
-	}
-	after, ok := bytes.CutPrefix(text, e.Addr)
-	return ok && bytes.HasPrefix(after, []byte("] "))
+	after, ok := bytes.CutPrefix(text, c.helo)
+	name, addr, rest, host := cutHost(text)
+	return ok && bytes.HasPrefix(after, []byte(end)) ||
+		host && bytes.Equal(name, e.Remote) && bytes.Equal(addr, e.Addr) && bytes.HasPrefix(rest, []byte(end))
 }
 
 // namesPostfixAddress reports whether a text can begin with an address of a context in
@@ -226,16 +225,16 @@ func (c *postfixContext) namesClient(text []byte, e *Event) bool {
 //
 //	ann@dest.example>: Relay access denied
 //	; from=<a@src.example> to=<ann@dest.example> proto=ESMTP
-func namesPostfixAddress(text []byte, end byte, context []byte, least int) bool {
+func namesPostfixAddress(text []byte, end string, context []byte, least int) bool {
 	var first []byte
 	if i := bytes.IndexByte(context, '<'); i >= 0 && !bytes.HasPrefix(context, []byte("; proto=")) {
 		first = context[i+1:]
 	}
-	if end == ']' {
+	if end[0] == ']' {
 		least = max(least, 1) // no empty one stands in these
 	}
 	for n := 0; n < min(len(text), len(first)); n++ {
-		if n >= least && first[n] == '>' && text[n] == end {
+		if n >= least && first[n] == '>' && bytes.HasPrefix(text[n:], []byte(end)) {
 			return true
 		}
 		if text[n] != first[n] {
@@ -250,7 +249,7 @@ func namesPostfixAddress(text []byte, end byte, context []byte, least int) bool 
 		if !ok {
 			return false
 		}
-		if n := len(last); n >= least && n < len(text) && bytes.HasPrefix(text, last) && text[n] == end {
+		if n := len(last); n >= least && bytes.HasPrefix(text, last) && bytes.HasPrefix(text[n:], []byte(end)) {
 			return true
 		}
 		context = last
