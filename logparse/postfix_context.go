@@ -196,6 +196,8 @@ func (c *postfixContext) isOnly(text []byte, e *Event) bool {
 	for i := nextPostfixContext(text, 0); i >= 0; i = nextPostfixContext(text, i+1) {
 		switch named := text[start:max(start, i)]; {
 		case i == only:
+		case bytes.HasPrefix(text[i:], []byte("; proto=")) && !bytes.Contains(text[i:], []byte(" sasl_")):
+			// Without an address or a user's name, it would have been read.
 		case i > only:
 			if start > 0 && namesPostfixAddress(named, end, text[i:], only-start) {
 				return false
