@@ -63,7 +63,8 @@ func isAcceptance(e *Event) bool {
 // countOnce makes the events of a line that can be true only once count so, however often
 // the logger says that it came, and not at all if the last such line of the process was
 // the same. An attempt to deliver can fail twice in the same words, but not succeed;
-// therefore a failure is a copy only if the logger says so.
+// therefore a failure is a copy only if the logger says so. So is a message of which only
+// the beginning is known to be the same: a stranger can make two of them alike.
 func (p *Parser) countOnce() {
 	l := p.line
 	once, final := false, false
@@ -75,7 +76,7 @@ func (p *Parser) countOnce() {
 		return
 	}
 	last, words := p.once.put(l.process()), l.words()
-	copied := *last == words && (l.reported || final)
+	copied := *last == words && (l.reported || final && len(l.message) < maxRepeatedLen)
 	*last = words
 	if l.count == 1 && !copied {
 		return
