@@ -33,12 +33,13 @@ type committer struct {
 }
 
 // commit calls take, makes the snapshot durable and returns it. If the last snapshot is
-// younger than snapshotAge, it returns that one.
+// younger than snapshotAge, it returns that one, unless that is from before the Pipeline
+// was ready: a scrape that came since must not see counts that are behind.
 func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait time.Duration) *Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if c.last != nil && now.Sub(c.last.at) < snapshotAge {
+	if c.last != nil && c.last.ready && now.Sub(c.last.at) < snapshotAge {
 		return c.last
 	}
 	snapshot, saved := take(now)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -15,6 +16,44 @@ import (
 )
 
 const oneLog = "[{name: mail, file: DIR/mail.log}]"
+
+// TestCommitBeforeReady commits in the middle of what a restart has to read, as the
+// daemon does from time to time. A scrape once the Pipeline is ready must not share that
+// snapshot, whose counts are behind those of the last scrape before the restart.
+func TestCommitBeforeReady(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.write("mail.log", "")
+	first := h.live(oneLog)
+	h.wantDurable(h.commit(CommitTime), true, 0)
+	first.kill()
+	const lines = 40_000 // more than one poll reads
+	h.write("mail.log", strings.Repeat(refused, lines))
+
+	file, payload := h.openState()
+	cfg, classifier := h.configure(oneLog)
+	p, err := New(cfg, classifier, slog.New(slog.NewTextHandler(&h.logged, nil)), file, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pipeline = p
+	defer p.Close()
+	replies := func() uint64 { return p.Commit(CommitTime).Sources[0].Sent[sent554].Value }
+	for more, again := true, false; more; again = true {
+		if more, err = p.poll(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if !again && (p.Ready() || !more || replies() == lines) {
+			t.Fatal("all was read in one poll")
+		}
+	}
+	if !p.Ready() {
+		t.Fatal("not ready")
+	}
+	if got := replies(); got != lines {
+		t.Errorf("%d replies shown, %d logged", got, lines)
+	}
+}
 
 // TestRestart changes the logs between two lives. The second life must count each line
 // once, and everything else must be as in the first.

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Sources []SourceSnapshot
 	State   *StateSnapshot // nil if no state is kept
 	at      time.Time
+	ready   bool // the Pipeline was Ready
 }
 
 // A SourceSnapshot is one source's part of a snapshot.
@@ -53,7 +54,7 @@ func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 }
 
 func (p *Pipeline) snapshot(now time.Time) *Snapshot {
-	snapshot := &Snapshot{at: now}
+	snapshot := &Snapshot{at: now, ready: p.ready()}
 	for _, in := range p.sources {
 		snapshot.Sources = append(snapshot.Sources, SourceSnapshot{
 			Name: in.name, Snapshot: in.counts.Snapshot(), Stats: in.total(), CaughtUp: in.caughtUp,
@@ -69,6 +70,10 @@ func (p *Pipeline) snapshot(now time.Time) *Snapshot {
 func (p *Pipeline) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.ready()
+}
+
+func (p *Pipeline) ready() bool {
 	if !p.polled || p.resumed.IsZero() || p.now.Sub(p.resumed) > catchUpTime {
 		return p.polled
 	}
