@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"slices"
@@ -99,6 +100,12 @@ func (d *Finished) in(f *file, start int64, text []byte) (same, more bool) {
 	}
 	same = d.End.holds(f.data)
 	return same, same && f.info.id.inode == d.Inode
+}
+
+// heads reports whether r begins with the text of the file. It does if that had none.
+func (d *Finished) heads(r io.ReaderAt) bool {
+	_, same := d.Head.read(r)
+	return d.Head.Len == 0 || same && d.End.holds(r)
 }
 
 // unread returns a function that accepts a file that p was rotated to if it has lines

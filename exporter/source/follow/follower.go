@@ -272,13 +272,32 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 	return false
 }
 
+// readBlock reads and hands out the next block of f. If that is f's first one, and a copy
+// has the lines before it, the copy is read instead.
 func (w *Follower) readBlock(f *file, now time.Time, handle func(Line)) {
 	if f.was != nil && w.waits(f, now) {
 		f.unread = false
 		return
 	}
-	n, err := f.readBlock(w.buf, w.cfg.MaxLine, f.path.lines(handle))
-	f.path.source.stats.ReadBytes += n
+	b, err := f.load(w.buf)
+	for range searches { // while it is copied and truncated
+		if err != nil || len(f.marks) > 0 || w.untouched(f) {
+			break
+		}
+		if w.addCopies(f, now) {
+			return
+		}
+		b, err = f.load(w.buf) // the search has used the buffer
+	}
+	f.unread = err == nil && b.full
+	if err == nil {
+		var n int64
+		n, err = f.handOut(b, w.cfg.MaxLine, f.path.lines(handle))
+		f.path.source.stats.ReadBytes += n
+		if len(f.marks) > 0 {
+			f.found = Finished{}
+		}
+	}
 	if errors.Is(err, errTruncated) {
 		err = w.truncated(f, now)
 	}

@@ -284,13 +284,15 @@ func TestRandomRotations(t *testing.T) {
 			w.start()
 			w.save()
 			saved := 0 // lines
-			for i := range 60 {
+			rotations := 0
+			rotation := func(op int) {
 				named := log.name == "mail.log"
-				switch op := r.IntN(12); {
+				rotations++
+				switch {
 				case op == 0 && named:
 					rename(w)
 				case op == 1 && named:
-					w.rename("mail.log", fmt.Sprintf("mail.log.%d", 9926803+i))
+					w.rename("mail.log", fmt.Sprintf("mail.log.%d", 9926803+rotations))
 				case op == 2 && named:
 					copytruncate(w)
 				case op == 3 && named:
@@ -299,19 +301,31 @@ func TestRandomRotations(t *testing.T) {
 					log.reopen("mail.log")
 				case op == 4 && named:
 					log.withoutAppend()
-				case op < 6:
-					if !named {
-						log.reopen("mail.log")
-					}
-				case op == 6:
+				case op <= 6 && !named:
+					log.reopen("mail.log")
+				}
+			}
+			for range 60 {
+				switch op := r.IntN(13); {
+				case op <= 6:
+					rotation(op)
+				case op == 7:
+					w.pollAround(func() {
+						for range 1 + r.IntN(4) {
+							rotation(r.IntN(7))
+							w.now = w.now.Add(20 * time.Millisecond)
+							log.add(r.IntN(20))
+						}
+					})
+				case op == 8:
 					n := number(1 + r.IntN(4))
 					if _, err := os.Stat(w.path(n)); err == nil && log.name != n {
 						w.compress(n, []string{".gz", ".xz", ".zst"}[r.IntN(3)])
 					}
-				case op == 7:
+				case op == 9:
 					w.save()
 					saved = len(w.got)
-				case op == 8:
+				case op == 10:
 					w.got = w.got[:saved]
 					w.restart()
 				default:

@@ -155,9 +155,8 @@ func (w *Follower) lookAt(p *path, now time.Time) {
 		p.named = nil
 	case errors.Is(err, fs.ErrNotExist) && p.seen.IsZero() && len(p.left) == 0:
 		w.addYoungest(p, now)
-	case err == nil && len(p.named.marks) == 0 && p.recorded && w.changed(p):
-		// Without a mark, a copytruncate of all its lines would leave no trace in it.
-		w.addMissed(p, slices.Index(p.files, p.named), nil, p.seen, now)
+	case err == nil && len(p.named.marks) == 0 && !w.untouched(p.named):
+		w.addCopies(p.named, now)
 	}
 	if !p.recorded && (err == nil || errors.Is(err, fs.ErrNotExist)) {
 		w.record(p)
@@ -237,6 +236,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 		accept := func(f *file) bool {
 			return !first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil
 		}
+		w.changed(p) // from now on
 		var err error
 		if f, err = w.openIf(accept, p, p.name, now); f == nil {
 			return err
@@ -274,6 +274,9 @@ func (w *Follower) addYoungest(p *path, now time.Time) {
 
 // add inserts f into its path's files at index i.
 func (w *Follower) add(f *file, i int) {
+	if len(f.marks) == 0 && !f.packed() {
+		f.found, _ = f.whole() // nothing if it is empty
+	}
 	f.path.files = slices.Insert(f.path.files, i, f)
 	w.files[f.info.id] = f
 }

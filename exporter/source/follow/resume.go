@@ -14,6 +14,7 @@ import (
 func (w *Follower) resume(p *path, now time.Time) error {
 	var last *file
 	var errs []error
+	w.changed(p) // from now on
 	st, statErr := stat(p.name)
 	p.left = slices.DeleteFunc(p.left, func(pos Position) bool {
 		f, err := w.find(p, pos, now)
@@ -238,11 +239,13 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		return f.f.Close()
 	}
 	p.source.stats.Truncations++
+	w.changed(p) // from now on
 	st, err := fstat(f.f)
 	if err != nil {
 		return err
 	}
 	f.info = st
+	f.found, _ = f.whole()
 	m, _ := f.match(pos)
 	f.resume(Position{}, Mark{}) // at its beginning
 	f.was = &predecessor{pos: pos, since: now}

@@ -119,6 +119,30 @@ func (w *world) pollNow() {
 	}
 }
 
+// pollAround polls, and does something between the look and the first block.
+func (w *world) pollAround(act func()) {
+	w.Helper()
+	w.now = w.now.Add(Interval)
+	if w.mode == down {
+		act()
+		return
+	}
+	if w.mode == restarting {
+		w.restart()
+	}
+	handle := func(l Line) { w.got = append(w.got, string(l.Text)) }
+	w.f.errs = nil
+	w.f.look(w.now)
+	w.f.release(w.now, handle)
+	act()
+	w.f.more = w.f.read(w.now, handle)
+	w.errs = append(w.errs, w.f.errs...)
+	w.pollNow()
+	if w.mode == restarting {
+		w.save()
+	}
+}
+
 func (w *world) save() {
 	w.Helper()
 	var err error
