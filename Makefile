@@ -65,6 +65,7 @@ race: ## Run all tests with the race detector
 .PHONY: sweeps
 sweeps: ## Run the sweeps, of which `make test` tries a sample, in full
 	FULL=1 GOGC=800 go test -count=1 -timeout 30m -v -run '^Test(CutLines|Splice|StateGoesOn)$$' ./logparse
+	FULL=1 go test -count=1 -timeout 30m -run '^TestRandomRotations$$' ./exporter/source/follow
 
 .PHONY: crash
 crash: ## Kill the exporter 100 times at random while a log grows, rotates and is scraped

@@ -274,9 +274,14 @@ func TestRandomPlay(t *testing.T) {
 }
 
 // TestRandomRotations rotates in more ways, often several times between two polls, and
-// restarts from positions that may be older than what was read.
+// restarts from positions that may be older than what was read. FULL=1 tries more; `make
+// sweeps` sets it.
 func TestRandomRotations(t *testing.T) {
-	for seed := range uint64(150) {
+	seeds := uint64(60)
+	if os.Getenv("FULL") != "" {
+		seeds = 2000
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			w := newWorld(t, running, Source{Path: "mail.log", FromStart: true})
