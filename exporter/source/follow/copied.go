@@ -9,6 +9,16 @@ import (
 // leaves no trace in it. While older files are read, many looks may pass until its first
 // block is.
 
+// find notes what f has, from which nothing was read. It follows the search for copies, so
+// that those of earlier lines are not missed a second time.
+func (f *file) find() {
+	f.found = Finished{}
+	if st, err := fstat(f.f); err == nil && len(f.marks) == 0 && !f.packed() {
+		f.info = st
+		f.found, _ = f.whole() // nothing if it is empty
+	}
+}
+
 // untouched reports whether no line of f, from which nothing was read, can have gone into
 // a copy since the last look: f begins and ends as it did when it was found, and no file
 // has appeared beside it.
@@ -30,10 +40,6 @@ func (w *Follower) addCopies(f *file, now time.Time) (added bool) {
 	if !added {
 		p.source.stats.LostBytes += f.found.End.Offset
 	}
-	f.found = Finished{}
-	if st, err := fstat(f.f); err == nil {
-		f.info = st
-		f.found, _ = f.whole()
-	}
+	f.find()
 	return added
 }

@@ -208,6 +208,7 @@ func (p *path) refuse(err error, st info) {
 // that took and lost the name since the last look.
 func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	first, follows := p.seen.IsZero(), len(p.files)+len(p.left) > 0
+	w.changed(p) // from now on
 	if w.files[st.id] == nil {
 		if isCompressed(p.name) {
 			return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
@@ -236,7 +237,6 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 		accept := func(f *file) bool {
 			return !first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil
 		}
-		w.changed(p) // from now on
 		var err error
 		if f, err = w.openIf(accept, p, p.name, now); f == nil {
 			return err
@@ -244,6 +244,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 		if follows {
 			p.source.stats.Rotations++
 		}
+		f.find()
 		w.replaces(f, p, now)
 		w.add(f, len(p.files))
 	case f.path != p && f.path.named == f: // followed under another name
@@ -274,9 +275,6 @@ func (w *Follower) addYoungest(p *path, now time.Time) {
 
 // add inserts f into its path's files at index i.
 func (w *Follower) add(f *file, i int) {
-	if len(f.marks) == 0 && !f.packed() {
-		f.found, _ = f.whole() // nothing if it is empty
-	}
 	f.path.files = slices.Insert(f.path.files, i, f)
 	w.files[f.info.id] = f
 }

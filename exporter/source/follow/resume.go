@@ -44,6 +44,9 @@ func (w *Follower) resume(p *path, now time.Time) error {
 	if statErr != nil || last == nil || last.info.id != st.id || len(last.marks) == 0 {
 		w.addMissed(p, len(p.files), nil, p.seen, now)
 	}
+	if last != nil {
+		last.find()
+	}
 	if !p.searched {
 		w.gone(p, statErr == nil || len(p.files) > found)
 	}
@@ -245,9 +248,9 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 		return err
 	}
 	f.info = st
-	f.found, _ = f.whole()
 	m, _ := f.match(pos)
 	f.resume(Position{}, Mark{}) // at its beginning
+	defer f.find()
 	f.was = &predecessor{pos: pos, since: now}
 	if m.Offset > 0 {
 		return nil // it is written anew
