@@ -51,12 +51,6 @@ func truth(sessions int) map[string]float64 {
 	return want
 }
 
-// kept is how many rotated files of a kind are kept at least, as with logrotate's rotate.
-const kept = 40
-
-// extensions are those of compressed files.
-var extensions = []string{".gz", ".bz2", ".xz", ".zst"}
-
 // A logWriter writes sessions to mail.log and rotates it in all ways that lose nothing:
 // it renames the file to a number or to a date, as logrotate does with delaycompress,
 // and writes a few more lines to the renamed file; it copies and truncates it, and goes
@@ -64,6 +58,7 @@ var extensions = []string{".gz", ".bz2", ".xz", ".zst"}
 type logWriter struct {
 	dir       string
 	template  []string // lines of a session
+	between   int      // lines between two rotations, on average
 	random    *rand.Rand
 	sessions  int
 	lines     int
@@ -114,11 +109,8 @@ func (w *logWriter) line(text string) error {
 		var err error
 		w.file, err = w.open()
 		return err
-	case w.random.IntN(200) == 0:
+	case w.random.IntN(w.between) == 0:
 		w.rotations.Add(1)
-		if err := w.expire(); err != nil {
-			return err
-		}
 		switch w.random.IntN(5) {
 		case 0:
 			return w.copyTruncate()
@@ -126,7 +118,7 @@ func (w *logWriter) line(text string) error {
 			return w.replace()
 		case 2:
 			w.late = 1 + w.random.IntN(40)
-			return os.Rename(w.log(), w.dated(w.rotations.Load()))
+			return os.Rename(w.log(), fmt.Sprintf("%s.%d", w.log(), 9926803+w.rotations.Load()))
 		}
 		w.late = 1 + w.random.IntN(40)
 		if err := w.shift(); err != nil {
@@ -148,26 +140,10 @@ func (w *logWriter) open() (*os.File, error) {
 	return file, err
 }
 
-// dated returns the name of the log after a rotation by date.
-func (w *logWriter) dated(rotation int64) string { return fmt.Sprintf("%s.%d", w.log(), 9926803+rotation) }
-
-// expire removes the oldest rotated files.
-func (w *logWriter) expire() error {
-	names := []string{w.dated(w.rotations.Load() - 2*kept)}
-	for _, ext := range extensions {
-		names = append(names, fmt.Sprintf("%s.%d%s", w.log(), kept+1, ext))
-	}
-	for _, name := range names {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
 // shift renames mail.log.1 to mail.log.2, and so on, and compresses that.
 func (w *logWriter) shift() error {
-	for i := min(w.rotations.Load(), kept); i >= 2; i-- {
+	extensions := []string{".gz", ".bz2", ".xz", ".zst"}
+	for i := w.rotations.Load(); i >= 2; i-- {
 		for _, ext := range extensions {
 			err := os.Rename(fmt.Sprintf("%s.%d%s", w.log(), i, ext), fmt.Sprintf("%s.%d%s", w.log(), i+1, ext))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -42,7 +42,7 @@ func TestCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &logWriter{dir: v.dir, template: strings.SplitAfter(strings.TrimSuffix(string(template), "\n"), "\n"), random: rand.New(rand.NewPCG(seed, 1))}
+	log := &logWriter{dir: v.dir, between: 200, template: strings.SplitAfter(strings.TrimSuffix(string(template), "\n"), "\n"), random: rand.New(rand.NewPCG(seed, 1))}
 	log.template[len(log.template)-1] += "\n"
 
 	v.start()
@@ -50,6 +50,7 @@ func TestCrash(t *testing.T) {
 	var server *promServer
 	if kills >= 100 {
 		server = startPrometheus(t, v)
+		log.between = 400 // the files of the last minute must not be so many that it only searches
 	}
 	stopWriting, written := make(chan struct{}), make(chan error, 1)
 	go func() { written <- log.run(stopWriting) }()
