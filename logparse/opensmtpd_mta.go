@@ -55,7 +55,7 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 		l.notUnderstood(shapeOpenSMTPDRejected)
 		return
 	}
-	e.Dialogue = e.Code.Class() < 4
+	e.unexpected()
 	e.Repeat = l.before.Traced == e.Code
 	s := l.session(id)
 	e.Remote, e.Addr = s.Peer.name(), s.Peer.addr()
@@ -102,8 +102,9 @@ func (l *openSMTPD) delivered(process *openSMTPDProcess, id []byte, d openSMTPDD
 	}
 	if d.accepted {
 		e.Command = EndOfData
+	} else {
+		e.unexpected()
 	}
-	e.Dialogue = !d.accepted && e.Code.Class() < 4
 	if !l.session(id).LMTP && (d.accepted || e.Enhanced.Subject != 1) {
 		message := d.envelope[:min(len(d.envelope), 8)] // of 16 digits
 		process.Delivered = l.seed.add(id).add(message).add(d.result).add(d.status)
