@@ -197,7 +197,7 @@ func (l *sendmail) protocolError(id, b []byte) (ok bool) {
 		l.notUnderstood(shapeSendmailProtocol)
 		return true
 	}
-	if l.mayBeOfRecipient(text) {
+	if l.mayBeOfRecipientOf(id, text) {
 		return true // the delivery line shows it
 	}
 	e.unexpected()
