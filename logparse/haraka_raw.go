@@ -153,13 +153,23 @@ func (r *harakaRaw) read(f *harakaRawForm, b []byte) bool {
 	last := len(f.fields) - 1
 	for i := range last {
 		before := []byte(f.fields[i+1].before)
-		r.values[i], b, ok = bytes.Cut(b, before)
-		if !ok || bytes.Contains(b, before) {
+		n := bytes.Index(b, before)
+		if f.end == "" && i == last-1 { // a number follows, which ends the line
+			n = bytes.LastIndex(b, before)
+		}
+		if n < 0 {
+			return false
+		}
+		r.values[i], b = b[:n], b[n+len(before):]
+		if bytes.Contains(b, before) {
 			return false
 		}
 	}
 	r.values[last] = b
 	if f.end == "" {
+		if len(bytes.Trim(b, "0123456789.")) > 0 {
+			return false
+		}
 		last--
 	}
 	// A later version's line that the logger cut may end so.
