@@ -3,8 +3,8 @@ package logparse
 import "bytes"
 
 // Courier logs by syslog, without process ids. What is known here was read in
-// real logs and in the strings of Courier 1.0.16's programs (the source was not
-// at hand).
+// real logs and in the strings of Courier 1.0.16's programs; what courieresmtp
+// makes of a reply, in 2.0's module.esmtp/libesmtp.C.
 //
 // courieresmtp logs the replies of other servers that end a delivery, each line
 // of them on a line of its own, but neither the command that they answer, nor

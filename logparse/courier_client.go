@@ -50,7 +50,9 @@ func (l *courier) reply(id []byte, key hash, text []byte) {
 		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, QueueID: id, Text: text,
 		Repeat: a.Open && a.Code == code, Dialogue: code.Class() == 3,
 	}
-	if code.Class() == 2 { // those to other commands are not logged
+	// Of the positive ones, only those at end of data are logged (parsedatareply()).
+	// Courier takes a 3xx for success, too, but a message that is accepted so is lost.
+	if code.Class() < 4 {
 		e.Command = EndOfData
 	}
 	if !e.Repeat {

@@ -151,7 +151,7 @@ func (l *dma) ended(e Event, d *dmaLine, text []byte) {
 	case ok:
 		e.Kind, e.Code, e.Enhanced = Reply, code, enhanced
 		e.Command = d.command
-		e.Dialogue = code.Class() < 4
+		e.unexpected()
 		l.emit(e)
 	case d.deliveries > 0:
 		e.Kind = Delivery

@@ -113,3 +113,10 @@ type Event struct {
 	// brackets in the form of RFC 5321.
 	Said []byte
 }
+
+// unexpected marks a positive reply as one that the MTA shows since it waited for another.
+func (e *Event) unexpected() {
+	if class := e.Code.Class(); class == 2 || class == 3 {
+		e.Dialogue, e.Cause = true, CauseProtocol
+	}
+}

@@ -14,10 +14,12 @@ type eximReply struct {
 }
 
 func (r *eximReply) event(id []byte) Event {
-	return Event{
+	e := Event{
 		Direction: Received, Code: r.code, Enhanced: r.enhanced, Command: r.command, QueueID: id,
-		Remote: r.name, Addr: r.addr, Text: r.reply, Dialogue: r.code.Class() < 4,
+		Remote: r.name, Addr: r.addr, Text: r.reply,
 	}
+	e.unexpected()
+	return e
 }
 
 // eximErrors are the words before the command that a server answered

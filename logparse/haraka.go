@@ -6,7 +6,7 @@ import (
 )
 
 // Haraka writes to its standard output, or to syslog (haraka-plugin-syslog). What
-// is known here was read in the source of Haraka 3.3.4, 3.1.6 and 2.8.28; the
+// is known here was read in the source of Haraka 3.3.4, 3.1.6, 2.8.28 and 2.8.14; the
 // files named in comments are there. config/log.ini sets the form of the lines,
 // with or without a time before them, and the level (logger.js):
 //
@@ -50,6 +50,7 @@ const (
 	shapeHarakaRecipient  = "recipient"  // recipient <...> deferred: ...
 	shapeHarakaUpstream   = "upstream"   // Temp failing ...: Upstream error: ...
 	shapeHarakaProtocol   = "protocol"   // S: ...
+	shapeHarakaVerdict    = "verdict"    // hook=... retval=DENY..., ... code=DENY...
 )
 
 var harakaMTA = mtaSpec{
@@ -57,8 +58,10 @@ var harakaMTA = mtaSpec{
 	program:  []byte("haraka"),
 	programs: []string{"haraka"},
 	ownsForm: func(env *Envelope) bool { return hasHarakaHeader(env.Message) },
-	shapes:   []string{shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol},
-	new:      newHaraka,
+	shapes: []string{
+		shapeHarakaDisconnect, shapeHarakaDelivered, shapeHarakaRecipient, shapeHarakaUpstream, shapeHarakaProtocol, shapeHarakaVerdict,
+	},
+	new: newHaraka,
 }
 
 // haraka is a line of Haraka, and what is remembered between its lines.
@@ -69,6 +72,7 @@ type haraka struct {
 	attributes          []byte // NAME=VALUE ..., of the forms that are no JSON
 	object              jsonObject
 	inJSON              bool
+	raw                 harakaRaw     // attributes in the form of old versions
 	decoded             []byte        // values with escapes, decoded
 	unknown             harakaSession // of which nothing is remembered
 
@@ -196,7 +200,7 @@ func cutHarakaBrackets(b []byte) (word, rest []byte, ok bool) {
 // header reads what each line has, in the form that it has.
 func (l *haraka) header() bool {
 	b := l.message
-	l.attributes, l.inJSON = nil, false
+	l.attributes, l.inJSON, l.raw.form = nil, false, nil
 	l.decoded = l.decoded[:0]
 	if cap(l.decoded) < 2*len(b) {
 		l.decoded = make([]byte, 0, 4*len(b))
@@ -341,6 +345,9 @@ func (l *haraka) attribute(name string) []byte {
 			}
 		}
 		return nil
+	}
+	if l.raw.form != nil {
+		return l.raw.value(name)
 	}
 	for b := l.attributes; len(b) > 0; {
 		start := len(l.decoded)

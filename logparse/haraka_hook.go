@@ -63,11 +63,14 @@ func harakaVerdictOf(verdict []byte) (v harakaVerdict, ok bool) {
 	return harakaVerdict{}, false
 }
 
-// code returns the code of a refusal that the plugin gave no code.
-func (h *harakaHook) code(v harakaVerdict) Code {
+// code returns the code of a refusal that the plugin gave no code; old is true of 2.8.14
+// and earlier.
+func (h *harakaHook) code(v harakaVerdict, old bool) Code {
 	switch {
-	case h.hook == harakaUnrecognized && v.disconnect && v.soft:
+	case h.hook == harakaUnrecognized && v.disconnect && v.soft && !old:
 		return 421
+	case h.hook == harakaUnrecognized && v.soft:
+		return h.soft
 	case h.hook == harakaUnrecognized && v.disconnect:
 		return 521
 	case v.soft:
@@ -94,7 +97,7 @@ func (l *haraka) hook(name, verdict []byte) {
 	if words == nil {
 		return // the logger cut the line
 	}
-	r := harakaRefusal{Code: h.code(v), Command: h.command}
+	r := harakaRefusal{Code: h.code(v, l.raw.form != nil), Command: h.command}
 	switch {
 	case r.Code == 0:
 		return
@@ -105,6 +108,10 @@ func (l *haraka) hook(name, verdict []byte) {
 	}
 	if l.isList(words) {
 		l.refuse(r, nil)
+		return
+	}
+	if string(words) == "[object Object]" {
+		l.refuse(harakaRefusal{Command: r.Command, Words: harakaObject}, nil)
 		return
 	}
 	// A plugin sets another code by an object, whose text begins with an
@@ -118,6 +125,10 @@ func (l *haraka) hook(name, verdict []byte) {
 	r.Words = l.words(words)
 	l.refuse(r, words)
 }
+
+// harakaObject stands for the hash of the words of an object with a code of its own, which
+// the lines of 2.8.14 and earlier do not show (dsn.js).
+const harakaObject hash = 1
 
 // isList reports whether the words of a refusal are a list of lines. A hook
 // without a line of the server's own logs a list as an object (plugins.js, sanitize).

@@ -44,6 +44,10 @@ func (l *haraka) server() {
 	if string(l.uuid) == "-" {
 		return
 	}
+	if !l.readRaw() {
+		l.notRead()
+		return
+	}
 	text := l.text
 	switch {
 	case len(text) == 0:
@@ -64,7 +68,7 @@ func (l *haraka) server() {
 			l.accepted()
 		}
 		l.hook(text, code)
-	case bytes.HasPrefix(text, []byte("deny(soft?) overridden")):
+	case bytes.HasPrefix(text, []byte("deny(soft?) overrid")): // some versions go on with "en"
 		l.session().Refused = harakaRefusal{}
 	}
 }
@@ -222,6 +226,10 @@ func (l *haraka) cutShort(s *harakaSession) {
 // isLastRefusal reports whether the last negative reply of a session is the refusal
 // that is held.
 func (l *haraka) isLastRefusal(r *harakaRefusal, code Code, words []byte) bool {
+	if r.Words == harakaObject {
+		_, n := ParseEnhanced(words)
+		return n > 0
+	}
 	if r.Words == l.words(words) {
 		return true
 	}

@@ -34,7 +34,7 @@ func (l *line) begin() {
 // that the message came, and multiplies Deliveries, those of one message, by it. No
 // attempt ends well with a 3xx. A refusal's enhanced code shows its class (RFC 2034 §4).
 func (l *line) emit(e Event) {
-	if e.Code.Class() == 3 && e.Deliveries > 0 {
+	if e.Kind == Reply && e.Deliveries > 0 && (e.Code.Class() == 3 || e.Cause == CauseProtocol) {
 		l.emitFailed(e)
 		return
 	}

@@ -6,10 +6,11 @@ import "bytes"
 const (
 	Rsyslog  = "rsyslog"
 	Journald = "journald"
+	Syslogd  = "syslogd" // of the BSDs, Solaris and old Linux
 )
 
 // Loggers returns the values of Result.Logger.
-func Loggers() []string { return []string{Rsyslog, Journald} }
+func Loggers() []string { return []string{Rsyslog, Journald, Syslogd} }
 
 // LostLinesOf returns how many lines a logger says it dropped, if line is its message
 // about that, and which logger; 0 for any other line. It is for a log of the logger's
@@ -67,4 +68,46 @@ func rsyslogLost(message []byte) int {
 		_, rest, ok = bytes.Cut(rest, []byte(": "))
 	}
 	return 0
+}
+
+// repeatedLines returns how many copies of the line before it a line stands for, in place
+// of which syslogd logs it; 0 for any other line. What was repeated it does not show.
+//
+//	mx1 last message repeated 3 times                OpenBSD, NetBSD, Solaris; FreeBSD before 12
+//	mx1 syslogd: last message repeated 3 times       FreeBSD (syslogd.c, fprintlog_successive())
+//	--- last message repeated 3 times ---            macOS
+func repeatedLines(env *Envelope) int {
+	message := bytes.TrimSuffix(env.Message, []byte(" ---"))
+	message, ok := bytes.CutSuffix(message, []byte(" times"))
+	if !ok || env.Program != nil && string(env.Program) != Syslogd {
+		return 0
+	}
+	const words = "last message repeated "
+	host, count, ok := bytes.Cut(message, []byte(words))
+	n, rest := cutNumber(count)
+	if !ok || len(rest) > 0 || n < 1 || n > maxRepeated || bytes.IndexByte(bytes.TrimSuffix(host, []byte(" ")), ' ') >= 0 {
+		return 0
+	}
+	return n
+}
+
+// lost returns how many lines a logger says it dropped, and which logger; 0 where it
+// says nothing of that, or they would show nothing new.
+func (p *Parser) lost() (n int, logger string) {
+	if n, logger = lostLines(&p.line.env); n > 0 {
+		return n, logger
+	}
+	if n = repeatedLines(&p.line.env); n > 0 && p.counts.value {
+		return n, Syslogd
+	}
+	return 0, ""
+}
+
+// noteCounts remembers whether a copy of the line would count again.
+func (p *Parser) noteCounts() {
+	p.counts.value = false
+	for i := range p.line.events {
+		e := &p.line.events[i]
+		p.counts.value = p.counts.value || !e.Repeat && !isOnce(e)
+	}
 }

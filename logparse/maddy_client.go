@@ -112,9 +112,10 @@ func (l *maddy) receivedWords(words []byte) (e Event, ok bool) {
 
 func (l *maddy) reply(code Code, enhanced EnhancedCode, words []byte) Event {
 	e := Event{
-		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced, Dialogue: code.Class() < 4,
+		Kind: Reply, Direction: Received, Code: code, Enhanced: enhanced,
 		Remote: bytes.TrimSuffix(l.field(maddyServer), []byte(".")), QueueID: l.messageID(),
 	}
+	e.unexpected()
 	l.setText(&e, words)
 	return e
 }

@@ -69,7 +69,7 @@ func (l *msmtp) parse() {
 		e.Command = EndOfData
 		if !m.sent {
 			e.Command = msmtpCommandOf(m.reason)
-			e.Dialogue = e.Code.Class() < 4
+			e.unexpected()
 		}
 	case m.sent:
 		e.Code, e.Implied = 250, true

@@ -4,8 +4,8 @@ import "bytes"
 
 // OpenSMTPD logs by syslog as "smtpd", with -d to standard error. What is known
 // here was read in the source of 6.8.0p2 and 7.6.0p1, which log alike; the files
-// named in comments are there below usr.sbin/smtpd. Versions before 6.4 write
-// "event=" before what they log; those lines are not understood.
+// named in comments are there below usr.sbin/smtpd. 6.0.0 to 6.3, also read, write
+// "event=" before what they log, and more of the client.
 //
 //	ID smtp ...                     a session with a client (smtp_session.c)
 //	ID mta ...                      one with another server (mta_session.c, mta.c)
@@ -23,7 +23,6 @@ const (
 	shapeOpenSMTPDDelivery = "mta_delivery"   // ID mta delivery evpid=...
 	shapeOpenSMTPDRejected = "mta_rejected"   // ID mta error reason=... rejected: ...
 	shapeOpenSMTPDFailed   = "failed_command" // ID smtp failed-command ..., bad-input ...
-	shapeOpenSMTPDEvent    = "event"          // ID smtp event=..., ID mta event=...
 )
 
 var openSMTPDMTA = mtaSpec{
@@ -31,7 +30,7 @@ var openSMTPDMTA = mtaSpec{
 	program:  []byte("smtpd"),
 	programs: []string{"smtpd"},
 	ownsForm: openSMTPDOwnsForm,
-	shapes:   []string{shapeOpenSMTPDDelivery, shapeOpenSMTPDRejected, shapeOpenSMTPDFailed, shapeOpenSMTPDEvent},
+	shapes:   []string{shapeOpenSMTPDDelivery, shapeOpenSMTPDRejected, shapeOpenSMTPDFailed},
 	new:      newOpenSMTPD,
 }
 
@@ -95,9 +94,10 @@ func (l *openSMTPD) parse() {
 	}
 	role, rest, _ := bytes.Cut(rest, []byte(" "))
 	verb, rest, _ := bytes.Cut(rest, []byte(" "))
+	verb = bytes.TrimPrefix(verb, []byte("event="))
 	switch string(role) {
 	case "smtp":
-		l.server(id, verb, rest)
+		l.server(process, id, verb, rest)
 	case "mta":
 		l.client(process, id, verb, rest)
 	case "mda":

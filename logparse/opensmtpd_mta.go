@@ -6,6 +6,7 @@ import "bytes"
 //
 //	connecting address=SCHEME://ADDR:PORT host=NAME
 //	delivery evpid=ID from=<ADDR> to=<ADDR> rcpt=<ADDR> source="ADDR" relay="ADDR (NAME)" delay=1s result="Ok" stat="REPLY"
+//	delivery evpid=ID ... source=ADDR relay=ADDR (NAME) delay=1s result=Ok stat=REPLY                                           up to 6.0.2
 //	error reason=BANNER rejected: REPLY
 func (l *openSMTPD) client(process *openSMTPDProcess, id, verb, b []byte) {
 	switch string(verb) {
@@ -23,8 +24,6 @@ func (l *openSMTPD) client(process *openSMTPDProcess, id, verb, b []byte) {
 		if reason, ok := bytes.CutPrefix(b, []byte("reason=")); ok {
 			l.rejected(id, reason)
 		}
-	default:
-		l.oldEvent(verb)
 	}
 }
 
@@ -55,7 +54,7 @@ func (l *openSMTPD) rejected(id, reason []byte) {
 		l.notUnderstood(shapeOpenSMTPDRejected)
 		return
 	}
-	e.Dialogue = e.Code.Class() < 4
+	e.unexpected()
 	e.Repeat = l.before.Traced == e.Code
 	s := l.session(id)
 	e.Remote, e.Addr = s.Peer.name(), s.Peer.addr()
@@ -102,8 +101,9 @@ func (l *openSMTPD) delivered(process *openSMTPDProcess, id []byte, d openSMTPDD
 	}
 	if d.accepted {
 		e.Command = EndOfData
+	} else {
+		e.unexpected()
 	}
-	e.Dialogue = !d.accepted && e.Code.Class() < 4
 	if !l.session(id).LMTP && (d.accepted || e.Enhanced.Subject != 1) {
 		message := d.envelope[:min(len(d.envelope), 8)] // of 16 digits
 		process.Delivered = l.seed.add(id).add(message).add(d.result).add(d.status)
@@ -119,38 +119,55 @@ type openSMTPDDelivery struct {
 }
 
 // cutOpenSMTPDDelivery reads the fields of a delivery line. Addresses hold no ">"
-// (valid_localpart() and res_hnok() in util.c), names of hosts no quote; the reply
-// is last.
+// (valid_localpart() and res_hnok() in util.c), names of hosts no quote and no blank;
+// the reply is last.
 func cutOpenSMTPDDelivery(b []byte) (d openSMTPDDelivery, ok bool) {
 	var relay []byte
-	for _, field := range []struct {
-		before string
-		value  *[]byte
-		after  byte
-	}{
-		{"evpid=", &d.envelope, ' '},
-		{"from=<", nil, '>'},
-		{" to=<", nil, '>'},
-		{" rcpt=<", nil, '>'},
-		{` source="`, nil, '"'},
-		{` relay="`, &relay, '"'},
-		{" delay=", nil, ' '},
-		{`result="`, &d.result, '"'},
-	} {
-		rest, ok := bytes.CutPrefix(b, []byte(field.before))
-		i := bytes.IndexByte(rest, field.after)
-		if !ok || i < 0 {
-			return d, false
-		}
-		if field.value != nil {
-			*field.value = rest[:i]
-		}
-		b = rest[i+1:]
+	b, ok = cutOpenSMTPDFields(b, []openSMTPDField{
+		{"evpid=", &d.envelope, " "}, {"from=<", nil, "> "}, {"to=<", nil, "> "}, {"rcpt=<", nil, "> "},
+	})
+	quoted := bytes.HasPrefix(b, []byte(`source="`))
+	if quoted {
+		b, ok = cutOpenSMTPDFields(b, []openSMTPDField{
+			{`source="`, nil, `" `}, {`relay="`, &relay, `" `}, {"delay=", nil, " "}, {`result="`, &d.result, `" `},
+		})
+		d.status, quoted = bytes.CutPrefix(b, []byte(`stat="`))
+		d.status = bytes.TrimSuffix(d.status, []byte(`"`))
+		ok = ok && quoted
+	} else if ok {
+		b, ok = cutOpenSMTPDFields(b, []openSMTPDField{
+			{"source=", nil, " "}, {"relay=", &relay, " delay="}, {"", nil, " "}, {"result=", &d.result, " "},
+		})
+		var found bool
+		d.status, found = bytes.CutPrefix(b, []byte("stat="))
+		ok = ok && found
 	}
 	d.setRelay(relay)
-	d.status, ok = bytes.CutPrefix(b, []byte(` stat="`))
-	d.status = bytes.TrimSuffix(d.status, []byte(`"`))
 	return d, ok && d.judge()
+}
+
+// An openSMTPDField is a field between two strings, and where its value goes; nil for
+// one that is not read.
+type openSMTPDField struct {
+	before string
+	value  *[]byte
+	after  string
+}
+
+// cutOpenSMTPDFields reads fields that follow one another.
+func cutOpenSMTPDFields(b []byte, fields []openSMTPDField) (rest []byte, ok bool) {
+	for _, field := range fields {
+		rest, ok := bytes.CutPrefix(b, []byte(field.before))
+		value, rest, found := bytes.Cut(rest, []byte(field.after))
+		if !ok || !found {
+			return nil, false
+		}
+		if field.value != nil {
+			*field.value = value
+		}
+		b = rest
+	}
+	return b, true
 }
 
 // setRelay reads "ADDR (NAME)".

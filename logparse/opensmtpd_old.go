@@ -56,7 +56,7 @@ func (l *openSMTPD) oldServer(process *openSMTPDProcess, b []byte) {
 	} else if rest, ok := bytes.CutPrefix(b, []byte("Accepted message ")); ok {
 		message, rest, _ := bytes.Cut(rest, []byte(" on session "))
 		if id, _ := cutOpenSMTPDID(rest); id != nil {
-			l.oldAccepted(process, id, message)
+			l.accepted(process, id, message)
 		}
 	} else if rest, ok := bytes.CutPrefix(b, []byte("Failed command on session ")); ok {
 		l.oldFailedCommand(rest)
@@ -69,15 +69,6 @@ func (l *openSMTPD) oldServer(process *openSMTPDProcess, b []byte) {
 		}
 		l.answered(id, nil, reply)
 	}
-}
-
-// oldAccepted counts the reply to a message. Since 5.4, each recipient has a line, one
-// after another.
-func (l *openSMTPD) oldAccepted(process *openSMTPDProcess, id, message []byte) {
-	process.Delivered = l.seed.add(id).add(message)
-	e := l.accepted(id, message)
-	e.Repeat = l.before.Delivered == process.Delivered
-	l.emit(e)
 }
 
 // oldFailedCommand reads what follows "Failed command on session ". As in later
@@ -129,11 +120,7 @@ func (l *openSMTPD) oldDelivery(process *openSMTPDProcess, b []byte) {
 	if bytes.HasPrefix(b, []byte("from=<")) {
 		return // Expire: the end in the queue, of no session (to.c, log_envelope())
 	}
-	for _, field := range []struct {
-		before string
-		value  *[]byte
-		after  string
-	}{
+	b, fields := cutOpenSMTPDFields(b, []openSMTPDField{
 		{"session=", &id, ", "},
 		{"from=<", nil, ">, "},
 		{"to=<", nil, ">, "},
@@ -141,18 +128,10 @@ func (l *openSMTPD) oldDelivery(process *openSMTPDProcess, b []byte) {
 		{"source=", nil, ", "},
 		{"relay=", &relay, ", "},
 		{"delay=", nil, ", "},
-	} {
-		rest, begins := bytes.CutPrefix(b, []byte(field.before))
-		value, rest, ends := bytes.Cut(rest, []byte(field.after))
-		ok = ok && begins && ends
-		if field.value != nil {
-			*field.value = value
-		}
-		b = rest
-	}
-	var begins bool
-	d.status, begins = bytes.CutPrefix(b, []byte("stat="))
-	if !ok || !begins {
+	})
+	var found bool
+	d.status, found = bytes.CutPrefix(b, []byte("stat="))
+	if !ok || !fields || !found {
 		l.notUnderstood(shapeOpenSMTPDDelivery)
 		return
 	}

@@ -9,7 +9,10 @@ import "bytes"
 //	message msgid=ID size=N nrcpt=N proto=ESMTP
 //	failed-command command="COMMAND" result="REPLY"
 //	bad-input result="REPLY"
-func (l *openSMTPD) server(id, verb, b []byte) {
+//
+// Since 6.0.3, and before 6.4, all of them name the client: "message address=ADDR
+// host=NAME msgid=ID from=<ADDR> to=<ADDR> ...".
+func (l *openSMTPD) server(process *openSMTPDProcess, id, verb, b []byte) {
 	switch string(verb) {
 	case "connected":
 		addr, name, ok := bytes.Cut(b, []byte(" host="))
@@ -19,26 +22,33 @@ func (l *openSMTPD) server(id, verb, b []byte) {
 	case "authentication":
 		// Blanks in the name are escaped (VIS_WHITE).
 		user, result, _ := bytes.Cut(b, []byte(" "))
-		if bytes.HasPrefix(user, []byte("user=")) && string(result) == "result=ok" {
+		if bytes.HasPrefix(user, []byte("user=")) && string(withoutOpenSMTPDClient(result)) == "result=ok" {
 			l.loggedIn(id)
 		}
 	case "message":
-		if message, ok := bytes.CutPrefix(b, []byte("msgid=")); ok {
+		if message, ok := bytes.CutPrefix(withoutOpenSMTPDClient(b), []byte("msgid=")); ok {
 			message, _, _ = bytes.Cut(message, []byte(" "))
-			l.emit(l.accepted(id, message))
+			l.accepted(process, id, message)
 		}
 	case "failed-command":
-		l.failedCommand(id, b)
+		l.failedCommand(id, withoutOpenSMTPDClient(b))
 	case "bad-input":
-		result, ok := bytes.CutPrefix(b, []byte(`result="`))
+		result, ok := bytes.CutPrefix(withoutOpenSMTPDClient(b), []byte(`result="`))
 		if !ok {
 			l.notUnderstood(shapeOpenSMTPDFailed)
 			return
 		}
 		l.refused(id, nil, result)
-	default:
-		l.oldEvent(verb)
 	}
+}
+
+// withoutOpenSMTPDClient takes "address=ADDR host=NAME " off, if b begins so.
+func withoutOpenSMTPDClient(b []byte) []byte {
+	rest, ok := cutOpenSMTPDFields(b, []openSMTPDField{{"address=", nil, " "}, {"host=", nil, " "}})
+	if !ok {
+		return b
+	}
+	return rest
 }
 
 func (l *openSMTPD) connected(id, name, addr []byte) {
@@ -54,11 +64,14 @@ func (l *openSMTPD) loggedIn(id []byte) {
 	l.emit(e)
 }
 
-// accepted returns the reply to a message.
-func (l *openSMTPD) accepted(id, message []byte) Event {
+// accepted adds the reply to a message. From 5.4 to 6.3, each recipient has a line, one
+// after another.
+func (l *openSMTPD) accepted(process *openSMTPDProcess, id, message []byte) {
+	process.Delivered = l.seed.add(id).add(message)
 	e := l.sent(id, EndOfData)
 	e.Code, e.Implied, e.QueueID = 250, true, message
-	return e
+	e.Repeat = l.before.Delivered == process.Delivered
+	l.emit(e)
 }
 
 // failedCommand reads what follows "failed-command ". Quotes in the command are not
@@ -77,14 +90,6 @@ func (l *openSMTPD) failedCommand(id, b []byte) {
 		return
 	}
 	l.refused(id, b[:i], b[i+len(separator):])
-}
-
-// oldEvent reads a line of a version before 6.4. Its form is not known.
-func (l *openSMTPD) oldEvent(verb []byte) {
-	switch string(verb) {
-	case "event=failed-command", "event=bad-input", "event=delivery", "event=error", "event=message":
-		l.notUnderstood(shapeOpenSMTPDEvent)
-	}
 }
 
 // sent returns an event of a reply to a command of the session's client.
@@ -121,12 +126,19 @@ func (l *openSMTPD) answered(id, command, text []byte) {
 		l.notUnderstood(shapeOpenSMTPDFailed)
 		return
 	}
-	e.Text, e.Said = text, untilWords(text, "5.5.4 Invalid command arguments: Unsupported option ") // which is the client's word
+	e.Text, e.Said = text, untilWords(text, openSMTPDQuotes...)
 	if command != nil {
 		e.Command = openSMTPDCommand(command, text)
 		e.Repeat = string(e.Addr) == string(openSMTPDSocket) && openSMTPDFromBounceAgent(command)
 	}
 	l.emit(e)
+}
+
+// openSMTPDQuotes are the words before one of the client's.
+var openSMTPDQuotes = []string{
+	"5.5.4 Invalid command arguments: Unsupported option ", "Unsupported option ",
+	"5.5.4 Invalid command arguments: option too large, truncated: ",
+	`5.7.4 Security features not supported: AUTH method "`,
 }
 
 // openSMTPDFromBounceAgent reports whether smtpd's own bounce agent (bounce.c) gave

@@ -48,7 +48,7 @@ type Result struct {
 	// LostLines is how many lines Logger dropped, by what it says in this line. Such
 	// a line is Foreign.
 	LostLines int
-	Logger    string // Rsyslog or Journald; "" where LostLines is 0
+	Logger    string // one of Loggers; "" where LostLines is 0
 }
 
 // A Parser reads the lines of one log in their order and remembers, in bounded
@@ -63,6 +63,7 @@ type Parser struct {
 	// owners remembers ownerOfProgram for the first maxOwners programs of the log.
 	owners map[string]int
 	once   table[hash] // by process: its last line with an event that can happen only once
+	counts cell[bool]  // a copy of the last line would count again
 }
 
 const (
@@ -118,9 +119,9 @@ func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 func (p *Parser) parse(r *Result) {
 	l := p.line
 	l.begin()
-	r.LostLines, r.Logger = lostLines(&l.env)
-	if r.LostLines == 0 {
+	if r.LostLines, r.Logger = p.lost(); r.LostLines == 0 {
 		r.MTA = p.read()
+		p.noteCounts()
 	}
 	switch {
 	case r.MTA == "":

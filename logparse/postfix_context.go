@@ -114,14 +114,14 @@ func readPostfixContext(b []byte) (c postfixContext, ok bool) {
 	if len(b) == 0 {
 		return c, true
 	}
-	// The user's name is the last field that can hold anything. One with a bracket or
-	// a quote may be the rest of an address.
+	// The user's name is the last field that can hold anything. One with a bracket may
+	// hold the end of an address, for which there is no other.
 	user, found := bytes.CutPrefix(b, []byte(" sasl_username="))
 	if bracketed, cut := bytes.CutPrefix(user, []byte("<")); cut {
 		user, cut = bytes.CutSuffix(bracketed, []byte(">"))
 		found = found && cut
 	}
-	c.user = found && len(user) > 0 && !bytes.ContainsAny(user, `<>"`)
+	c.user = found && len(user) > 0 && !bytes.ContainsAny(user, "<>")
 	return c, c.user
 }
 

@@ -110,10 +110,6 @@ func (l *postfix) delivery(id, b []byte) {
 		return
 	}
 	e.Repeat = l.shownBefore(&e, &d) || l.shownByTranscript(e.Remote, e.Addr)
-	if e.Cause == CauseProtocol && e.Deliveries > 0 {
-		l.emitFailed(e)
-		return
-	}
 	l.emit(e)
 }
 

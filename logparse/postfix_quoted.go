@@ -52,9 +52,7 @@ func postfixQuotedEvent(reply []byte, command Command, whole bool) (e Event, ok 
 		Implied: command == StartTLS,
 	}
 	e.Code, e.Enhanced, ok = ParseReply(reply)
-	if e.Code.Class() < 4 { // what Postfix quotes was not what it waited for
-		e.Dialogue, e.Cause = true, CauseProtocol
-	}
+	e.unexpected()
 	return e, ok
 }
 

@@ -83,6 +83,7 @@ type sendmail struct {
 	sessions    table[sendmailSession]  // by process
 	messages    table[sendmailMessage]  // from clients, by queue id
 	seenReplies table[bool]             // of servers, by process and text
+	received    table[bool]             // messages whose recipients are all known, by queue id
 }
 
 func newSendmail(l *line) grammar {
@@ -91,11 +92,12 @@ func newSendmail(l *line) grammar {
 		sessions:    newTable[sendmailSession](4096),
 		messages:    newTable[sendmailMessage](8192),
 		seenReplies: newTable[bool](8192),
+		received:    newTable[bool](8192),
 	}
 }
 
 func (l *sendmail) tables() []remembered {
-	return []remembered{&l.sessions, &l.messages, &l.seenReplies}
+	return []remembered{&l.sessions, &l.messages, &l.seenReplies, &l.received}
 }
 
 func (l *sendmail) parse() {
@@ -241,6 +243,9 @@ func (l *sendmail) loggedIn(b []byte) {
 //
 // The msgid is the sender's word, the relay is the last field.
 func (l *sendmail) sender(id, b []byte) {
+	if id != nil && !l.endsAsRecipient(b) {
+		*l.received.put(l.messageKey(id)) = true
+	}
 	fields, relay, ok := cutSendmailLast(b, ", relay=")
 	if id == nil || !ok {
 		return

@@ -63,7 +63,7 @@ func (l *sendmail) answered(d *sendmailDelivery, reply, end Event) {
 		reply.Repeat, reply.Implied, reply.Deliveries = true, true, 0
 		end.Cause = CauseSuspended
 		l.emit(end)
-	} else if string(d.stat) == "Remote protocol error" {
+	} else if d.protocolError() {
 		reply.Repeat = seen
 	}
 	l.emit(reply)
@@ -78,11 +78,17 @@ func (d *sendmailDelivery) replies() (reply, stat Event) {
 		stat.Code = 0
 	}
 	reply = d.event(d.reply)
-	if reply.Code.Class() < 4 || stat.Code == 0 && sendmailMadeUp(d.reply) {
+	if reply.Code.Class() < 4 && !d.protocolError() || stat.Code == 0 && sendmailMadeUp(d.reply) {
 		reply.Code = 0
 	}
+	reply.unexpected()
 	return reply, stat
 }
+
+// protocolError reports whether the server's reply was not one that Sendmail expected. Only
+// then may reply= be the positive reply that ended the attempt: one to RCPT, and all over
+// LMTP (deliver.c, markfailure()). The line of protocolError has shown it.
+func (d *sendmailDelivery) protocolError() bool { return string(d.stat) == "Remote protocol error" }
 
 // event returns the event of a server's reply; without a code where text is none.
 func (d *sendmailDelivery) event(text []byte) Event {
@@ -191,10 +197,10 @@ func (l *sendmail) protocolError(id, b []byte) (ok bool) {
 		l.notUnderstood(shapeSendmailProtocol)
 		return true
 	}
-	if l.mayBeOfRecipient(text) {
+	if l.mayBeOfRecipientOf(id, text) {
 		return true // the delivery line shows it
 	}
-	e.Dialogue = class < 4
+	e.unexpected()
 	l.remember(&e)
 	l.emit(e)
 	return true

@@ -26,7 +26,7 @@ var sendmailCauses = []causeRule{
 	{prefix: "Connection reset", cause: CauseLostConnection},
 	{prefix: "Connection closed", cause: CauseLostConnection},
 	{prefix: "Broken pipe", cause: CauseLostConnection},
-	{prefix: "Remote protocol error", cause: CauseOther},
+	{prefix: "Remote protocol error", cause: CauseProtocol},
 	{prefix: "Name server: ", cause: CauseDNS},
 	{prefix: "Host unknown", cause: CauseDNS},
 	{prefix: "Temporary AUTH failure", cause: CauseAuth},

@@ -53,7 +53,7 @@ func (l *sendmail) delivery(id, b []byte) {
 		l.notUnderstood(shapeSendmailDelivery)
 		return
 	}
-	if d.network() && d.ownWords() && l.mayBeOfRecipient(d.stat) {
+	if d.network() && l.mayBeOfRecipientOf(id, d.stat) {
 		return
 	}
 	if d.mailer != nil || string(d.stat) == "discarded" {
@@ -104,7 +104,7 @@ func (l *sendmail) failover(id, b []byte) {
 		l.notUnderstood(shapeSendmailDelivery)
 		return
 	}
-	if l.mayBeOfRecipient(d.stat) {
+	if l.mayBeOfRecipientOf(id, d.stat) {
 		return
 	}
 	e := d.event(d.reply)
@@ -181,12 +181,6 @@ func cutSendmailReply(b []byte) (reply, stat []byte, ok bool) {
 		return nil, nil, false
 	}
 	return b[:n], b[n+len(between):], true
-}
-
-// ownWords reports whether stat= ends in Sendmail's words: it does not end in those of
-// a server.
-func (d *sendmailDelivery) ownWords() bool {
-	return !bytes.HasPrefix(d.stat, []byte("Deferred: ")) && !bytes.HasSuffix(d.stat, []byte(")"))
 }
 
 // set takes over the value of a field before reply= and stat=.

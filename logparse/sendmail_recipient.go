@@ -16,8 +16,10 @@ import "bytes"
 // read are logged as such (but with USE_EAI). Such a line may look like any other of
 // Sendmail's. Only its end tells: no other line ends in "... " and words of
 // sendmailRecipientErrors, unless somebody else says them. An administrator may say
-// something else of a recipient (error: in tables); the lines that can have "... " in
-// their last field are then read as what they look like.
+// something else of a recipient (error: in tables). So a line is not understood if it has
+// "... " in its last field, where that can be the end of a recipient. All lines of the
+// recipients of a message stand before its from= (collect.c; LogUsrErrs is set for RCPT
+// and for arguments only), so that a delivery after that is what it looks like.
 
 // A sendmailRecipientError are words behind a recipient and "... ".
 type sendmailRecipientError struct {
@@ -109,18 +111,37 @@ func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
 // one of its fields, may be what Sendmail says of a recipient, and reports whether it
 // may.
 func (l *sendmail) mayBeOfRecipient(end []byte) bool {
-	i := bytes.LastIndex(end, sendmailDots)
-	if i < 0 || isTooLongForRecipient(l.text[:len(l.text)-len(end)+i]) {
+	if !l.endsAsRecipient(end) {
 		return false
 	}
 	l.notUnderstood(shapeSendmailRecipient)
 	return true
 }
 
+// endsAsRecipient reports whether a recipient and "... " may stand before the words that
+// the line ends in, in the last part of it.
+func (l *sendmail) endsAsRecipient(end []byte) bool {
+	i := bytes.LastIndex(end, sendmailDots)
+	return i >= 0 && !isTooLongForRecipient(l.text[:len(l.text)-len(end)+i])
+}
+
+// mayBeOfRecipientOf is mayBeOfRecipient for a line on what becomes of a message.
+func (l *sendmail) mayBeOfRecipientOf(id, end []byte) bool {
+	return !l.isReceived(id) && l.mayBeOfRecipient(end)
+}
+
+// isReceived reports whether a line has shown that all recipients of a message are known.
+func (l *sendmail) isReceived(id []byte) bool {
+	return id != nil && l.received.get(l.messageKey(id)) != nil
+}
+
 // recipientError reads a line that ends in such words and reports whether it did. If
 // not, the line is what it looks like.
 func (l *sendmail) recipientError(id, text []byte) bool {
 	w := l.ends
+	if bytes.HasPrefix(text, []byte("to=")) && l.isReceived(id) {
+		return false
+	}
 	if s := l.sessions.get(l.process()); s != nil && s.Logged {
 		said := s.Said == l.seed.add(text)
 		if said {

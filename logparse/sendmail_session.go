@@ -20,8 +20,16 @@ type sendmailSession struct {
 
 func (s *sendmailSession) valid() bool { return s.dialogue.valid() && s.Client.valid() }
 
-// session returns the session of the process that logged the line.
-func (l *sendmail) session() *sendmailSession { return l.sessions.put(l.process()) }
+// session returns the session of the process that logged the line. Its beginning may be
+// missing, or was never logged, as that of sendmail -bs.
+func (l *sendmail) session() *sendmailSession {
+	s := l.sessions.get(l.process())
+	if s == nil {
+		s = l.sessions.put(l.process())
+		s.Joined = true
+	}
+	return s
+}
 
 // switchTo makes the session that of the client with an address. It is a new
 // session if it was that of another client.
@@ -30,7 +38,7 @@ func (s *sendmailSession) switchTo(addr []byte) {
 		return
 	}
 	if s.Client.Addr.Len > 0 {
-		*s = sendmailSession{}
+		*s = sendmailSession{dialogue: dialogue{Joined: true}}
 	}
 	s.Client.Addr.set(addr)
 }

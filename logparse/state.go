@@ -59,7 +59,10 @@ func (p *Parser) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sections := 1
+	if b, err = appendSection(b, allMTAs, 1, &p.counts); err != nil {
+		return nil, err
+	}
+	sections := 2
 	for m, g := range p.grammars {
 		if g == nil {
 			continue
@@ -119,7 +122,8 @@ func (p *Parser) UnmarshalBinary(b []byte) error {
 		return errDamagedState
 	}
 	dropped := fresh.restore(sections)
-	p.unwrapper.partial, p.grammars, p.line, p.once = fresh.unwrapper.partial, fresh.grammars, fresh.line, fresh.once
+	p.unwrapper.partial, p.grammars, p.line = fresh.unwrapper.partial, fresh.grammars, fresh.line
+	p.once, p.counts = fresh.once, fresh.counts
 	if p.format != nil {
 		p.format.line = p.line
 	}
@@ -143,8 +147,13 @@ func (p *Parser) restore(sections []section) (dropped []string) {
 
 // table returns a table of an MTA's grammar; nil if there is none.
 func (p *Parser) table(mta string, index uint8) remembered {
-	if mta == allMTAs && index == 0 {
-		return &p.once
+	if mta == allMTAs {
+		switch index {
+		case 0:
+			return &p.once
+		case 1:
+			return &p.counts
+		}
 	}
 	m := mtaNamed(mta)
 	if m < 0 {

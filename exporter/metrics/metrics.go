@@ -82,7 +82,7 @@ var (
 	lostFiles      = selfDesc("source_lost_files_total", "Rotated files with lines that cannot be read: gone, damaged or in an unknown format.")
 	dropped        = selfDesc("source_dropped_total", "Messages received but dropped, by cause.", "cause")
 	overlong       = selfDesc("source_overlong_lines_total", "Lines longer than 1 MiB, which are truncated.")
-	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger reports as dropped. All counts lack the replies in them.", "by")
+	upstreamLost   = selfDesc("upstream_lost_lines_total", "Lines that the host's logger reports as dropped or repeated. All counts lack the replies in them.", "by")
 	notUnderstood  = selfDesc("not_understood_total", "Lines that look like replies in an unknown form, by shape.", "mta", "shape")
 	foldedReplies  = selfDesc("folded_total", "Counts whose labels were folded into other because the family was full.", "family")
 	descsOfCounts  = []*prometheus.Desc{sent, received, sentByReason, receivedByReason, sentDetail, receivedDetail, deliveries, dialogueSent, dialogueReceived, refusals, codeInfo}
