@@ -109,7 +109,7 @@ func sendmailRecipientErrorOf(text []byte) *sendmailRecipientError {
 // one of its fields, may be what Sendmail says of a recipient, and reports whether it
 // may.
 func (l *sendmail) mayBeOfRecipient(end []byte) bool {
-	i := bytes.LastIndex(end, sendmailDots)
+	i := lastIndex(end, sendmailDots)
 	if i < 0 || isTooLongForRecipient(l.text[:len(l.text)-len(end)+i]) {
 		return false
 	}
@@ -172,6 +172,9 @@ func mayHoldReply(text []byte) bool {
 // recipientRefused reads a line that begins with an address, and reports whether it
 // does.
 func (l *sendmail) recipientRefused(id, text []byte) bool {
+	if !bytes.Contains(text, sendmailDots) { // most lines, and cheaper than to read an address
+		return false
+	}
 	var a sendmailAddressReader
 	end := 0
 	for ; end < len(text); end++ {
