@@ -13,7 +13,7 @@ type causeRule struct {
 func causeOf(rules []causeRule, text []byte) Cause {
 	for i := range rules {
 		r := &rules[i]
-		if bytes.HasPrefix(text, []byte(r.prefix)) && bytes.HasSuffix(text, []byte(r.suffix)) &&
+		if startsWith(text, r.prefix) && bytes.HasSuffix(text, []byte(r.suffix)) &&
 			bytes.Contains(text, []byte(r.contains)) {
 			return r.cause
 		}

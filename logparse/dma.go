@@ -20,9 +20,16 @@ const shapeDMAHost = "at_host"
 var dmaMTA = mtaSpec{
 	name:     "dma",
 	programs: []string{"dma"},
-	isInTag:  func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || c == '.' },
+	lenTagID: lenDMAQueueID,
 	shapes:   []string{shapeDMAHost},
 	new:      newDMA,
+}
+
+func lenDMAQueueID(b []byte) (n int) {
+	for n < len(b) && (isDigit(b[n]) || 'a' <= b[n] && b[n] <= 'f' || b[n] == '.') {
+		n++
+	}
+	return n
 }
 
 // dma is a line of dma, and what is remembered between its lines.
@@ -47,18 +54,18 @@ func (l *dma) parse() {
 		return
 	}
 	for i := range dmaLines {
-		if text, ok := bytes.CutPrefix(l.message, []byte(dmaLines[i].prefix)); ok {
+		if d := &dmaLines[i]; startsWith(l.message, d.prefix) {
 			e := Event{Direction: Received, QueueID: l.env.PID}
 			if h := l.hosts.get(l.process()); h != nil {
 				e.Remote, e.Addr = h.name(), h.addr()
 			}
-			l.ended(e, &dmaLines[i], text)
+			l.ended(e, d, l.message[len(d.prefix):])
 			return
 		}
 	}
 	for i := range dmaAtHost {
-		if b, ok := bytes.CutPrefix(l.message, []byte(dmaAtHost[i].prefix)); ok {
-			l.atHost(&dmaAtHost[i].dmaLine, dmaAtHost[i].separator, b)
+		if d := &dmaAtHost[i]; startsWith(l.message, d.prefix) {
+			l.atHost(&d.dmaLine, d.separator, l.message[len(d.prefix):])
 			return
 		}
 	}

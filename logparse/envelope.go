@@ -132,7 +132,7 @@ func parseSyslog(b []byte, env *Envelope) {
 	switch {
 	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
 		env.Message = rest
-	case parseTag(rest, env): // some formats omit the host
+	case bytes.HasSuffix(host, []byte(":")) && parseTag(rest, env): // some formats omit the host
 	case parseTag(bytes.TrimLeft(tagged, " "), env):
 		env.Host = host
 	default:
@@ -200,9 +200,8 @@ func lenTagID(b, program []byte) (n int) {
 	if n == len(b) || b[n] == ']' {
 		return n
 	}
-	isInTag := tagIDs[string(program)]
-	for isInTag != nil && n < len(b) && isInTag(b[n]) {
-		n++
+	if lenID := tagIDs[string(program)]; lenID != nil {
+		return lenID(b)
 	}
 	return n
 }

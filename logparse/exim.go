@@ -251,7 +251,7 @@ func cutEximAuthenticator(b []byte) (rest []byte, ok bool) {
 // eximStartsWith reports whether b begins with one of some words.
 func eximStartsWith(b []byte, words []string) bool {
 	for _, start := range words {
-		if bytes.HasPrefix(b, []byte(start)) {
+		if startsWith(b, start) {
 			return true
 		}
 	}

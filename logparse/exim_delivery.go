@@ -146,7 +146,7 @@ func areEximTimes(b []byte) bool {
 // recipient has a reply of its own.
 func hasEximPRDR(b []byte) bool {
 	for _, name := range []string{" DT=", " QT=", " DKIM=", " K"} {
-		if i := bytes.LastIndex(b, []byte(name)); i >= 0 && bytes.IndexByte(b[i+1:], ' ') < 0 {
+		if i := bytes.LastIndexByte(b, ' '); i >= 0 && bytes.HasPrefix(b[i:], []byte(name)) {
 			b = b[:i]
 		}
 	}
@@ -264,7 +264,7 @@ func cutEximColon(b []byte) (text []byte, ok bool) {
 
 // trimEximDeliverTime drops " DT=0.150s" (log_selector = +deliver_time).
 func trimEximDeliverTime(b []byte) []byte {
-	if i := bytes.LastIndex(b, []byte(" DT=")); i >= 0 && bytes.HasSuffix(b, []byte("s")) && bytes.IndexByte(b[i+1:], ' ') < 0 {
+	if i := bytes.LastIndexByte(b, ' '); i >= 0 && bytes.HasPrefix(b[i:], []byte(" DT=")) && bytes.HasSuffix(b, []byte("s")) {
 		return b[:i]
 	}
 	return b

@@ -168,21 +168,20 @@ func isHarakaUUID(b []byte) bool {
 	if string(b) == "-" {
 		return true
 	}
-	if len(b) < lenHarakaUUID {
+	if len(b) < lenHarakaUUID || b[8] != '-' || b[13] != '-' || b[18] != '-' || b[23] != '-' {
 		return false
 	}
 	for i, c := range b {
 		switch {
-		case i == 8, i == 13, i == 18, i == 23:
-			if c != '-' {
-				return false
-			}
+		case isDigit(c):
 		case i >= lenHarakaUUID:
-			if c != '.' && !isDigit(c) {
+			if c != '.' {
 				return false
 			}
-		case !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f'):
-			return false
+		case c|0x20 < 'a' || c|0x20 > 'f':
+			if i != 8 && i != 13 && i != 18 && i != 23 {
+				return false
+			}
 		}
 	}
 	return true

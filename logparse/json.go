@@ -12,16 +12,20 @@ const maxJSONDepth = 8
 // name of a nested object's member is "outer.inner". encoding/json would allocate
 // for each value.
 type jsonObject struct {
-	names   []string
-	values  [][]byte // by name; nil where missing or null
-	texts   []int    // by name: the number of strings; 1 unless the value is a list
-	scratch []byte   // values with escapes, decoded
-	path    []byte   // the names of the enclosing objects, with their dots
-	b       []byte   // the unread rest
+	index   map[string]int // of names
+	values  [][]byte       // by name; nil where missing or null
+	texts   []int          // by name: the number of strings; 1 unless the value is a list
+	scratch []byte         // values with escapes, decoded
+	path    []byte         // the names of the enclosing objects, with their dots
+	b       []byte         // the unread rest
 }
 
 func newJSONObject(names ...string) jsonObject {
-	return jsonObject{names: names, values: make([][]byte, len(names)), texts: make([]int, len(names))}
+	index := map[string]int{}
+	for i, name := range names {
+		index[name] = i
+	}
+	return jsonObject{index: index, values: make([][]byte, len(names)), texts: make([]int, len(names))}
 }
 
 // parse reads b and reports whether it is one whole object. A value is a string
@@ -77,11 +81,8 @@ func (o *jsonObject) object(depth int) bool {
 
 // member reads a value that is not an object. path is its name.
 func (o *jsonObject) member() bool {
-	i := 0
-	for i < len(o.names) && o.names[i] != string(o.path) {
-		i++
-	}
-	if i == len(o.names) {
+	i, ok := o.index[string(o.path)]
+	if !ok {
 		return o.skip()
 	}
 	value, texts, ok := o.value()
@@ -116,7 +117,7 @@ func (o *jsonObject) peek() byte {
 }
 
 func (o *jsonObject) token(c byte) bool {
-	if o.peek() != c {
+	if (len(o.b) == 0 || o.b[0] != c) && o.peek() != c {
 		return false
 	}
 	o.b = o.b[1:]
@@ -128,20 +129,19 @@ func (o *jsonObject) text() ([]byte, bool) {
 	if !o.token('"') {
 		return nil, false
 	}
-	start := len(o.scratch)
-	for i, c := range o.b {
-		switch c {
-		case '"':
-			value := o.b[:i]
-			o.b = o.b[i+1:]
-			return value, true
-		case '\\':
-			o.scratch = append(o.scratch, o.b[:i]...)
-			o.b = o.b[i:]
-			return o.escaped(start)
-		}
+	end := bytes.IndexByte(o.b, '"')
+	if end < 0 {
+		return nil, false
 	}
-	return nil, false
+	value := o.b[:end]
+	if i := bytes.IndexByte(value, '\\'); i >= 0 {
+		start := len(o.scratch)
+		o.scratch = append(o.scratch, value[:i]...)
+		o.b = o.b[i:]
+		return o.escaped(start)
+	}
+	o.b = o.b[end+1:]
+	return value, true
 }
 
 // escaped reads the rest of a string that holds escapes into scratch.

@@ -32,10 +32,10 @@ type mtaSpec struct {
 	formHasTag bool
 	// anonymous is true if its lines have no id, so that two deliveries may look the same.
 	anonymous bool
-	// isInTag reports whether a byte may occur between the brackets in the tag of
-	// one of programs, where other programs write a process id; nil for digits alone.
-	isInTag func(byte) bool
-	shapes  []string // the forms that a line not understood may have
+	// lenTagID returns how many bytes of b may stand between the brackets in the tag of one
+	// of programs, where other programs write a process id; nil for digits alone.
+	lenTagID func(b []byte) int
+	shapes   []string // the forms that a line not understood may have
 	// judged is the newest version that real logs with known replies judged; "" where
 	// the log does not show the version.
 	judged string
@@ -105,19 +105,19 @@ func ownerOfProgram(program []byte) int {
 }
 
 // programPatterns are the indices of the MTAs that have ownsProgram. programNames
-// maps each of programs to the index of its MTA, and tagIDs to its isInTag.
+// maps each of programs to the index of its MTA, and tagIDs to its lenTagID.
 var programPatterns, programNames, tagIDs = indexPrograms()
 
-func indexPrograms() (patterns []int, names map[string]int, ids map[string]func(byte) bool) {
-	names, ids = map[string]int{}, map[string]func(byte) bool{}
+func indexPrograms() (patterns []int, names map[string]int, ids map[string]func([]byte) int) {
+	names, ids = map[string]int{}, map[string]func([]byte) int{}
 	for m, spec := range mtas {
 		if spec.ownsProgram != nil {
 			patterns = append(patterns, m)
 		}
 		for _, name := range spec.programs {
 			names[name] = m
-			if spec.isInTag != nil {
-				ids[name] = spec.isInTag
+			if spec.lenTagID != nil {
+				ids[name] = spec.lenTagID
 			}
 		}
 	}

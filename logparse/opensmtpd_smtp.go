@@ -84,7 +84,7 @@ func (l *openSMTPD) failedCommand(id, b []byte) {
 		return
 	}
 	const separator = `" result="`
-	i := bytes.LastIndex(b, []byte(separator))
+	i := lastIndex(b, []byte(separator))
 	if i < 0 {
 		l.refused(id, nil, nil)
 		return

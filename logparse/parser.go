@@ -60,10 +60,16 @@ type Parser struct {
 	only      int                // index of the MTA whose lines are read; noMTA for all
 	format    *formatLine        // what reads all lines; nil for the grammars
 	line      *line
-	// owners remembers ownerOfProgram for the first maxOwners programs of the log.
-	owners map[string]int
-	once   table[hash] // by process: its last line with an event that can happen only once
-	counts cell[bool]  // a copy of the last line would count again
+	owners    []owner     // of the first maxOwners programs of the log
+	once      table[hash] // by process: its last line with an event that can happen only once
+	counts    cell[bool]  // a copy of the last line would count again
+}
+
+// An owner remembers ownerOfProgram. A log has few programs, so that a search is faster
+// than a map.
+type owner struct {
+	program string
+	mta     int
 }
 
 const (
@@ -77,7 +83,6 @@ func NewParser() *Parser {
 	return &Parser{
 		unwrapper: unwrapper{json: newEnvelopeObject()},
 		only:      noMTA,
-		owners:    map[string]int{},
 		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
 		once:      newTable[hash](1024),
 	}
@@ -209,14 +214,7 @@ func (p *Parser) ownerOf(env *Envelope) int {
 	if env.Program == nil {
 		return ownerOfForm(env)
 	}
-	m, ok := p.owners[string(env.Program)]
-	if !ok {
-		m = ownerOfProgram(env.Program)
-		if len(p.owners) < maxOwners && len(env.Program) <= maxOwnedProgram {
-			p.owners[string(env.Program)] = m
-		}
-	}
-	if m != noMTA {
+	if m := p.ownerOfProgram(env.Program); m != noMTA {
 		return m
 	}
 	for m, spec := range mtas {
@@ -225,4 +223,18 @@ func (p *Parser) ownerOf(env *Envelope) int {
 		}
 	}
 	return noMTA
+}
+
+// ownerOfProgram is the function of that name, which it asks once for a program.
+func (p *Parser) ownerOfProgram(program []byte) int {
+	for i := range p.owners {
+		if p.owners[i].program == string(program) {
+			return p.owners[i].mta
+		}
+	}
+	m := ownerOfProgram(program)
+	if len(p.owners) < maxOwners && len(program) <= maxOwnedProgram {
+		p.owners = append(p.owners, owner{string(program), m})
+	}
+	return m
 }

@@ -122,8 +122,8 @@ func postfixService(program []byte) (service string) {
 		return ""
 	}
 	name := program[i+1:]
-	if postfixServices[string(name)] {
-		return postfixDaemon(name)
+	if daemon := postfixDaemon(name); daemon != "other" || postfixServices[string(name)] {
+		return daemon
 	}
 	return "unknown"
 }

@@ -159,7 +159,8 @@ func cutPostfixAddress(b []byte) (addr, rest []byte, ok bool) {
 // isPlainAddress reports whether an address is one word without quotes, and not the name
 // of a local user alone, which could be any word.
 func isPlainAddress(addr []byte) bool {
-	return !bytes.ContainsAny(addr, ` "`) && (len(addr) == 0 || bytes.IndexByte(addr, '@') >= 0)
+	return bytes.IndexByte(addr, ' ') < 0 && bytes.IndexByte(addr, '"') < 0 &&
+		(len(addr) == 0 || bytes.IndexByte(addr, '@') >= 0)
 }
 
 // refusal reads what follows "NAME[IP]: " in a refusal: a reply and its context. ok

@@ -25,7 +25,8 @@ func (l *postfix) disconnect(rest []byte, early postfixEarly) {
 	}
 	s := l.session()
 	defer l.sessions.remove(l.process)
-	counts, ok := cutPostfixCounts(cutPort(rest))
+	var room [maxPostfixCounts]postfixCount
+	counts, ok := cutPostfixCounts(cutPort(rest), room[:0])
 	if !ok {
 		l.notUnderstood(shapePostfixDisconnect)
 		return
@@ -33,9 +34,10 @@ func (l *postfix) disconnect(rest []byte, early postfixEarly) {
 	sum := postfixSummary{line: l, s: s, event: Event{
 		Direction: Sent, Implied: true, Repeat: s.shown(), Remote: name, Addr: addr,
 	}}
-	sum.tooEarly(early, counts[:])
+	sum.tooEarly(early, counts)
 	greeted := false
-	for _, c := range counts {
+	for i := range counts {
+		c := &counts[i]
 		greeted = greeted || c.obeyed > 0
 		sum.count(c.command, c.obeyed, c.refused)
 	}
@@ -50,15 +52,18 @@ type postfixCount struct {
 	obeyed, refused int
 }
 
-// cutPostfixCounts reads the counts of a summary but for their sum, which is the
-// last one; what comes after it, such as notes since Postfix 3.9, is no count. There is
-// one count for each of Postfix' commands. ok is false where a count is damaged, and where the sum is
-// missing, since the line was cut.
-func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
+// maxPostfixCounts is the limit on the counts in a summary. There is one for each of
+// Postfix' commands.
+const maxPostfixCounts = 20
+
+// cutPostfixCounts appends to counts those of a summary but for their sum, which is the
+// last one; what comes after it, such as notes since Postfix 3.9, is no count. ok is
+// false where a count is damaged, and where the sum is missing, since the line was cut.
+func cutPostfixCounts(b []byte, counts []postfixCount) (all []postfixCount, ok bool) {
 	if len(b) == 0 { // before Postfix 3.0
 		return counts, true
 	}
-	for n := 0; len(b) > 0 && n < len(counts); n++ {
+	for len(b) > 0 && len(counts) < maxPostfixCounts {
 		if b[0] != ' ' {
 			return counts, false
 		}
@@ -71,7 +76,7 @@ func cutPostfixCounts(b []byte) (counts [20]postfixCount, ok bool) {
 		if string(count.command) == "commands" {
 			return counts, true
 		}
-		counts[n] = count
+		counts = append(counts, count)
 	}
 	return counts, false
 }
@@ -167,7 +172,9 @@ func (m *postfixSummary) count(name []byte, obeyed, refused int) {
 		refused -= m.takeExplained(Data, refused)
 	}
 	m.obeyed(c.command, c.obeyed, obeyed)
-	m.messages(messages)
+	if messages > 0 {
+		m.messages(messages)
+	}
 	m.refused(c.command, refused)
 }
 
@@ -193,7 +200,7 @@ func (m *postfixSummary) messages(n int) {
 // refused adds those of n refusals that no line of its own showed.
 func (m *postfixSummary) refused(c Command, n int) {
 	n -= m.takeExplained(c, n)
-	if m.s.shown() {
+	if n == 0 || m.s.shown() {
 		return
 	}
 	e := m.event

@@ -57,6 +57,9 @@ func (l *postfix) contentRead(id []byte) {
 
 // tooEarly adds the 554 if the summary of the session is that of one that it ended.
 func (m *postfixSummary) tooEarly(e postfixEarly, counts []postfixCount) {
+	if e.After == NoCommand {
+		return
+	}
 	read, refused := 0, 0
 	for i := range counts {
 		c := &counts[i]
@@ -69,8 +72,7 @@ func (m *postfixSummary) tooEarly(e postfixEarly, counts []postfixCount) {
 		}
 	}
 	switch {
-	case e.After == NoCommand, e.After == Connect && read > 0,
-		e.After != Connect && refused <= int(m.s.Explained[e.After]):
+	case e.After == Connect && read > 0, e.After != Connect && refused <= int(m.s.Explained[e.After]):
 		return
 	}
 	m.line.noteExplained(m.s, e.After)

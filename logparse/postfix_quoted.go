@@ -92,7 +92,7 @@ func withoutPostfixJunk(text []byte) []byte {
 // cutPostfixRemark takes " (in reply to RCPT TO command)" off the end of a reply.
 func cutPostfixRemark(text []byte) (reply []byte, command Command) {
 	if said, ok := bytes.CutSuffix(text, []byte(" command)")); ok {
-		if i := bytes.LastIndex(said, []byte(" (in reply to ")); i >= 0 {
+		if i := lastIndex(said, []byte(" (in reply to ")); i >= 0 {
 			return said[:i], postfixCommandNamed(said[i+len(" (in reply to "):])
 		}
 	}

@@ -79,9 +79,9 @@ var qmailLines = []struct{ before, after string }{
 func qmailOwnsForm(env *Envelope) bool {
 	message := env.Message
 	for i := range qmailLines {
-		if rest, ok := bytes.CutPrefix(message, []byte(qmailLines[i].before)); ok {
-			digits, rest := cutDigits(rest)
-			return digits != nil && bytes.HasPrefix(rest, []byte(qmailLines[i].after))
+		if q := &qmailLines[i]; startsWith(message, q.before) {
+			digits, rest := cutDigits(message[len(q.before):])
+			return digits != nil && bytes.HasPrefix(rest, []byte(q.after))
 		}
 	}
 	if bytes.HasPrefix(message, []byte("rblsmtpd: ")) || bytes.HasPrefix(message, []byte("qmail-smtpd: ")) ||

@@ -128,19 +128,20 @@ func isFirstOfMany(text []byte) bool { return len(text) > 3 && text[3] == '-' }
 
 // lastEnhanced returns the last enhanced code in the joined text of a reply that
 // follows digits, the reply code at the start of each further line.
-func lastEnhanced(text, digits []byte) (EnhancedCode, bool) {
-	for end := len(text); ; {
-		i := bytes.LastIndex(text[:end], digits)
-		if i < 1 {
-			return EnhancedCode{}, false
+func lastEnhanced(text, digits []byte) (last EnhancedCode, ok bool) {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], digits)
+		if i < 0 {
+			return last, ok
 		}
-		end = i
-		after := text[i+len(digits):]
-		if text[i-1] != ' ' && text[i-1] != '?' || len(after) == 0 || after[0] != ' ' && after[0] != '-' {
+		i += from
+		from = i + len(digits)
+		after := text[from:]
+		if i == 0 || text[i-1] != ' ' && text[i-1] != '?' || len(after) == 0 || after[0] != ' ' && after[0] != '-' {
 			continue
 		}
 		if e, n := ParseEnhanced(after[1:]); n > 0 {
-			return e, true
+			last, ok = e, true
 		}
 	}
 }

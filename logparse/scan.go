@@ -83,8 +83,24 @@ func untilWords(text []byte, words ...string) []byte {
 	return nil
 }
 
-func isAlphanumeric(c byte) bool {
-	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+func isAlphanumeric(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// startsWith is bytes.HasPrefix for a list of words, of which few begin as b does: it
+// looks at one byte first.
+func startsWith(b []byte, word string) bool {
+	return len(word) == 0 || len(b) >= len(word) && b[0] == word[0] && string(b[1:len(word)]) == word[1:]
+}
+
+// lastIndex is bytes.LastIndex for what is seldom there or seldom twice. It is faster,
+// since it does not take each byte.
+func lastIndex(b, sep []byte) int {
+	for last := -1; ; {
+		i := bytes.Index(b[last+1:], sep)
+		if i < 0 {
+			return last
+		}
+		last += 1 + i
+	}
 }
 
 // indexUnquoted returns the index of the first byte of b that is in some, but neither

@@ -183,10 +183,14 @@ func cutSendmailID(b []byte) (id, text []byte, continued bool) {
 // lenSendmailID returns the length of the letters and digits that b begins with, and
 // of the hyphen and those behind them.
 func lenSendmailID(b []byte) (n int) {
-	hyphens := 0
-	for n < len(b) && n < 32 && (isAlphanumeric(b[n]) || b[n] == '-' && n > 0 && hyphens == 0) {
-		if b[n] == '-' {
-			hyphens++
+	hyphen := false
+	for n < len(b) && n < 32 {
+		switch {
+		case isAlphanumeric(b[n]):
+		case b[n] == '-' && n > 0 && !hyphen:
+			hyphen = true
+		default:
+			return n
 		}
 		n++
 	}
@@ -194,14 +198,14 @@ func lenSendmailID(b []byte) (n int) {
 }
 
 func isSendmailID(b []byte) bool {
-	first, second, hyphen := bytes.Cut(b, []byte("-"))
-	if len(first) < 8 {
+	first := bytes.IndexByte(b, '-')
+	if first >= 0 {
+		return first >= 8 && bytes.ContainsAny(b[:first], "0123456789") && first+1 < len(b)
+	}
+	if len(b) < 8 {
 		return false
 	}
-	if hyphen {
-		return bytes.ContainsAny(first, "0123456789") && len(second) > 0
-	}
-	for _, c := range first[len(first)-5:] {
+	for _, c := range b[len(b)-5:] {
 		if !isDigit(c) {
 			return false
 		}

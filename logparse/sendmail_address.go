@@ -151,7 +151,7 @@ func (a *sendmailAddressReader) outside(c byte) bool {
 
 // cutSendmailLast cuts around the last separator in b.
 func cutSendmailLast(b []byte, separator string) (before, after []byte, ok bool) {
-	i := bytes.LastIndex(b, []byte(separator))
+	i := lastIndex(b, []byte(separator))
 	if i < 0 {
 		return nil, nil, false
 	}

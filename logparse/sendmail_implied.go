@@ -69,10 +69,22 @@ func (t *sendmailImplied) quotes() bool {
 	return t.prefix == "" || strings.IndexByte(`([="`, t.prefix[len(t.prefix)-1]) >= 0
 }
 
+// A sendmailImpliedTable holds replies by the first byte of their prefix, since few lines
+// begin with one of the many.
+type sendmailImpliedTable [256][]sendmailImplied
+
+func indexSendmailImplied(all []sendmailImplied) *sendmailImpliedTable {
+	var by sendmailImpliedTable
+	for _, t := range all {
+		by[t.prefix[0]] = append(by[t.prefix[0]], t)
+	}
+	return &by
+}
+
 // impliedBySendmail are implied by lines of constant words. In the source,
 // srvrsmtp.c, each line has only one reply. "low on space" has none: it is
 // also logged when a client has gone (queue.c, pickqdir()).
-var impliedBySendmail = []sendmailImplied{
+var impliedBySendmail = indexSendmailImplied([]sendmailImplied{
 	{"Too many recipients", "Too many recipients", 452, EnhancedCode{4, 5, 3}, Rcpt},
 	// What RCPT can have behind the recipient (rcpt_esmtp_args(), parse_esmtp_args()).
 	// The arguments of MAIL are not logged.
@@ -110,30 +122,33 @@ var impliedBySendmail = []sendmailImplied{
 	{"headers too large (", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
 	{"header overflow from ", " during message collect", 552, EnhancedCode{5, 6, 0}, EndOfData},
 	{"ERROR: srv_features=tempfail, relay=", ", access temporarily disabled", 450, EnhancedCode{4, 3, 0}, NoCommand},
-}
+})
 
 // impliedBySendmailMilter are implied by the words after "Milter: " and
 // "Milter: connect: host=NAME, addr=IP, ".
-var impliedBySendmailMilter = []sendmailImplied{
+var impliedBySendmailMilter = indexSendmailImplied([]sendmailImplied{
 	{"initialization failed, rejecting commands", "", 554, EnhancedCode{}, Connect},
 	{"initialization failed, temp failing commands", "", 451, EnhancedCode{4, 3, 2}, NoCommand},
 	{"initialization failed, closing connection", "", 421, EnhancedCode{4, 7, 0}, Connect},
 	{"rejecting commands", "", 554, EnhancedCode{}, Connect},
 	{"temp failing commands", "commands", 451, EnhancedCode{4, 3, 2}, NoCommand},
 	{"shutdown", "shutdown", 421, EnhancedCode{4, 7, 0}, Connect},
-}
+})
 
 // impliedOfSendmailClient are implied by the words after a client.
-var impliedOfSendmailClient = []sendmailImplied{
+var impliedOfSendmailClient = indexSendmailImplied([]sendmailImplied{
 	{"probable open proxy: command=", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
 	{"SMTP violation, input too long: ", "", 421, EnhancedCode{4, 7, 0}, OtherCommand},
 	{"Possible SMTP RCPT flood, shutting down connection.", "", 421, EnhancedCode{4, 7, 0}, Rcpt},
-}
+})
 
 // impliedBy returns what a line's words imply; nil for nothing.
-func impliedBy(table []sendmailImplied, text []byte) *sendmailImplied {
-	for i := range table {
-		t := &table[i]
+func impliedBy(table *sendmailImpliedTable, text []byte) *sendmailImplied {
+	if len(text) == 0 {
+		return nil
+	}
+	for i := range table[text[0]] {
+		t := &table[text[0]][i]
 		if bytes.HasPrefix(text, []byte(t.prefix)) && bytes.HasSuffix(text, []byte(t.suffix)) {
 			return t
 		}
@@ -145,11 +160,13 @@ func impliedBy(table []sendmailImplied, text []byte) *sendmailImplied {
 // name is letters, digits and hyphens (parse_esmtp_args()); nil for other words.
 func sendmailParameterUnknown(text []byte) *sendmailImplied {
 	name, ok := bytes.CutSuffix(text, []byte(impliedByUnknownParameter.suffix))
-	for _, c := range name {
-		ok = ok && (isAlphanumeric(c) || c == '-')
-	}
 	if !ok {
 		return nil
+	}
+	for _, c := range name {
+		if !isAlphanumeric(c) && c != '-' {
+			return nil
+		}
 	}
 	return &impliedByUnknownParameter
 }
@@ -157,7 +174,7 @@ func sendmailParameterUnknown(text []byte) *sendmailImplied {
 var impliedByUnknownParameter = sendmailImplied{"", " parameter unrecognized", 555, EnhancedCode{5, 5, 4}, Rcpt}
 
 // imply adds the reply that a line implies, if any.
-func (l *sendmail) imply(id, name, text []byte, table []sendmailImplied) {
+func (l *sendmail) imply(id, name, text []byte, table *sendmailImpliedTable) {
 	if t := impliedBy(table, text); t != nil {
 		l.implied(id, name, text, t)
 	}

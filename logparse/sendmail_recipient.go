@@ -121,7 +121,7 @@ func (l *sendmail) mayBeOfRecipient(end []byte) bool {
 // endsAsRecipient reports whether a recipient and "... " may stand before the words that
 // the line ends in, in the last part of it.
 func (l *sendmail) endsAsRecipient(end []byte) bool {
-	i := bytes.LastIndex(end, sendmailDots)
+	i := lastIndex(end, sendmailDots)
 	return i >= 0 && !isTooLongForRecipient(l.text[:len(l.text)-len(end)+i])
 }
 
@@ -193,6 +193,9 @@ func mayHoldReply(text []byte) bool {
 // recipientRefused reads a line that begins with an address, and reports whether it
 // does.
 func (l *sendmail) recipientRefused(id, text []byte) bool {
+	if !bytes.Contains(text, sendmailDots) { // most lines, and cheaper than to read an address
+		return false
+	}
 	var a sendmailAddressReader
 	end := 0
 	for ; end < len(text); end++ {

@@ -131,14 +131,28 @@ const hashPrime uint64 = 0xe7037ed1a0b428db
 // is hashed too.
 func (h hash) add(b []byte) hash {
 	h = h.fold(uint64(len(b)))
-	for ; len(b) >= 8; b = b[8:] {
-		h = h.fold(binary.LittleEndian.Uint64(b))
+	i := 0
+	for ; i <= len(b)-8; i += 8 {
+		h = h.fold(binary.LittleEndian.Uint64(b[i:]))
 	}
-	var last uint64
-	for i, c := range b {
-		last |= uint64(c) << (8 * i)
+	return h.fold(lastBytes(b, i))
+}
+
+// lastBytes returns b[i:], which is less than eight bytes, as a little-endian number. It
+// does not take them one by one.
+func lastBytes(b []byte, i int) (v uint64) {
+	switch last := b[i:]; {
+	case i > 0:
+		return binary.LittleEndian.Uint64(b[len(b)-8:]) >> (8 * (8 - len(last)))
+	case len(last) >= 4:
+		from := len(last) - 4 // may be in the first four, too
+		return uint64(binary.LittleEndian.Uint32(last)) | uint64(binary.LittleEndian.Uint32(last[from:]))<<(8*from)
+	default:
+		for i, c := range last {
+			v |= uint64(c) << (8 * i)
+		}
+		return v
 	}
-	return h.fold(last)
 }
 
 func (h hash) fold(v uint64) hash {
