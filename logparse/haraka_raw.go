@@ -31,7 +31,13 @@ var harakaRawForms = []harakaRawForm{
 	{"message", []harakaRawField{{`mid="`, ""}, {`" size=`, ""}, {" code=", "code"}, {` msg="`, "msg"}}, `"`},
 	{"queue", []harakaRawField{{"code=", "code"}, {` msg="`, "msg"}}, `"`},
 	{"disconnect", []harakaRawField{
-		{"ip=", "ip"}, {` rdns="`, "rdns"}, {`" helo="`, ""}, {`" relay=`, ""}, {" rcpts=", "rcpts"}, {" msgs=", ""}, {` lr="`, "lr"},
+		{"ip=", "ip"},
+		{` rdns="`, "rdns"},
+		{`" helo="`, ""},
+		{`" relay=`, ""},
+		{" rcpts=", "rcpts"},
+		{" msgs=", ""},
+		{` lr="`, "lr"},
 		{`" time=`, ""},
 	}, ""},
 }
