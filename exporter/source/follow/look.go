@@ -210,7 +210,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	first, follows := p.seen.IsZero(), len(p.files)+len(p.left) > 0
 	if w.files[st.id] == nil {
 		if isCompressed(p.name) {
-			return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
+			return errPacked(p)
 		}
 		switch {
 		case len(p.left) > 0:
@@ -233,12 +233,16 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	f := w.files[st.id]
 	switch {
 	case f == nil:
+		packed := false
 		accept := func(f *file) bool {
-			return !first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil
+			packed = f.packed()
+			return !packed && (!first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil)
 		}
 		w.changed(p) // from now on
 		var err error
-		if f, err = w.openIf(accept, p, p.name, now); f == nil {
+		if f, err = w.openIf(accept, p, p.name, now); packed {
+			return errPacked(p)
+		} else if f == nil {
 			return err
 		}
 		if follows {
@@ -258,15 +262,24 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	return nil
 }
 
+func errPacked(p *path) error {
+	return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
+}
+
 // addYoungest adds the file that p was last rotated to, at its end. It is for a first
 // look that finds no file: the writer may have yet to reopen its log.
 func (w *Follower) addYoungest(p *path, now time.Time) {
 	for _, r := range slices.Backward(w.rotatedFrom(p)) {
-		if packed(r.name) {
-			return
+		packed := isCompressed(r.name)
+		atEnd := func(f *file) bool {
+			packed = f.packed()
+			return !packed && w.atEnd(f)
 		}
-		if f, _ := w.openIf(w.atEnd, p, r.name, now); f != nil {
+		f, _ := w.openIf(atEnd, p, r.name, now)
+		if f != nil {
 			w.add(f, 0)
+		}
+		if f != nil || packed {
 			return
 		}
 	}

@@ -21,31 +21,76 @@ import (
 // and zstd -19 need no more.
 const maxWindow = 64 << 20
 
-// decompressors are the formats of compressed logs, by file name extension.
-var decompressors = map[string]func(io.Reader) (io.Reader, error){
-	".gz":  func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
-	".bz2": func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil },
-	".xz":  newXZ,
-	".zst": func(r io.Reader) (io.Reader, error) {
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-	},
+// A compression is a format of compressed logs that can be read.
+type compression struct {
+	extension string // that its programs give a file
+	magic     string // its first bytes
+	open      func(io.Reader) (io.Reader, error)
+}
+
+var compressions = []compression{
+	{".gz", "\x1f\x8b\x08", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+	{".bz2", "BZh", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
+	{".xz", "\xfd7zXZ\x00", newXZ},
+	{".zst", zstdMagic, newZstd},
+}
+
+const zstdMagic = "\x28\xb5\x2f\xfd"
+
+// startLen is how many first bytes tell the compression of a file.
+const startLen = 10
+
+// compressionOf returns the compression of a file that begins with start, which holds
+// startLen bytes unless the file is shorter; nil if that is plain text.
+func compressionOf(start []byte) *compression {
+	for i, c := range compressions {
+		if !bytes.HasPrefix(start, []byte(c.magic)) {
+			continue
+		}
+		// A text may begin with BZh. Behind the size comes the magic of a block or of the end.
+		if c.extension == ".bz2" && (len(start) < startLen || string(start[4:]) != "1AY&SY" && string(start[4:]) != "\x17rE8P\x90") {
+			continue
+		}
+		return &compressions[i]
+	}
+	return nil
+}
+
+// Decompress returns a reader of the plain text of a log, which may be compressed with
+// bzip2, gzip, xz or zstd.
+func Decompress(r io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(r)
+	start, err := in.Peek(startLen)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if c := compressionOf(start); c != nil {
+		return c.open(in)
+	}
+	return in, nil
+}
+
+func newZstd(r io.Reader) (io.Reader, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 }
 
 // unreadable are the extensions of compressed logs that cannot be read.
 var unreadable = []string{".7z", ".Z", ".br", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".sz", ".zip"}
 
-// Decompressor returns a function that decompresses a log with that name; nil if the
-// extension is not ".bz2", ".gz", ".xz" or ".zst".
-func Decompressor(name string) func(io.Reader) (io.Reader, error) {
-	return decompressors[filepath.Ext(name)]
+// compressionNamed returns the compression whose extension a name has; nil if there is
+// none.
+func compressionNamed(name string) *compression {
+	i := slices.IndexFunc(compressions, func(c compression) bool { return c.extension == filepath.Ext(name) })
+	if i < 0 {
+		return nil
+	}
+	return &compressions[i]
 }
 
-func packed(name string) bool { return Decompressor(name) != nil }
-
-// isCompressed reports whether a log with that name is compressed, in a format that can be
-// read or not.
+// isCompressed reports whether a log has the name of a compressed file, in a format that
+// can be read or not.
 func isCompressed(name string) bool {
-	return packed(name) || slices.Contains(unreadable, filepath.Ext(name))
+	return compressionNamed(name) != nil || slices.Contains(unreadable, filepath.Ext(name))
 }
 
 // newXZ returns a reader of an xz file. Package xz allocates whatever window a file
@@ -75,6 +120,7 @@ func newXZ(r io.Reader) (io.Reader, error) {
 // unpacker reads the plain text of a compressed file, forward only.
 type unpacker struct {
 	f      *os.File
+	format *compression
 	r      io.Reader // nil before the first read
 	err    error     // of r; io.EOF at the end
 	window []byte    // plain bytes
@@ -125,7 +171,7 @@ func (u *unpacker) skip(offset int64) (there bool, err error) {
 // fill extends the window to n bytes, or to the end of the file.
 func (u *unpacker) fill(n int) {
 	if u.r == nil && u.err == nil {
-		u.r, u.err = Decompressor(u.f.Name())(u.f)
+		u.r, u.err = u.format.open(u.f)
 	}
 	u.window = slices.Grow(u.window, max(0, n-len(u.window)))
 	for len(u.window) < n && u.err == nil {
