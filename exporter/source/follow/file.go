@@ -20,6 +20,8 @@ type info struct {
 	size    int64
 	mtime   time.Time
 	regular bool
+	// readOnly reports whether nobody may write to it.
+	readOnly bool
 }
 
 // errTruncated means that a file no longer holds what was read from it.
@@ -105,7 +107,8 @@ func formatOf(f *os.File, name string) (*compression, error) {
 
 // rewind makes a compressed file begin anew.
 func (f *file) rewind() error {
-	f.data = &unpacker{f: f.f, format: f.data.(*unpacker).format}
+	u := f.data.(*unpacker)
+	f.data = &unpacker{f: f.f, format: u.format, grows: u.grows}
 	_, err := f.f.Seek(0, io.SeekStart)
 	return err
 }

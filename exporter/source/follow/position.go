@@ -25,6 +25,9 @@ type Position struct {
 	// Path is the name under which the file is or was followed, or a source's
 	// pattern, which only records that this source has been followed before.
 	Path string
+	// Segment is the time in the name of the newest segment that was opened, if the log is
+	// one in segments. Then Inode is 0 if that need not be read again.
+	Segment string `json:",omitempty"`
 	// Inode is the file's inode number; 0 if no file was seen yet.
 	Inode uint64
 	// Head covers the file's first bytes: as many as were handed out, at most 1,024.

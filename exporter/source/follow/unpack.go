@@ -71,8 +71,10 @@ func Decompress(r io.Reader) (io.Reader, error) {
 }
 
 func newZstd(r io.Reader) (io.Reader, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	return zstd.NewReader(r, zstdOptions...)
 }
+
+var zstdOptions = []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)}
 
 // unreadable are the extensions of compressed logs that cannot be read.
 var unreadable = []string{".7z", ".Z", ".br", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".sz", ".zip"}
@@ -121,6 +123,7 @@ func newXZ(r io.Reader) (io.Reader, error) {
 type unpacker struct {
 	f      *os.File
 	format *compression
+	grows  bool      // it has zstd frames, and more may be added
 	r      io.Reader // nil before the first read
 	err    error     // of r; io.EOF at the end
 	window []byte    // plain bytes
@@ -170,8 +173,13 @@ func (u *unpacker) skip(offset int64) (there bool, err error) {
 
 // fill extends the window to n bytes, or to the end of the file.
 func (u *unpacker) fill(n int) {
-	if u.r == nil && u.err == nil {
+	switch {
+	case u.err == nil && u.r == nil && u.grows:
+		u.r, u.err = newFrames(u.f)
+	case u.err == nil && u.r == nil:
 		u.r, u.err = u.format.open(u.f)
+	case u.grows:
+		u.err = notEOF(u.err)
 	}
 	u.window = slices.Grow(u.window, max(0, n-len(u.window)))
 	for len(u.window) < n && u.err == nil {
@@ -181,8 +189,26 @@ func (u *unpacker) fill(n int) {
 	}
 }
 
-// behind returns how many of size compressed bytes have not been read.
+// behind returns how many of size compressed bytes have not been read. At the end of a
+// file that grows, a part of a block is not counted, since it cannot be read yet.
 func (u *unpacker) behind(size int64) int64 {
+	if u.grows && errors.Is(u.err, io.EOF) {
+		return 0
+	}
+	return u.unread(size)
+}
+
+// unread returns how many of size compressed bytes have not been read.
+func (u *unpacker) unread(size int64) int64 {
 	read, _ := u.f.Seek(0, io.SeekCurrent)
+	if z, ok := u.r.(*frames); ok {
+		read = z.in.at
+	}
 	return max(0, size-read)
+}
+
+// cut reports whether a file of size bytes that grows ends within a frame.
+func (u *unpacker) cut(size int64) bool {
+	z, ok := u.r.(*frames)
+	return ok && z.cut(size)
 }
