@@ -76,6 +76,9 @@ func (p Position) Offset() int64 {
 func (p Position) Valid() bool {
 	negative := func(m Mark) bool { return m.Offset < 0 }
 	invalid := func(f Finished) bool { return !f.Head.valid() || negative(f.End) }
+	if p.Segment != "" && segmentName.FindString(p.Segment) != p.Segment {
+		return false
+	}
 	return p.Head.valid() && !slices.ContainsFunc(p.Marks, negative) && !slices.ContainsFunc(p.Finished, invalid)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -204,6 +205,151 @@ func TestSegments(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What cannot be read of segments is counted, and the next ones are read.
+func TestSegmentLosses(t *testing.T) {
+	tests := []struct {
+		name  string
+		mode  mode
+		play  func(w *world, log *segmentWriter)
+		files int64 // lost
+		bytes bool  // lost
+		most  int   // lines lost
+	}{
+		{"the writer has crashed", running, func(w *world, log *segmentWriter) {
+			log.add(3000)
+			log.write(log.pending.Len() - 100)
+			log.pending.Reset()
+			log.close()
+		}, 1, true, 2000},
+		{"the writer has crashed and marked it at its next start", running, func(w *world, log *segmentWriter) {
+			log.add(3000)
+			log.write(log.pending.Len() - 100)
+			log.pending.Reset()
+			log.close()
+			w.must(os.Chmod(log.name, 0o444))
+			w.wait(time.Minute)
+		}, 1, true, 2000},
+		{"the writer has crashed before it wrote a block", running, func(w *world, log *segmentWriter) {
+			log.add(10)
+			w.must(os.Truncate(log.name, 0))
+			log.pending.Reset()
+			log.close()
+		}, 0, false, 10},
+		{"deleted before it was opened", running, func(w *world, log *segmentWriter) {
+			log.add(10)
+			log.done()
+			w.now = w.now.Add(idleInterval)
+			w.pollAround(func() { w.must(os.Remove(log.name)) })
+		}, 1, false, 10},
+		{"deleted while it was read", running, func(w *world, log *segmentWriter) {
+			log.add(2000)
+			w.wait(2 * idleInterval)
+			log.finish()
+			w.must(os.Remove(log.name))
+		}, 0, false, 0},
+		{"deleted while the exporter was stopped", down, func(w *world, log *segmentWriter) {
+			w.mode = running
+			log.add(10)
+			log.w.must(log.z.Flush())
+			log.write(log.pending.Len())
+			w.wait(2 * idleInterval)
+			w.save()
+			w.mode = down
+			log.add(5)
+			log.done()
+			w.must(os.Remove(log.name))
+		}, 1, false, 5},
+		{"deleted after it was read, while the exporter was stopped", down, func(w *world, log *segmentWriter) {
+			w.mode = running
+			log.add(10)
+			log.done()
+			w.wait(2 * idleInterval)
+			w.save()
+			w.mode = down
+			w.must(os.Remove(log.name))
+		}, 0, false, 0},
+		{"the clock was set back", running, func(w *world, log *segmentWriter) {
+			at := w.now
+			w.now = w.now.Add(-time.Hour)
+			log.add(10)
+			log.done()
+			w.now = at
+			w.wait(2 * idleInterval)
+		}, 1, false, 10},
+		{"no frame", running, func(w *world, log *segmentWriter) {
+			log.add(2000)
+			w.must(os.WriteFile(log.name, []byte("Nov 23 16:00:00 mail postfix/smtp[1]: plain text\n"), 0))
+			log.pending.Reset()
+			log.close()
+		}, 1, true, 2000},
+		{"a window of more than 64 MiB", running, func(w *world, log *segmentWriter) {
+			log.open()
+			log.z.Reset(nil)
+			var err error
+			log.z, err = zstd.NewWriter(&log.pending, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<20))
+			w.must(err)
+			log.add(100)
+			w.must(log.z.Flush())
+			log.add(100)
+			log.done()
+		}, 1, true, 200},
+		{"copied here slowly", running, func(w *world, log *segmentWriter) {
+			log.add(3000)
+			log.write(log.pending.Len())
+			w.must(os.Chmod(log.name, 0o444))
+			w.wait(50 * time.Second)
+			log.add(3000)
+			log.write(log.pending.Len())
+			w.wait(50 * time.Second)
+			log.finish()
+		}, 0, false, 0},
+		{"out of reach for a while", restarting, func(w *world, log *segmentWriter) {
+			log.add(100)
+			log.done()
+			w.poll()
+			w.must(os.Rename(log.name, w.path("away")))
+			w.wait(10 * idleInterval)
+			w.must(os.Rename(w.path("away"), log.name))
+		}, 0, false, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, running, Source{Path: "2*", FromStart: true})
+			log := w.segments("")
+			log.add(100)
+			log.done()
+			w.start()
+			w.wait(2 * idleInterval)
+			w.save()
+			w.mode = tt.mode
+			tt.play(w, log)
+			lost := w.want
+			log.add(100)
+			log.done()
+			w.poll()
+			if tt.mode != running {
+				w.restart()
+				w.mode = running
+			}
+			w.wait(3 * time.Minute)
+			st := w.stats()
+			if st.LostFiles != tt.files || st.LostBytes > 0 != tt.bytes || !st.CaughtUp {
+				t.Errorf("stats: %+v", st)
+			}
+			n := len(w.got) - 100
+			if n < len(lost)-tt.most || n > len(lost) || tt.most > 0 && n == len(lost) {
+				t.Fatalf("%d lines of %d read", len(w.got), len(w.want))
+			}
+			if diff := cmp.Diff(append(lost[:n:n], w.want[len(lost):]...), w.got); diff != "" {
+				t.Errorf("lines (-written +read):\n%s", diff)
+			}
+			if tt.files > 0 && len(w.errs) == 0 {
+				t.Error("nothing reported")
+			}
+		})
 	}
 }
 
