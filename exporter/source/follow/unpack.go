@@ -70,6 +70,13 @@ func Decompress(r io.Reader) (io.Reader, error) {
 	return in, nil
 }
 
+// Compressed reports whether a log is compressed in a format that Decompress reads.
+func Compressed(log io.ReaderAt) bool {
+	var start [startLen]byte
+	n, _ := log.ReadAt(start[:], 0)
+	return compressionOf(start[:n]) != nil
+}
+
 func newZstd(r io.Reader) (io.Reader, error) {
 	return zstd.NewReader(r, zstdOptions...)
 }
