@@ -6,15 +6,12 @@ import (
 	"compress/bzip2"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
-	"github.com/ulikunitz/xz/lzma"
 )
 
 // maxWindow is the memory in bytes that the window of a compressed log may take. xz -9
@@ -102,39 +99,16 @@ func isCompressed(name string) bool {
 	return compressionNamed(name) != nil || slices.Contains(unreadable, filepath.Ext(name))
 }
 
-// newXZ returns a reader of an xz file. Package xz allocates whatever window a file
-// asks for, so newXZ refuses a file whose first block asks for too much.
-func newXZ(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReader(r)
-	const header = 12 // of the stream
-	start, _ := b.Peek(header + 24)
-	if len(start) > header+2 {
-		filter := start[header+2:] // after the size and the flags of the block header
-		for _, present := range []byte{0x40, 0x80} {
-			if start[header+1]&present != 0 { // a size, in seven bits a byte
-				i := bytes.IndexFunc(filter, func(r rune) bool { return r < 0x80 })
-				filter = filter[i+1:]
-			}
-		}
-		const lzma2 = 0x21
-		if len(filter) > 2 && filter[0] == lzma2 {
-			if window, err := lzma.DecodeDictCap(filter[2]); err != nil || window > maxWindow {
-				return nil, fmt.Errorf("xz: a window of more than %d MiB", maxWindow>>20)
-			}
-		}
-	}
-	return xz.NewReader(b)
-}
-
 // unpacker reads the plain text of a compressed file, forward only.
 type unpacker struct {
 	f      *os.File
 	format *compression
-	grows  bool      // it has zstd frames, and more may be added
-	r      io.Reader // nil before the first read
-	err    error     // of r; io.EOF at the end
-	window []byte    // plain bytes
-	start  int64     // offset of window in the plain text
+	grows  bool          // it has zstd frames, and more may be added
+	in     *bufio.Reader // of f, unless it grows; nil before the first read
+	r      io.Reader     // of the plain text; nil before the first read
+	err    error         // of r; io.EOF at the end
+	window []byte        // plain bytes
+	start  int64         // offset of window in the plain text
 }
 
 // ReadAt reads plain text at offset, which must not be less than that of the last
@@ -184,7 +158,8 @@ func (u *unpacker) fill(n int) {
 	case u.err == nil && u.r == nil && u.grows:
 		u.r, u.err = newFrames(u.f)
 	case u.err == nil && u.r == nil:
-		u.r, u.err = u.format.open(u.f)
+		u.in = bufio.NewReader(u.f)
+		u.r, u.err = u.format.open(u.in)
 	case u.grows:
 		u.err = notEOF(u.err)
 	}
@@ -207,9 +182,12 @@ func (u *unpacker) behind(size int64) int64 {
 
 // unread returns how many of size compressed bytes have not been read.
 func (u *unpacker) unread(size int64) int64 {
-	read, _ := u.f.Seek(0, io.SeekCurrent)
+	var read int64
 	if z, ok := u.r.(*frames); ok {
 		read = z.in.at
+	} else if u.in != nil {
+		read, _ = u.f.Seek(0, io.SeekCurrent)
+		read -= int64(u.in.Buffered())
 	}
 	return max(0, size-read)
 }
