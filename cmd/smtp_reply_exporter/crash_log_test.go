@@ -37,9 +37,13 @@ var sessionTruth = map[string]float64{
 }
 
 // truth returns the counts of all families after a number of sessions.
-func truth(sessions int) map[string]float64 {
+func truth(sessions int) map[string]float64 { return counts(sessionTruth, sessions) }
+
+// counts returns the counts of all families after a number of sessions that have those of
+// session each.
+func counts(session map[string]float64, sessions int) map[string]float64 {
 	want := map[string]float64{}
-	for series, n := range sessionTruth {
+	for series, n := range session {
 		n *= float64(sessions)
 		want[series] = n
 		family, code, _ := strings.Cut(series, " ")

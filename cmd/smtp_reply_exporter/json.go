@@ -34,20 +34,22 @@ type jsonReply struct {
 }
 
 // A jsonWriter writes each reply as an object on its own line. The encoder writes U+FFFD
-// for bytes that are not UTF-8.
+// for bytes that are not UTF-8. It counts the lines that were not understood.
 type jsonWriter struct {
-	encoder *json.Encoder
-	year    int            // of times without a year
-	zone    *time.Location // of times without a zone
+	encoder       *json.Encoder
+	year          int            // of times without a year
+	zone          *time.Location // of times without a zone
+	notUnderstood shapes
 }
 
 func newJSONWriter(w io.Writer, year int, zone *time.Location) *jsonWriter {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	return &jsonWriter{encoder, year, zone}
+	return &jsonWriter{encoder, year, zone, shapes{}}
 }
 
 func (w *jsonWriter) line(at position, r *logparse.Result, labels []classify.Labels) error {
+	w.notUnderstood.line(at, r)
 	for i := range r.Events {
 		e := &r.Events[i]
 		if e.Kind != logparse.Reply {

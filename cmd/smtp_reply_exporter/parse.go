@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // --timezone works without the host's own zones
@@ -39,7 +40,7 @@ func addParse(app *kingpin.Application, commands map[string]func() error, stdout
 	cmd := app.Command("parse", "Read log files once and print the replies in them.")
 	mtas := append([]string{config.Auto}, logparse.MTAs()...)
 	p := &parseCommand{
-		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files with the extension .bz2, .gz, .xz or .zst are decompressed.").Required().Strings(),
+		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files compressed with bzip2, gzip, xz or zstd are decompressed, whatever their names. Without a file, parse reads what serve would follow.").Strings(),
 		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
 			Default(config.Auto).String(),
 		year: cmd.Flag("year", "Year of times without a year.").Default(time.Now().Format("2006")).String(),
@@ -61,7 +62,7 @@ func (p *parseCommand) run() error {
 	if err != nil {
 		return fmt.Errorf("--year: %q is not a year; use four digits", *p.year)
 	}
-	cfg, classifier, err := p.load()
+	cfg, classifier, files, err := p.load()
 	if err != nil {
 		return err
 	}
@@ -72,27 +73,57 @@ func (p *parseCommand) run() error {
 	in := logReader{parser: cfg.NewParser(*p.mta), classifier: classifier, watched: isTerminal(os.Stderr)}
 	if *p.output == "json" {
 		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
-		in.report = newJSONWriter(out, year.Year(), location)
-		return cmp.Or(in.readAll(*p.files), out.Flush(), in.warn())
+		w := newJSONWriter(out, year.Year(), location)
+		in.report = w
+		if err := cmp.Or(in.readAll(files), out.Flush()); err != nil {
+			return err
+		}
+		w.notUnderstood.print(os.Stderr)
+	} else {
+		s := newSummary()
+		in.report = s
+		if err := in.readAll(files); err != nil {
+			return err
+		}
+		s.print(out)
+		if err := out.Flush(); err != nil {
+			return err
+		}
 	}
-	s := newSummary()
-	in.report = s
-	if err := in.readAll(*p.files); err != nil {
-		return err
-	}
-	s.print(out)
-	return cmp.Or(out.Flush(), in.warn())
+	return cmp.Or(in.warn(), errors.Join(in.failed...))
 }
 
 // load loads the configuration file. Without one, it returns the defaults without a
-// source, since parse needs none.
-func (p *parseCommand) load() (*config.Config, *classify.Classifier, error) {
-	if *p.configFile != "" {
-		return setup.Load(*p.configFile)
+// source. It returns the files to read, which are those that serve would follow if none is
+// named.
+func (p *parseCommand) load() (cfg *config.Config, classifier *classify.Classifier, files []string, err error) {
+	switch {
+	case len(*p.files) == 0:
+		if cfg, classifier, err = (&server{configFile: p.configFile}).load(); err == nil {
+			files, err = followedFiles(cfg.Sources)
+		}
+	case *p.configFile != "":
+		cfg, classifier, err = setup.Load(*p.configFile)
+		files = *p.files
+	default:
+		cfg, files = &config.Config{}, *p.files
+		classifier, err = classify.New(cfg)
 	}
-	cfg := &config.Config{}
-	classifier, err := classify.New(cfg)
-	return cfg, classifier, err
+	return cfg, classifier, files, err
+}
+
+// followedFiles returns the files that sources follow now, and says which on stderr.
+func followedFiles(sources []config.Source) ([]string, error) {
+	var files []string
+	for _, s := range sources {
+		found, _ := filepath.Glob(s.File) // a pattern that is not valid was refused at load
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no log file to read: this host logs to %s; name a file, or - for standard input: journalctl --facility=mail | %s parse -", &sources[0], name)
+	}
+	fmt.Fprintf(os.Stderr, "%s: reading %s\n", name, strings.Join(files, " "))
+	return files, nil
 }
 
 // A report collects or prints the results of lines.
@@ -109,7 +140,8 @@ type logReader struct {
 	report     report
 	watched    bool // stderr is a terminal, so it shows progress there
 	labels     []classify.Labels
-	overlong   int // lines past source.MaxLine
+	overlong   int     // lines past source.MaxLine
+	failed     []error // about files that could not be read to their ends
 }
 
 // warn says on stderr how many lines were not parsed to their end.
@@ -121,38 +153,41 @@ func (r *logReader) warn() error {
 	return err
 }
 
+// readAll reads files. It goes on after one that cannot be read. The error is that of the
+// report.
 func (r *logReader) readAll(files []string) error {
 	for _, file := range files {
-		if err := r.readFile(file); err != nil {
+		if file == "" {
+			file = "-" // kingpin passes "-" as ""
+		}
+		f, size, err := openLog(file)
+		if err != nil {
+			r.failed = append(r.failed, err)
+			continue
+		}
+		err = r.readFile(file, f, size)
+		f.Close()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readFile reads a file from its beginning to its end, including a last line without a
-// newline.
-func (r *logReader) readFile(name string) error {
-	if name == "" {
-		name = "-" // kingpin passes "-" as ""
-	}
-	f, size, err := openLog(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var in io.Reader = f
+// readFile reads f from its beginning to its end, including a last line without a newline.
+// The error is that of the report.
+func (r *logReader) readFile(name string, f io.Reader, size int64) error {
 	if r.watched {
-		p := newProgress(os.Stderr, in, name, size)
+		p := newProgress(os.Stderr, f, name, size)
 		defer p.clear()
-		in = p
+		f = p
 	}
-	if decompressor := follow.Decompressor(name); decompressor != nil {
-		if in, err = decompressor(in); err != nil {
-			return fmt.Errorf("%s: not in the format of its extension: %w", name, err)
-		}
+	text, err := follow.Decompress(f)
+	if err != nil {
+		r.failed = append(r.failed, fmt.Errorf("%s: %w", name, err))
+		return nil
 	}
-	lines := bufio.NewReaderSize(in, source.MaxLine+1)
+	lines := bufio.NewReaderSize(text, source.MaxLine+1)
 	for at := (position{name, 1}); ; at.line++ {
 		line, overlong, err := readLine(lines)
 		if overlong {
@@ -160,7 +195,8 @@ func (r *logReader) readFile(name string) error {
 		}
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
-			return fmt.Errorf("%s: cannot be read from line %d on: %w", name, at.line, err)
+			r.failed = append(r.failed, fmt.Errorf("%s: cannot be read from line %d on: %w", name, at.line, err))
+			return nil
 		}
 		if !last || len(line) > 0 {
 			if err := r.parseLine(at, line); err != nil {

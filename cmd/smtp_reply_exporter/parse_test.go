@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -34,18 +34,24 @@ func TestParseCompressed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gzipWriter := func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
+	zstdWriter := func(w io.Writer) io.WriteCloser {
+		z, err := zstd.NewWriter(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
 	for _, tt := range []struct {
 		name       string
 		compressor func(io.Writer) io.WriteCloser
 	}{
-		{"mail.log.gz", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }},
-		{"mail.log.zst", func(w io.Writer) io.WriteCloser {
-			z, err := zstd.NewWriter(w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return z
-		}},
+		{"mail.log.gz", gzipWriter},
+		{"mail.log.zst", zstdWriter},
+		{"mail.log", gzipWriter},
+		{"20261123-161500.123456", zstdWriter},
+		{"mail.log.bz2", zstdWriter},
+		{"mail.log.xz", func(w io.Writer) io.WriteCloser { return plainWriter{w} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var packed bytes.Buffer
@@ -72,6 +78,10 @@ func TestParseCompressed(t *testing.T) {
 		})
 	}
 }
+
+type plainWriter struct{ io.Writer }
+
+func (plainWriter) Close() error { return nil }
 
 // The delivery to a message's second recipient shows the reply again, also in the next
 // file.
@@ -144,10 +154,9 @@ func TestParseErrors(t *testing.T) {
 	}
 	whole := packed.String()
 	for _, tt := range []struct{ name, file, content, flag, want string }{
-		{"gzip by name only", "mail.log.gz", "Nov 23 14:16:20 mx1", "", "FILE: not in the format of its extension: gzip: invalid header"},
 		{"gzip cut off", "mail.log.gz", whole[:len(whole)-8], "", "FILE: cannot be read from line 10001 on: unexpected EOF"},
 		{"gzip damaged", "mail.log.gz", whole[:len(whole)-8] + "12345678", "", "FILE: cannot be read from line 10001 on: gzip: invalid checksum"},
-		{"zstd by name only", "mail.log.zst", "Nov 23 14:16:20 mx1", "", "FILE: cannot be read from line 1 on: invalid input: magic number mismatch"},
+		{"gzip header cut off", "mail.log.gz", whole[:5], "", "FILE: unexpected EOF"},
 		{"unknown time zone", "mail.log", "", "--timezone=Berlin", "--timezone: unknown time zone Berlin; use Local, UTC or a name such as Europe/Berlin"},
 		{"no year", "mail.log", "", "--year=26", `--year: "26" is not a year; use four digits`},
 		{
@@ -180,10 +189,74 @@ func TestParseDirectory(t *testing.T) {
 	}
 }
 
-func TestParseMissingFile(t *testing.T) {
-	_, err := run(t, "parse", "testdata/mail.log", "nosuch.log")
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "nosuch.log") {
-		t.Errorf("error %v, want one that names nosuch.log", err)
+// Files that are missing or damaged do not keep parse from the others. What a damaged one
+// held counts.
+func TestParseGoesOnAfterErrors(t *testing.T) {
+	log, err := os.ReadFile("testdata/mail.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(log); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cut := write(t, "mail.log.gz", string(packed.Bytes()[:packed.Len()-8]))
+	cmd := command(t, "parse", "--output=json", "nosuch.log", cut, "testdata", "testdata/mail.log")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	got, err := cmd.Output()
+	if status := cmd.ProcessState.ExitCode(); status != 1 {
+		t.Errorf("exit status %d, error %v, want status 1", status, err)
+	}
+	for _, file := range []string{cut, "testdata/mail.log"} {
+		want, err := run(t, "parse", "--output=json", "testdata/mail.log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(want, "\n"); n == 0 || strings.Count(string(got), `"file":"`+file+`"`) != n {
+			t.Errorf("%s: not %d replies in\n%s", file, n, got)
+		}
+	}
+	want := `Lines that look like replies and were not understood: 4
+MTA      SHAPE         COUNT  EXAMPLE
+postfix  delivery          4  CUT:18
+
+smtp_reply_exporter: open nosuch.log: no such file or directory
+CUT: cannot be read from line LINE on: unexpected EOF
+testdata is a directory; name its log files
+`
+	want = strings.ReplaceAll(want, "LINE", strconv.Itoa(bytes.Count(log, []byte("\n"))+1))
+	if diff := cmp.Diff(want, strings.ReplaceAll(stderr.String(), cut, "CUT")); diff != "" {
+		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+}
+
+// Without a file, parse reads those that serve would follow.
+func TestParseFollowedFiles(t *testing.T) {
+	log, err := filepath.Abs("testdata/mail.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := write(t, "config.yaml", "sources: [{name: mail, file: '"+filepath.Dir(log)+"/mail.lo?'}]\n")
+	got, err := run(t, "parse", "--output=json", "--config.file="+followed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := run(t, "parse", "--output=json", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-named +followed):\n%s", diff)
+	}
+
+	journal := write(t, "config.yaml", "sources: [{name: journal, journal: {}}]\n")
+	if _, err := run(t, "parse", "--config.file="+journal); err == nil || !strings.Contains(err.Error(), "journalctl") {
+		t.Errorf("error %v, want one that shows how to read the journal", err)
 	}
 }
 

@@ -23,7 +23,7 @@ type summary struct {
 	deliveries    int
 	unanswered    map[string]int // deliveries, by cause
 	lost          map[string]int // lines, by logger
-	notUnderstood map[shape]shapeCount
+	notUnderstood shapes
 }
 
 // A replyRow is one row of a table of replies. Replies in the dialogue have a command,
@@ -36,13 +36,6 @@ type replyRow struct {
 
 type replyCount struct{ all, implied int }
 
-type shape struct{ mta, name string }
-
-type shapeCount struct {
-	lines   int
-	example position // the first line
-}
-
 func newSummary() *summary {
 	return &summary{
 		outcomes:      make([]int, len(logparse.Outcomes())),
@@ -51,7 +44,7 @@ func newSummary() *summary {
 		refusals:      map[string]int{},
 		unanswered:    map[string]int{},
 		lost:          map[string]int{},
-		notUnderstood: map[shape]shapeCount{},
+		notUnderstood: shapes{},
 	}
 }
 
@@ -60,15 +53,7 @@ func (s *summary) line(at position, r *logparse.Result, labels []classify.Labels
 	if r.MTA != "" {
 		s.mtaLines++
 	}
-	if r.Outcome == logparse.NotUnderstood {
-		key := shape{r.MTA, r.Shape}
-		c, ok := s.notUnderstood[key]
-		if !ok {
-			c.example = at
-		}
-		c.lines++
-		s.notUnderstood[key] = c
-	}
+	s.notUnderstood.line(at, r)
 	if r.LostLines > 0 {
 		s.lost[r.Logger] += r.LostLines
 	}
@@ -124,7 +109,7 @@ func (s *summary) print(out io.Writer) {
 	}
 	printCounts(w, "Refusals sent without a code in the log", "COMMAND", s.refusals)
 	printCounts(w, fmt.Sprintf("Deliveries without a reply (of %d)", s.deliveries), "CAUSE", s.unanswered)
-	s.printNotUnderstood(w)
+	s.notUnderstood.print(w)
 	printCounts(w, "Lines lost on the way to this log, so that all counts are too low", "BY", s.lost)
 	s.printLines(w)
 }
@@ -187,23 +172,6 @@ func printCounts(w io.Writer, title, column string, counts map[string]int) {
 	fmt.Fprintln(w)
 }
 
-func (s *summary) printNotUnderstood(w io.Writer) {
-	if len(s.notUnderstood) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "Lines that look like replies and were not understood: %d\n", s.outcomes[logparse.NotUnderstood])
-	fmt.Fprintf(w, "MTA\tSHAPE\t%9s\tEXAMPLE\n", "COUNT")
-	shapes := slices.SortedFunc(maps.Keys(s.notUnderstood), func(a, b shape) int {
-		return cmp.Or(cmp.Compare(s.notUnderstood[b].lines, s.notUnderstood[a].lines),
-			cmp.Compare(a.mta, b.mta), cmp.Compare(a.name, b.name))
-	})
-	for _, shape := range shapes {
-		c := s.notUnderstood[shape]
-		fmt.Fprintf(w, "%s\t%s\t%9d\t%s:%d\n", shape.mta, shape.name, c.lines, c.example.file, c.example.line)
-	}
-	fmt.Fprintln(w)
-}
-
 func (s *summary) printLines(w io.Writer) {
 	total := 0
 	for _, n := range s.outcomes {
@@ -229,7 +197,7 @@ No line of an MTA was found. Check that
   - this is the mail log, often /var/log/mail.log or /var/log/maillog; a host
     that logs only to the journal has none:
     journalctl --facility=mail | %s parse -
-  - it is plain text, or compressed and called .bz2, .gz, .xz or .zst
+  - it is plain text, or compressed with bzip2, gzip, xz or zstd
   - the lines name the program, such as postfix/smtpd[123], where the MTA logs by syslog
   - the MTA has logged since the log was rotated
   - it is one of %s,

@@ -33,7 +33,12 @@ var usualLogs = []string{
 	"/var/log/exim/mainlog",  // Exim on FreeBSD
 	"/var/log/exim_mainlog",  // Exim under cPanel
 	"/var/log/qmail/current", // qmail under multilog
+	kumoSegments,             // KumoMTA
 }
+
+// kumoSegments are the segments of KumoMTA's log. Programs that read them keep hidden files
+// beside them.
+const kumoSegments = "/var/log/kumomta/[0-9]*"
 
 // journalDir exists where journald runs.
 const journalDir = "/run/systemd/journal"
@@ -71,9 +76,16 @@ func existingLogs(root string) ([]string, error) {
 	for _, log := range usualLogs {
 		path := filepath.Join(root, log)
 		info, err := os.Stat(path)
+		if log == kumoSegments {
+			_, err = os.ReadDir(filepath.Dir(path))
+		}
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 			return nil, fmt.Errorf("look for the mail log of this host: %w; run as a user or group that may read it, or name another log in a configuration (--config.file)", err)
+		case log == kumoSegments:
+			if segments, _ := filepath.Glob(path); len(segments) > 0 {
+				logs = append(logs, path)
+			}
 		case errors.Is(err, fs.ErrNotExist):
 			if info, err := os.Stat(lastRotated(path)); err == nil && time.Since(info.ModTime()) < rotatedLately {
 				logs = append(logs, path)
@@ -100,6 +112,10 @@ func Missing(root string, s *config.Source) bool {
 	path := s.File
 	if s.Journal != nil {
 		path = filepath.Join(root, journalDir)
+	}
+	if path == kumoSegments {
+		segments, _ := filepath.Glob(path)
+		return len(segments) == 0
 	}
 	_, err := os.Stat(path)
 	return errors.Is(err, fs.ErrNotExist)

@@ -8,9 +8,31 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"smtp_reply_exporter/exporter/config"
 )
+
+// packed compresses a text as KumoMTA does, without the end of the frame.
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var out strings.Builder
+	z, err := zstd.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	packed := out.String()
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed
+}
 
 func TestSource(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -59,6 +81,20 @@ func TestSource(t *testing.T) {
 			},
 			want: "/var/log/mail.log",
 		},
+		"segments of kumomta": {
+			logs: []string{"/var/log/kumomta/.position", "/var/log/kumomta/20261123-161500.204718311", "/var/log/kumomta/20261123-161510.118420973"},
+			want: "/var/log/kumomta/[0-9]*",
+		},
+		"kumomta beside a mail.log of cron": {
+			logs: []string{"/var/log/mail.log", "/var/log/kumomta/20261123-161500.204718311"},
+			lines: map[string]string{
+				"/var/log/mail.log": "Nov 23 14:16:23 mx1 CRON[7]: session opened\n",
+				"/var/log/kumomta/20261123-161500.204718311": packed(t, `{"type":"Reception","id":"1d98076a","sender":"a@src.example","recipient":"ann@dest.example","queue":"dest.example","site":"","size":100,`+
+					`"response":{"code":250,"enhanced_code":null,"content":"","command":null},"peer_address":{"name":"pc.src.example","addr":"192.0.2.7"},"timestamp":1795443501,"reception_protocol":"ESMTP"}`+"\n"),
+			},
+			want: "/var/log/kumomta/[0-9]*",
+		},
+		"nothing of kumomta yet": {dirs: []string{"/var/log/kumomta"}, logs: []string{"/var/log/maillog"}, want: "/var/log/maillog"},
 		"a log that was given up": {
 			logs: []string{"/var/log/mail.log.1", "/var/log/exim4/mainlog"}, old: "/var/log/mail.log.1",
 			want: "/var/log/exim4/mainlog",

@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 
+	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
 
 // The limits on what MTAs reads.
 const (
-	tailSize  = 64 << 10 // bytes at the end of each file
-	tailFiles = 100      // files of a glob
+	tailSize  = 64 << 10 // bytes at the end of each file, or at the beginning of a compressed one
+	tailFiles = 100      // files of a glob, the last ones
 )
 
 // MTAs returns the MTAs, sorted, of the last lines in the files that match a path or
@@ -31,7 +32,7 @@ func MTAs(glob string, p *logparse.Parser) []string {
 
 func mtasIn(files []string, p *logparse.Parser) []string {
 	found := map[string]bool{}
-	for _, file := range files[:min(len(files), tailFiles)] {
+	for _, file := range files[max(0, len(files)-tailFiles):] {
 		for line := range bytes.SplitSeq(tail(file), []byte("\n")) {
 			if mta := p.Parse(line).MTA; mta != "" {
 				found[mta] = true
@@ -41,7 +42,8 @@ func mtasIn(files []string, p *logparse.Parser) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// tail returns the last lines of a regular file; nil for any other file.
+// tail returns the last lines of a regular file, or the first ones if it is compressed; nil
+// for any other file.
 func tail(file string) []byte {
 	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -51,6 +53,9 @@ func tail(file string) []byte {
 		return nil
 	}
 	defer f.Close()
+	if follow.Compressed(f) {
+		return head(f)
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil
@@ -62,4 +67,15 @@ func tail(file string) []byte {
 		return lines
 	}
 	return buffer[:n]
+}
+
+// head returns the first lines of a compressed file, which may be damaged.
+func head(f *os.File) []byte {
+	text, err := follow.Decompress(f)
+	if err != nil {
+		return nil
+	}
+	buffer := make([]byte, tailSize)
+	n, _ := io.ReadFull(text, buffer)
+	return buffer[:bytes.LastIndexByte(buffer[:n], '\n')+1]
 }

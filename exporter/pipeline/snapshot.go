@@ -78,7 +78,7 @@ func (p *Pipeline) ready() bool {
 		return p.polled
 	}
 	for _, in := range p.sources {
-		missing := in.feed == nil && in.stats.Files == 0
+		missing := in.feed == nil && in.stats.Files == 0 && !in.stats.Up // all segments may be read
 		if missing && p.now.Sub(p.resumed) < missingTime || in.rereads() && !in.stats.CaughtUp {
 			return false
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -19,6 +20,8 @@ type info struct {
 	size    int64
 	mtime   time.Time
 	regular bool
+	// readOnly reports whether nobody may write to it.
+	readOnly bool
 }
 
 // errTruncated means that a file no longer holds what was read from it.
@@ -55,9 +58,6 @@ type file struct {
 
 // openFile opens the regular file at name.
 func openFile(p *path, name string, now time.Time) (*file, error) {
-	if isCompressed(name) && !packed(name) {
-		return nil, fmt.Errorf("%s: compressed in a format that cannot be read", name)
-	}
 	// Check before opening, since opening a device may have side effects.
 	if st, err := stat(name); err != nil {
 		return nil, err
@@ -73,16 +73,42 @@ func openFile(p *path, name string, now time.Time) (*file, error) {
 		f.Close()
 		return nil, err
 	}
+	format, err := formatOf(f, name)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 	file := &file{path: p, f: f, data: f, info: st, unread: true, grown: now, read: now, size: st.size}
-	if packed(name) {
-		file.data = &unpacker{f: f}
+	if format != nil {
+		file.data = &unpacker{f: f, format: format}
 	}
 	return file, nil
 }
 
+// formatOf returns the compression of a file, which its first bytes tell, or its name if it
+// is too short. nil means plain text.
+func formatOf(f *os.File, name string) (*compression, error) {
+	var start [startLen]byte
+	n, err := f.ReadAt(start[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	format := compressionOf(start[:n])
+	switch {
+	case format != nil:
+		return format, nil
+	case slices.Contains(unreadable, filepath.Ext(name)):
+		return nil, fmt.Errorf("%s: compressed in a format that cannot be read", name)
+	case n < startLen:
+		return compressionNamed(name), nil
+	}
+	return nil, nil
+}
+
 // rewind makes a compressed file begin anew.
 func (f *file) rewind() error {
-	f.data = &unpacker{f: f.f}
+	u := f.data.(*unpacker)
+	f.data = &unpacker{f: f.f, format: u.format, grows: u.grows}
 	_, err := f.f.Seek(0, io.SeekStart)
 	return err
 }

@@ -52,7 +52,8 @@ type Config struct {
 // A Source is a log, or the logs that match a pattern. A file belongs to the first
 // source that covers it.
 type Source struct {
-	// Path is a file's path, or a pattern in the syntax of filepath.Match.
+	// Path is a file's path, or a pattern in the syntax of filepath.Match. It may match the
+	// segments of KumoMTA's logs.
 	Path string
 	// FromStart reports whether files that the first look finds are read from their
 	// beginning instead of their end. Files that appear later are always read from
@@ -66,9 +67,10 @@ type Source struct {
 // A Line is a line of a log, without its line end ("\n" or "\r\n") and without
 // NULs before it.
 type Line struct {
-	Source int    // index in Config.Sources
-	Path   string // the name under which the file is followed
-	Text   []byte // at most MaxLine bytes, valid only during the call
+	Source int // index in Config.Sources
+	// Path is the name under which the file is followed. All segments of a log have one.
+	Path string
+	Text []byte // at most MaxLine bytes, valid only during the call
 }
 
 // Stats are what a Follower reports about a source. A source is up while a file under
@@ -141,6 +143,8 @@ type path struct {
 	failed   []fileID   // that could not be opened and are counted as lost
 	recorded bool       // finished is complete
 	changed  time.Time  // of the directories, when they were last looked through
+
+	segments *segments // nil for a log that is one file
 }
 
 // New returns a Follower of the sources in cfg. It opens nothing before the first
@@ -190,6 +194,9 @@ func (w *Follower) Positions() []Position {
 			}
 		}
 		all[first].Finished, all[first].Recorded = slices.Clone(p.finished), p.recorded
+		if p.segments != nil {
+			all[first].Segment = p.segments.last
+		}
 	}
 	return all
 }
@@ -205,6 +212,9 @@ func (w *Follower) Stats(index int) Stats {
 		}
 		st.BehindBytes += p.refused
 		st.CaughtUp = st.CaughtUp && (p.refused == 0 || len(p.left) == 0)
+		if s := p.segments; s != nil && s.done && !s.failed && len(s.waiting()) > 0 {
+			st.CaughtUp = false
+		}
 		up, unreadable := p.readable()
 		st.Up, st.Unreadable = st.Up || up, st.Unreadable || unreadable
 		for _, f := range p.files {
@@ -220,6 +230,10 @@ func (w *Follower) Stats(index int) Stats {
 // readable reports whether the file under p's name can be read, or cannot be read. Neither
 // is so if there is no file.
 func (p *path) readable() (up, unreadable bool) {
+	if p.segments != nil { // there may be no open one
+		failed := p.err != nil || p.named != nil && p.named.err != nil
+		return !failed && len(p.segments.times) > 0, failed
+	}
 	if p.named == nil {
 		return false, p.err != nil && !errors.Is(p.err, fs.ErrNotExist)
 	}
@@ -256,6 +270,9 @@ func (w *Follower) read(now time.Time, handle func(Line)) (more bool) {
 		p := w.paths[w.turn]
 		// Read older files to their end before younger ones.
 		i := slices.IndexFunc(p.files, func(f *file) bool { return f.unread })
+		if i < 0 && p.segments != nil && w.nextSegment(p, now, handle) {
+			i = 0
+		}
 		if i < 0 {
 			idle++
 			continue

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,7 @@ func (w *Follower) look(now time.Time) {
 	if w.looked.IsZero() {
 		// Resume before opening new files, which may be the same ones.
 		for _, p := range w.paths {
-			if len(p.left) > 0 {
+			if len(p.left) > 0 && p.segments == nil {
 				w.report(&p.err, w.reason(w.resume(p, now)))
 			}
 		}
@@ -75,8 +76,15 @@ func (w *Follower) adopt() {
 				s.listed = pos.Seen
 				break
 			}
-			if ok, _ := filepath.Match(s.Path, pos.Path); ok || pos.Path == s.Path {
+			name := pos.Path
+			if pos.Segment != "" {
+				name = segmentFile(pos.Path, pos.Segment)
+			}
+			if ok, _ := filepath.Match(s.Path, name); ok || name == s.Path {
 				p := w.path(s, pos.Path)
+				if strings.HasPrefix(filepath.Base(p.name), segmentTime) {
+					p.segments = &segments{last: pos.Segment}
+				}
 				p.seen = pos.Seen
 				p.finished, p.recorded = append(p.finished, pos.Finished...), p.recorded || pos.Recorded
 				pos.Finished, pos.Head = nil, pos.Head.proven()
@@ -118,6 +126,7 @@ func (w *Follower) list(s *followed, now time.Time) {
 		err = fmt.Errorf("%s: no file matches: %w", s.Path, err)
 	}
 	w.report(&s.err, err)
+	names = w.listSegments(s, names, now)
 	matched := make(map[string]bool, len(names))
 	for _, name := range names {
 		matched[name] = true
@@ -145,6 +154,10 @@ func (s *followed) rotated(name string, names map[string]bool) bool {
 // lookAt finds out which file a name refers to, and whether the files of the path
 // have changed.
 func (w *Follower) lookAt(p *path, now time.Time) {
+	if p.segments != nil {
+		w.lookSegments(p, now)
+		return
+	}
 	st, err := stat(p.name)
 	switch {
 	case err == nil && (p.named == nil || p.named.info.id != st.id):
@@ -211,7 +224,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	w.changed(p) // from now on
 	if w.files[st.id] == nil {
 		if isCompressed(p.name) {
-			return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
+			return errPacked(p)
 		}
 		switch {
 		case len(p.left) > 0:
@@ -234,11 +247,15 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	f := w.files[st.id]
 	switch {
 	case f == nil:
+		packed := false
 		accept := func(f *file) bool {
-			return !first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil
+			packed = f.packed()
+			return !packed && (!first || p.source.FromStart || f.toEnd(w.buf, min(f.info.size, cmp.Or(p.from, f.info.size))) == nil)
 		}
 		var err error
-		if f, err = w.openIf(accept, p, p.name, now); f == nil {
+		if f, err = w.openIf(accept, p, p.name, now); packed {
+			return errPacked(p)
+		} else if f == nil {
 			return err
 		}
 		if follows {
@@ -259,15 +276,24 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 	return nil
 }
 
+func errPacked(p *path) error {
+	return fmt.Errorf("%s: a compressed file cannot be followed", p.name)
+}
+
 // addYoungest adds the file that p was last rotated to, at its end. It is for a first
 // look that finds no file: the writer may have yet to reopen its log.
 func (w *Follower) addYoungest(p *path, now time.Time) {
 	for _, r := range slices.Backward(w.rotatedFrom(p)) {
-		if packed(r.name) {
-			return
+		packed := isCompressed(r.name)
+		atEnd := func(f *file) bool {
+			packed = f.packed()
+			return !packed && w.atEnd(f)
 		}
-		if f, _ := w.openIf(w.atEnd, p, r.name, now); f != nil {
+		f, _ := w.openIf(atEnd, p, r.name, now)
+		if f != nil {
 			w.add(f, 0)
+		}
+		if f != nil || packed {
 			return
 		}
 	}

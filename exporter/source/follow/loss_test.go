@@ -171,7 +171,15 @@ func TestLostFiles(t *testing.T) {
 		{"compressed in time", func(w *world, _ *writer) { w.compress("mail.log.1", ".gz") }, 0, 2000},
 		{"deleted", func(w *world, _ *writer) { w.remove("mail.log.1") }, 1, 0},
 		{"a foreign format", func(w *world, _ *writer) { w.rename("mail.log.1", "mail.log.1.lz4") }, 2, 0},
-		{"not what its name says", func(w *world, _ *writer) { w.rename("mail.log.1", "mail.log.1.xz") }, 2, 0},
+		{"plain, called compressed", func(w *world, _ *writer) { w.rename("mail.log.1", "mail.log.1.xz") }, 0, 2000},
+		{"compressed, called plain", func(w *world, _ *writer) {
+			w.compress("mail.log.1", ".gz")
+			w.rename("mail.log.1.gz", "mail.log.1")
+		}, 0, 2000},
+		{"compressed, called otherwise", func(w *world, _ *writer) {
+			w.compress("mail.log.1", ".zst")
+			w.rename("mail.log.1.zst", "mail.log.1.gz")
+		}, 0, 2000},
 		{"another directory", func(w *world, _ *writer) {
 			w.must(os.Mkdir(w.path("old"), 0o755))
 			w.rename("mail.log.1", "old/mail.log.1")

@@ -35,10 +35,11 @@ func fstat(f *os.File) (info, error) {
 func newInfo(fi os.FileInfo) info {
 	st := fi.Sys().(*syscall.Stat_t)
 	return info{
-		id:      fileID{device: uint64(st.Dev), inode: uint64(st.Ino)},
-		size:    fi.Size(),
-		mtime:   fi.ModTime(),
-		regular: fi.Mode().IsRegular(),
+		id:       fileID{device: uint64(st.Dev), inode: uint64(st.Ino)},
+		size:     fi.Size(),
+		mtime:    fi.ModTime(),
+		regular:  fi.Mode().IsRegular(),
+		readOnly: fi.Mode().Perm()&0o222 == 0,
 	}
 }
 

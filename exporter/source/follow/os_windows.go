@@ -40,10 +40,11 @@ func fstat(f *os.File) (info, error) {
 		return info{}, &os.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
 	return info{
-		id:      fileID{device: uint64(d.VolumeSerialNumber), inode: uint64(d.FileIndexHigh)<<32 | uint64(d.FileIndexLow)},
-		size:    int64(d.FileSizeHigh)<<32 | int64(d.FileSizeLow),
-		mtime:   time.Unix(0, d.LastWriteTime.Nanoseconds()),
-		regular: d.FileAttributes&syscall.FILE_ATTRIBUTE_DIRECTORY == 0,
+		id:       fileID{device: uint64(d.VolumeSerialNumber), inode: uint64(d.FileIndexHigh)<<32 | uint64(d.FileIndexLow)},
+		size:     int64(d.FileSizeHigh)<<32 | int64(d.FileSizeLow),
+		mtime:    time.Unix(0, d.LastWriteTime.Nanoseconds()),
+		regular:  d.FileAttributes&syscall.FILE_ATTRIBUTE_DIRECTORY == 0,
+		readOnly: d.FileAttributes&syscall.FILE_ATTRIBUTE_READONLY != 0,
 	}, nil
 }
 

@@ -25,6 +25,9 @@ type Position struct {
 	// Path is the name under which the file is or was followed, or a source's
 	// pattern, which only records that this source has been followed before.
 	Path string
+	// Segment is the time in the name of the newest segment that was opened, if the log is
+	// one in segments. Then Inode is 0 if that need not be read again.
+	Segment string `json:",omitempty"`
 	// Inode is the file's inode number; 0 if no file was seen yet.
 	Inode uint64
 	// Head covers the file's first bytes: as many as were handed out, at most 1,024.
@@ -73,6 +76,9 @@ func (p Position) Offset() int64 {
 func (p Position) Valid() bool {
 	negative := func(m Mark) bool { return m.Offset < 0 }
 	invalid := func(f Finished) bool { return !f.Head.valid() || negative(f.End) }
+	if p.Segment != "" && segmentName.FindString(p.Segment) != p.Segment {
+		return false
+	}
 	return p.Head.valid() && !slices.ContainsFunc(p.Marks, negative) && !slices.ContainsFunc(p.Finished, invalid)
 }
 

@@ -99,6 +99,9 @@ func (w *Follower) findIn(all []rotated, p *path, pos Position, now time.Time) (
 	}
 	itself := func(f *file) bool { return f.info.id.inode == pos.Inode && exactly(f) }
 	lostTail := func(f *file) bool {
+		if f.packed() {
+			return false
+		}
 		if f.info.id.inode != pos.Inode { // a copy, if more than the head is the same
 			if m, _ := f.match(pos); m.Offset <= headLen {
 				return false
@@ -108,7 +111,7 @@ func (w *Follower) findIn(all []rotated, p *path, pos Position, now time.Time) (
 	}
 	plain, compressed := []string{p.name}, []string(nil)
 	for _, r := range slices.Backward(all) {
-		if packed(r.name) {
+		if isCompressed(r.name) {
 			compressed = append(compressed, r.name)
 		} else {
 			plain = append(plain, r.name)
