@@ -25,7 +25,7 @@ type flood struct {
 }
 
 func newFlood(t *testing.T, seed uint64, mtas ...string) *flood {
-	s := NewSource(mtas, start)
+	s := NewSource(mtas, Hosts{}, start)
 	return &flood{t, s, newTally(), rand.New(rand.NewPCG(seed, 0)), s.Snapshot()}
 }
 
@@ -164,7 +164,7 @@ func totals[K, N comparable](counts map[K]uint64, by func(K) N) map[N]uint64 {
 func checkCatalogue(t *testing.T, w *tally, c *Snapshot) {
 	t.Helper()
 	narrow := func(k Reply) Reply { k.Code = oddToOther(k.Code); return k }
-	dialogue := func(k Dialogue) Dialogue { return Dialogue{k.MTA, 0, oddToOther(k.Code)} }
+	dialogue := func(k Dialogue) Dialogue { return Dialogue{"", k.MTA, 0, oddToOther(k.Code)} }
 	agree(t, "sent by code of the catalogue", totals(w.sent.narrow, narrow), sums(c.Sent, narrow))
 	agree(t, "received by code of the catalogue", totals(w.received.narrow, narrow), sums(c.Received, narrow))
 	agree(t, "dialogue sent by code of the catalogue", totals(w.dialogueSent, dialogue), sums(c.DialogueSent, dialogue))
@@ -313,8 +313,8 @@ func TestFloodOfReserved(t *testing.T) {
 		}
 		return k
 	}
-	agree(t, "sent by detail", sums(c.Sent, postfix), sums(c.SentDetail, func(k Detail) Reply { return postfix(Reply{k.MTA, k.Peer, k.Code}) }))
-	agree(t, "received by detail", sums(c.Received, postfix), sums(c.ReceivedDetail, func(k Detail) Reply { return postfix(Reply{k.MTA, k.Peer, k.Code}) }))
+	agree(t, "sent by detail", sums(c.Sent, postfix), sums(c.SentDetail, func(k Detail) Reply { return postfix(Reply{"", k.MTA, k.Peer, k.Code}) }))
+	agree(t, "received by detail", sums(c.Received, postfix), sums(c.ReceivedDetail, func(k Detail) Reply { return postfix(Reply{"", k.MTA, k.Peer, k.Code}) }))
 }
 
 // TestFloodOfPrograms writes under ever new syslog identifiers, as any local user can.

@@ -39,18 +39,18 @@ func newTally() *tally {
 func (w *tally) event(mta, program string, e *logparse.Event, l classify.Labels) {
 	n := uint64(e.Count)
 	if e.Deliveries > 0 {
-		w.deliveries[Delivery{mta, l.Peer, l.Provider, e.Code, l.Reason}] += uint64(e.Deliveries)
+		w.deliveries[Delivery{"", mta, l.Peer, l.Provider, e.Code, l.Reason}] += uint64(e.Deliveries)
 	}
 	switch {
 	case e.Kind == logparse.Refusal:
-		w.refusals[Refusal{mta, l.Peer, e.Command, e.Class, l.Reason}] += n
+		w.refusals[Refusal{"", mta, l.Peer, e.Command, e.Class, l.Reason}] += n
 	case e.Kind == logparse.Delivery || e.Repeat:
 	case e.Dialogue && e.Direction == logparse.Sent:
-		w.dialogueSent[Dialogue{mta, e.Command, e.Code}] += n
+		w.dialogueSent[Dialogue{"", mta, e.Command, e.Code}] += n
 	case e.Dialogue:
-		w.dialogueReceived[Dialogue{mta, e.Command, e.Code}] += n
+		w.dialogueReceived[Dialogue{"", mta, e.Command, e.Code}] += n
 	default:
-		key := Detail{mta, l.Peer, program, "", e.Command, e.Code, e.Enhanced, l.Reason}
+		key := Detail{"", mta, l.Peer, program, "", e.Command, e.Code, e.Enhanced, l.Reason}
 		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {
 			key.Enhanced = OtherEnhanced
 		}
@@ -60,7 +60,7 @@ func (w *tally) event(mta, program string, e *logparse.Event, l classify.Labels)
 		}
 		replies.detail[key] += n
 		replies.byReason[key.byReason()] += n
-		replies.narrow[Reply{mta, l.Peer, e.Code}] += n
+		replies.narrow[Reply{"", mta, l.Peer, e.Code}] += n
 	}
 }
 
@@ -135,7 +135,7 @@ func countOf[K comparable](counts map[K]Count, is func(K) bool) (n int) {
 func checkSums(t *testing.T, c *Snapshot) {
 	t.Helper()
 	narrow := func(k Reply) Reply { k.Code = classless(k.Code); return k }
-	fromReason := func(k ByReason) Reply { return Reply{k.MTA, k.Peer, classless(k.Code)} }
+	fromReason := func(k ByReason) Reply { return Reply{"", k.MTA, k.Peer, classless(k.Code)} }
 	agree(t, "sent by reason", sums(c.Sent, narrow), sums(c.SentByReason, fromReason))
 	agree(t, "sent by detail", sums(c.SentByReason, same), sums(c.SentDetail, Detail.byReason))
 	agree(t, "received by reason", sums(c.Received, narrow), sums(c.ReceivedByReason, fromReason))
