@@ -75,6 +75,8 @@ type Source struct {
 	// OldDir is the directory to which File is rotated, relative to File's own; "" if it
 	// is that one.
 	OldDir string `yaml:"olddir"`
+	// Hosts is true or a list of names, as in the file: see AllHosts.
+	Hosts any `yaml:"hosts"`
 
 	// LossNotices are paths or globs of other logs, in which the logger of this source
 	// reports lines that it dropped.
@@ -82,6 +84,10 @@ type Source struct {
 
 	// AllowNetworks is Allow, masked and never IPv4-mapped.
 	AllowNetworks []netip.Prefix `yaml:"-"`
+	// AllHosts and HostNames say which hosts have the label host: all, or those with these
+	// names, in lower case. Without both, none has.
+	AllHosts  bool     `yaml:"-"`
+	HostNames []string `yaml:"-"`
 }
 
 // String returns the origin of the source's lines, for logs.
@@ -259,6 +265,9 @@ func (c *Config) checkSource(i int) error {
 	}
 	if err := c.CheckMTA(s.MTA); err != nil {
 		return c.Errorf(field("mta"), "%w", err)
+	}
+	if err := c.checkHosts(i); err != nil {
+		return err
 	}
 	if s.Start == "" {
 		s.Start = End

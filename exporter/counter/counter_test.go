@@ -21,7 +21,7 @@ var (
 func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labels) {
 	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte(program), Events: []logparse.Event{e}}
 	s.Line(&r, []classify.Labels{l}, later)
-	w.event("postfix", program, &e, l)
+	w.event("", "postfix", program, &e, l)
 	w.lines[logparse.Understood]++
 }
 

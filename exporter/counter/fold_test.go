@@ -61,7 +61,7 @@ func TestFold(t *testing.T) {
 					if dir == logparse.Received {
 						r = &s.received
 					}
-					narrow := Reply{"", want.MTA, want.Peer, want.Code}
+					narrow := Reply{want.Host, want.MTA, want.Peer, want.Code}
 					if want.Code == otherCode {
 						narrow.Code = 4
 					}

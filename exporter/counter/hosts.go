@@ -6,19 +6,14 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/logparse"
-)
-
-// The limits on the label host. MaxHostName is that of the DNS.
-const (
-	MaxHosts    = 200
-	MaxHostName = 253 // bytes
 )
 
 // Hosts says which hosts of a central log have a label of their own. The zero value says
 // none: the label is empty in all series.
 type Hosts struct {
-	Any   bool     // the first MaxHosts hosts; all others are "other"
+	Any   bool     // the first config.MaxHosts hosts; all others are "other"
 	Names []string // without Any: these, in lower case; all others are "other"
 }
 
@@ -32,7 +27,7 @@ type host struct {
 type hosts struct {
 	which Hosts
 	known map[string]*host
-	lower [MaxHostName]byte // of the name that is being looked up
+	lower [config.MaxHostName]byte // of the name that is being looked up
 }
 
 // newHosts returns the hosts that have labels. saved are those of a state.
@@ -40,7 +35,7 @@ func newHosts(which Hosts, saved []string) hosts {
 	h := hosts{which: which, known: map[string]*host{}}
 	names := which.Names
 	if len(names) == 0 {
-		names = saved[:min(len(saved), MaxHosts)]
+		names = saved[:min(len(saved), config.MaxHosts)]
 	}
 	for _, name := range names {
 		h.add(name)
@@ -64,7 +59,7 @@ func (h *hosts) of(name []byte) (found *host, label string, full bool) {
 	switch {
 	case h.off() || len(name) == 0:
 		return nil, "", false
-	case len(name) > MaxHostName || !utf8.Valid(name):
+	case len(name) > config.MaxHostName || !utf8.Valid(name):
 		return nil, other, false
 	}
 	lower := h.lower[:len(name)]
@@ -83,7 +78,7 @@ func (h *hosts) of(name []byte) (found *host, label string, full bool) {
 	if !h.which.Any || string(lower) == other {
 		return nil, other, false
 	}
-	if len(h.known) >= MaxHosts {
+	if len(h.known) >= config.MaxHosts {
 		return nil, other, true
 	}
 	found = h.add(string(lower))
