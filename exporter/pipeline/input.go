@@ -39,7 +39,7 @@ type input struct {
 func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
 	in := &input{
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
-		newParser: func() *logparse.Parser { return cfg.NewParser(sc.MTA) },
+		newParser: func() *logparse.Parser { return cfg.ParserOf(sc) },
 	}
 	if former != nil && former.config.File == sc.File {
 		in.found = former.found // it takes long
@@ -55,6 +55,7 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 func sameFeed(a, b config.Source) bool {
 	a.Name, a.MTA, a.LossNotices = b.Name, b.MTA, b.LossNotices
 	a.Hosts, a.AllHosts, a.HostNames = b.Hosts, b.AllHosts, b.HostNames
+	a.Header, a.Samples = b.Header, b.Samples
 	return reflect.DeepEqual(a, b)
 }
 
