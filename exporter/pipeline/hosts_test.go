@@ -43,3 +43,24 @@ func TestHosts(t *testing.T) {
 		t.Error("the pairs in the alerts do not start at 0")
 	}
 }
+
+// TestHeader reads a log whose header only the configuration knows, and a line with a known
+// one.
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	_, message, _ := strings.Cut(refused, "]: ")
+	h := newHost(t)
+	h.write("mail.log", "")
+	h.run("[{name: mail, file: DIR/mail.log, hosts: true, header: '(?P<host>\\w+)/(?P<program>\\S+)/(?P<pid>\\d+) (?P<message>.*)', " +
+		"samples: [{line: mx1/postfix/smtpd/12 connect from x, host: mx1, pid: 12}]}]")
+	h.write("mail.log", "mx3/postfix/smtpd/12 "+message+refused)
+	h.wait("two hosts", func() bool {
+		got := map[string]uint64{}
+		for k, n := range h.source("mail").Sent {
+			if k.Code == 554 && n.Value > 0 {
+				got[k.Host] += n.Value
+			}
+		}
+		return cmp.Equal(map[string]uint64{"mx1": 1, "mx3": 1}, got)
+	})
+}
