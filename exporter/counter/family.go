@@ -27,12 +27,13 @@ func (c *series) add(n int) {
 type tier int
 
 const (
-	free      tier = iota // all others
-	paired                // a code of the catalogue with any reason, everything else folded
-	catalogue             // a code of the catalogue, everything else folded
-	wanted                // 451 and 452 by reason, the pairs in the alerts
-	ofHost                // the pairs in the alerts, of one host
-	last                  // everything folded but perhaps a host that all others share: fits always
+	free       tier = iota // all others
+	paired                 // a code of the catalogue with any reason, everything else folded
+	catalogue              // a code of the catalogue, everything else folded
+	wanted                 // 451 and 452 by reason, the pairs in the alerts
+	hostPaired             // a code of the catalogue with any reason, of one host, everything else folded
+	ofHost                 // the pairs in the alerts, of one host, everything else folded
+	last                   // everything folded but perhaps a host that all others share: fits always
 	tiers
 )
 

@@ -19,38 +19,39 @@ import (
 //
 // With a host, each family has 20,000 series in all. There, the reserved room above is for
 // the host other. For each of 200 hosts with one MTA there is room for the pairs in the
-// alerts: 18 in each direction at most, for two peers.
+// alerts, 18 in each direction at most, for two peers; and for some 30 further pairs, so that
+// neither the codes that strangers choose nor the details of one host cost another its pairs.
 var (
 	sentDetailLimits = limits{
-		rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100},                   // 1,000
-		rooms{free: 11_200, paired: 130, catalogue: 215, wanted: 155, ofHost: 7_200, last: 100}, // 19,000
+		rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100},                                     // 1,000
+		rooms{free: 5_000, paired: 130, catalogue: 215, wanted: 155, hostPaired: 6_200, ofHost: 7_200, last: 100}, // 19,000
 	}
 	receivedDetailLimits = limits{
-		rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70},                 // 2,000
-		rooms{free: 9_950, paired: 250, catalogue: 290, wanted: 240, ofHost: 7_200, last: 70}, // 18,000
+		rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70},                                    // 2,000
+		rooms{free: 4_450, paired: 250, catalogue: 290, wanted: 240, hostPaired: 5_500, ofHost: 7_200, last: 70}, // 18,000
 	}
 	byReasonLimits = limits{
-		rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100},                  // 2,000
-		rooms{free: 9_250, paired: 280, catalogue: 430, wanted: 740, ofHost: 7_200, last: 100}, // 18,000
+		rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100},                                     // 2,000
+		rooms{free: 3_250, paired: 280, catalogue: 430, wanted: 740, hostPaired: 6_000, ofHost: 7_200, last: 100}, // 18,000
 	}
 	deliveryLimits = limits{
-		rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160},                   // 1,000
-		rooms{free: 11_230, paired: 140, catalogue: 145, wanted: 125, ofHost: 7_200, last: 160}, // 19,000
+		rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160},                                     // 1,000
+		rooms{free: 5_630, paired: 140, catalogue: 145, wanted: 125, hostPaired: 5_600, ofHost: 7_200, last: 160}, // 19,000
 	}
 	refusalLimits = limits{
-		rooms{free: 57, wanted: 108, last: 135},                    // 300
-		rooms{free: 12_257, wanted: 108, ofHost: 7_200, last: 135}, // 19,700
+		rooms{free: 57, wanted: 108, last: 135},                                      // 300
+		rooms{free: 6_257, wanted: 108, hostPaired: 6_000, ofHost: 7_200, last: 135}, // 19,700
 	}
 
 	// Without a host, for each MTA. The catalogue has 73 codes, other four classes, and there
 	// are three peers. The 15 MTAs leave 12,500 series with a host.
 	replyLimits = limits{
-		rooms{free: 269, catalogue: 219, last: 12},                     // 500
-		rooms{free: 7_035, catalogue: 3_285, ofHost: 2_000, last: 180}, // 12,500
+		rooms{free: 269, catalogue: 219, last: 12},                                        // 500
+		rooms{free: 1_535, catalogue: 3_285, hostPaired: 5_500, ofHost: 2_000, last: 180}, // 12,500
 	}
 	dialogueLimits = limits{
-		rooms{free: 420, catalogue: 76, last: 4},        // 500
-		rooms{free: 11_300, catalogue: 1_140, last: 60}, // 12,500
+		rooms{free: 420, catalogue: 76, last: 4},                          // 500
+		rooms{free: 6_300, catalogue: 1_140, hostPaired: 5_000, last: 60}, // 12,500
 	}
 )
 
@@ -106,13 +107,21 @@ func (r Reply) tier(alerts []CodeReason) tier {
 		if slices.ContainsFunc(alerts, func(pair CodeReason) bool { return pair.Code == r.Code }) {
 			return ofHost
 		}
-		return free
+		return ofCatalogue(r.Code)
 	case IsOther(r.Code):
 		return last
 	case isOdd(r.Code):
 		return free
 	}
 	return catalogue
+}
+
+// ofCatalogue returns the tier of a code of one host that is in no alert.
+func ofCatalogue(code logparse.Code) tier {
+	if isOdd(code) || IsOther(code) {
+		return free
+	}
+	return hostPaired
 }
 
 // tier returns the tier of a pair. alerts are the pairs in the bundled alert rules.
@@ -122,7 +131,7 @@ func (r ByReason) tier(alerts []CodeReason) tier {
 		if slices.Contains(alerts, r.CodeReason) {
 			return ofHost
 		}
-		return free
+		return ofCatalogue(r.Code)
 	case isWanted(r.Code) || slices.Contains(alerts, r.CodeReason):
 		return wanted
 	case isOdd(r.Code) || IsOther(r.Code) && !isFoldedReason(r.Code, r.Reason):
@@ -188,12 +197,14 @@ func (d Delivery) fold() (Delivery, bool) {
 
 func (d Delivery) tier() tier {
 	switch {
+	case d.Provider != other:
+		return free
 	case isOwn(d.Host):
-		if d.Provider == other && slices.Contains(receivedAlerts, CodeReason{d.Code, d.Reason}) {
+		if slices.Contains(receivedAlerts, CodeReason{d.Code, d.Reason}) {
 			return ofHost
 		}
-		return free
-	case d.Provider != other || isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
+		return ofCatalogue(d.Code)
+	case isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
 		return free
 	case IsOther(d.Code) || d.Code == 0 && isFoldedReason(d.Code, d.Reason):
 		return last
@@ -221,8 +232,10 @@ func (d Dialogue) fold() (Dialogue, bool) {
 
 func (d Dialogue) tier() tier {
 	switch {
-	case isOwn(d.Host) || d.Command != logparse.OtherCommand || isOdd(d.Code):
+	case d.Command != logparse.OtherCommand || isOdd(d.Code):
 		return free
+	case isOwn(d.Host):
+		return ofCatalogue(d.Code)
 	case IsOther(d.Code):
 		return last
 	}
@@ -249,6 +262,8 @@ func (r Refusal) tier() tier {
 	switch {
 	case isOwn(r.Host) && ofAlert:
 		return ofHost
+	case isOwn(r.Host) && r.Command == logparse.OtherCommand:
+		return hostPaired
 	case isOwn(r.Host):
 		return free
 	case r.Command == logparse.OtherCommand && r.Reason == other:
