@@ -74,7 +74,7 @@ func (b board) all() []panel {
 // Grafana's variables.
 func (b board) expressions() map[string]string {
 	variables := strings.NewReplacer("$__rate_interval", "15m", "$__range", "1d",
-		"$job", ".+", "$instance", ".+", "$source", ".+", "$mta", ".+", "$provider", ".+")
+		"$job", ".+", "$instance", ".+", "$source", ".+", "$host", ".*", "$mta", ".+", "$provider", ".+")
 	out := map[string]string{}
 	for _, p := range b.all() {
 		for _, target := range p.Targets {
@@ -147,7 +147,7 @@ func TestBoards(t *testing.T) {
 			for _, v := range b.Templating.List {
 				variables = append(variables, v.Name)
 			}
-			for _, v := range []string{"datasource", "job", "instance", "source", "mta"} {
+			for _, v := range []string{"datasource", "job", "instance", "source", "host", "mta"} {
 				if !slices.Contains(variables, v) {
 					t.Errorf("no variable %s", v)
 				}

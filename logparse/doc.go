@@ -10,8 +10,9 @@
 // without a reply. The Result also counts the lines that the logger reports lost.
 //
 // One log may mix the lines of all [MTAs]: the program or the form of a line
-// identifies its MTA. A [Format] reads logs that no grammar knows. README.md lists
-// what each MTA's log shows, and what it never shows.
+// identifies its MTA. It may also mix the lines of several hosts, whose sessions are kept
+// apart. A [Format] reads logs that no grammar knows, and a [Header] envelopes in a form
+// that is not known. README.md lists what each MTA's log shows, and what it never shows.
 //
 // Events count replies on the wire. A line that shows again what another line
 // shows has events marked Repeat. A line that stands for several replies has

@@ -55,6 +55,7 @@ type Result struct {
 // memory, what later lines need of earlier ones. It does no I/O, its results
 // depend on the lines alone, and it is not safe for concurrent use.
 type Parser struct {
+	header    *Header // tried before the unwrapper; nil for none
 	unwrapper unwrapper
 	grammars  [len(mtas)]grammar // each nil before the first line of its MTA
 	only      int                // index of the MTA whose lines are read; noMTA for all
@@ -104,7 +105,14 @@ func NewParserFor(name string) (*Parser, error) {
 // Parse reads one line, without its line end. It does not keep line, but the Result
 // refers into it.
 func (p *Parser) Parse(line []byte) (r Result) {
-	if !p.unwrapper.unwrap(line, &p.line.env) {
+	var whole, ok bool
+	if p.header != nil {
+		whole, ok = p.header.unwrap(&p.unwrapper, line, &p.line.env)
+	}
+	if !ok {
+		whole = p.unwrapper.unwrap(line, &p.line.env)
+	}
+	if !whole {
 		return Result{Outcome: Other, Envelope: p.line.env}
 	}
 	p.parse(&r)

@@ -71,6 +71,9 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// Text returns the time as logged; "" if there is none.
+func (t Timestamp) Text() string { return string(t.text) }
+
 // tai64Epoch is the label of 1970-01-01 for multilog and tai64nlocal, which ignore
 // leap seconds (libtai; daemontools tai64nlocal.c).
 const tai64Epoch = 1<<62 + 10

@@ -45,8 +45,10 @@ func board(uid, title, description string, extra []cog.Builder[dashboard.Variabl
 		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus"))
 	for _, v := range append([]cog.Builder[dashboard.VariableModel]{
 		variable("job", "Job", `label_values(smtp_reply_exporter_build_info, job)`),
-		variable("instance", "Host", `label_values(smtp_reply_exporter_build_info{job=~"$job"}, instance)`),
+		variable("instance", "Exporter", `label_values(smtp_reply_exporter_build_info{job=~"$job"}, instance)`),
 		variable("source", "Log", `label_values(smtp_reply_exporter_source_up{job=~"$job", instance=~"$instance"}, source)`),
+		// Series without the label must match, too.
+		variable("host", "Host in the log", `label_values(smtp_replies_sent_by_reason_total{job=~"$job", instance=~"$instance", source=~"$source", host!=""}, host)`).AllValue(".*"),
 		variable("mta", "MTA", `label_values(smtp_replies_sent_total{job=~"$job", instance=~"$instance"}, mta)`),
 	}, extra...) {
 		b.WithVariable(v)

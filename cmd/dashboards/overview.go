@@ -32,8 +32,8 @@ func overview() *dashboard.DashboardBuilder {
 				q("{{code}}", `60 * sum by (class, code) (rate(%s[$__rate_interval]))`, deliveries)),
 			stacked("Shares of the deliveries", "Over two hours, longer than a message waits between two attempts. Absent for two hours after a start or a backlog.", ratio, half,
 				q("{{class}}", `sum by (class) (%s) / on () group_left () sum(%s)`,
-					sourced("source_provider_code_reason:smtp_deliveries:increase2h", ""),
-					sourced("source_provider_code_reason:smtp_deliveries:increase2h", ""))).Max(1),
+					recorded("source_provider_code_reason:smtp_deliveries:increase2h", ""),
+					recorded("source_provider_code_reason:smtp_deliveries:increase2h", ""))).Max(1),
 			stacked("Deliveries without a reply", "Nobody answered: failed connections, DNS and TLS errors, providers suspended after a failure, expired mail.", perMinute, half,
 				q("{{reason}}", `60 * sum by (reason) (rate(%s[$__rate_interval]))`, raw("smtp_deliveries_total", `peer="external", code="none"`))),
 			stacked("Replies received by code", "Replies on the wire. One refusal of a message to fifty recipients is one reply and fifty deliveries.", perMinute, half,
@@ -44,8 +44,8 @@ func overview() *dashboard.DashboardBuilder {
 				q("{{code}} {{meaning}}", `60 * sum by (code, meaning) (rate(%s[$__rate_interval]))`, raw("smtp_replies_sent_total", `peer=~"external|authenticated"`))),
 			stacked("Shares of the answers to recipients and messages", "Answers to RCPT and to the end of the message, in the last hour.", ratio, half,
 				q("{{code}}", `sum by (code) (%s) / on () group_left () sum(%s)`,
-					sourced("source_peer_code_reason:smtp_replies_sent_detail:increase1h", ""),
-					sourced("source_peer_code_reason:smtp_replies_sent_detail:increase1h", ""))).Max(1),
+					recorded("source_peer_code_reason:smtp_replies_sent_detail:increase1h", ""),
+					recorded("source_peer_code_reason:smtp_replies_sent_detail:increase1h", ""))).Max(1),
 		}},
 		row{"451 and 452 against their past", false, []cog.Builder[dashboard.Panel]{
 			spikeSent("451", "system_error", "10", "dns", "20", "policy", "100"),
@@ -67,13 +67,13 @@ func overview() *dashboard.DashboardBuilder {
 // threshold, summed over the chosen hosts.
 func spikeSent(code string, floors ...string) cog.Builder[dashboard.Panel] {
 	const name = "source_peer_code_reason:smtp_replies_sent:"
-	queries := []query{q("{{reason}}", `sum by (reason) (%s)`, sourced(name+"increase1h", `code="`+code+`"`))}
+	queries := []query{q("{{reason}}", `sum by (reason) (%s)`, recorded(name+"increase1h", `code="`+code+`"`))}
 	for i := 0; i < len(floors); i += 2 {
 		matchers := `code="` + code + `", reason="` + floors[i] + `"`
 		queries = append(queries,
-			q("past {{reason}}", `sum by (reason) (%s)`, sourced(name+"past_increase1h", matchers)),
+			q("past {{reason}}", `sum by (reason) (%s)`, recorded(name+"past_increase1h", matchers)),
 			q("alert {{reason}}", `clamp_min(sum by (reason) (2 * %s or 0 * %s), %s)`,
-				sourced(name+"past_increase1h", matchers), sourced(name+"increase1h", matchers), floors[i+1]))
+				recorded(name+"past_increase1h", matchers), recorded(name+"increase1h", matchers), floors[i+1]))
 	}
 	return againstPast(code+" sent by reason, in the last hour",
 		"Dotted: the highest value of the same hour one day, two days and one week ago. Dashed: where the alert begins, at twice that and a floor; a single 452 for lack of storage alerts. Absent for an hour after a start or a backlog.",
@@ -86,8 +86,8 @@ func spikeReceived(code string) cog.Builder[dashboard.Panel] {
 	matchers := `code="` + code + `"`
 	return againstPast(code+" received by provider and reason, in the last two hours",
 		"Deliveries. Dotted: the highest value of the same hour one day, two days and one week ago. Dashed: where the alert begins, at twice that and at least 20, if it is also a fifth of all deliveries to the provider.",
-		q("{{provider}} {{reason}}", `sum by (provider, reason) (%s)`, sourced(name+"increase2h", matchers)),
-		q("past {{provider}} {{reason}}", `sum by (provider, reason) (%s)`, sourced(name+"past_increase2h", matchers)),
+		q("{{provider}} {{reason}}", `sum by (provider, reason) (%s)`, recorded(name+"increase2h", matchers)),
+		q("past {{provider}} {{reason}}", `sum by (provider, reason) (%s)`, recorded(name+"past_increase2h", matchers)),
 		q("alert {{provider}} {{reason}}", `clamp_min(sum by (provider, reason) (2 * %s or 0 * %s), 20)`,
-			sourced(name+"past_increase2h", matchers), sourced(name+"increase2h", matchers)))
+			recorded(name+"past_increase2h", matchers), recorded(name+"increase2h", matchers)))
 }

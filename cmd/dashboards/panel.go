@@ -40,12 +40,17 @@ func q(legend, expr string, args ...any) query {
 	return query{fmt.Sprintf(expr, args...), legend}
 }
 
-// raw selects the chosen hosts' series of an exported family. matchers may be "".
+// raw selects the chosen series of an exported family. matchers may be "".
 func raw(metric, matchers string) string {
-	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source", mta=~"$mta"%s}`, metric, comma(matchers))
+	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source", host=~"$host", mta=~"$mta"%s}`, metric, comma(matchers))
 }
 
-// sourced is like raw, for families and recorded series without the label mta.
+// recorded is like raw, for recorded series, which lack the label mta.
+func recorded(metric, matchers string) string {
+	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source", host=~"$host"%s}`, metric, comma(matchers))
+}
+
+// sourced is like raw, for families about a source itself.
 func sourced(metric, matchers string) string {
 	return fmt.Sprintf(`%s{job=~"$job", instance=~"$instance", source=~"$source"%s}`, metric, comma(matchers))
 }

@@ -16,7 +16,7 @@ func providers() *dashboard.DashboardBuilder {
 		row{"Who defers our mail", false, []cog.Builder[dashboard.Panel]{
 			heat("Share of deliveries deferred, by provider",
 				"4xx, timed out, refused or suspended, over two hours. Red means all. A provider that stays above 90 % for an hour alerts.", full, 10,
-				q("{{provider}}", `max by (provider) (%s)`, sourced("source_provider:smtp_deliveries:deferred_ratio2h", `provider=~"$provider"`))),
+				q("{{provider}}", `max by (provider) (%s)`, recorded("source_provider:smtp_deliveries:deferred_ratio2h", `provider=~"$provider"`))),
 			stacked("Deliveries by provider", "One per recipient and attempt, however it ended.", perMinute, half,
 				q("{{provider}}", `60 * sum by (provider) (rate(%s[$__rate_interval]))`, deliveries(""))),
 			stacked("Deferred by provider and reason", "4xx, and the deliveries that nobody answered.", perMinute, half,
@@ -44,7 +44,7 @@ func providers() *dashboard.DashboardBuilder {
 			graph("421 by provider", "The provider closes the connection.", perMinute, half,
 				q("{{provider}} {{reason}}", `60 * sum by (provider, reason) (rate(%s[$__rate_interval]))`, deliveries(`code="421"`))),
 			graph("Full mailboxes, in the last day", "Deliveries answered with 452 because of a full mailbox. One full mailbox is tried about 30 times a day.", count, half,
-				q("{{provider}}", `sum by (provider) (%s)`, sourced("source_provider_code_reason:smtp_deliveries:increase1d", `provider=~"$provider"`))),
+				q("{{provider}}", `sum by (provider) (%s)`, recorded("source_provider_code_reason:smtp_deliveries:increase1d", `provider=~"$provider"`))),
 		}},
 	)
 }

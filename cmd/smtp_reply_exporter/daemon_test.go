@@ -210,7 +210,7 @@ func (s scrape) outcomes() scrape {
 
 // total returns the series of replies to, or from, strangers.
 func total(direction, code, class, meaning string) string {
-	return fmt.Sprintf(`smtp_replies_%s_total{class=%q,code=%q,meaning=%q,mta="postfix",peer="external",source="mail"}`,
+	return fmt.Sprintf(`smtp_replies_%s_total{class=%q,code=%q,host="",meaning=%q,mta="postfix",peer="external",source="mail"}`,
 		direction, class, code, meaning)
 }
 

@@ -14,6 +14,7 @@ type jsonReply struct {
 	File         string `json:"file"`
 	Line         int    `json:"line"`
 	Time         string `json:"time"` // RFC 3339; "" if the line has none
+	Host         string `json:"host"` // as logged; "" if the line has none
 	MTA          string `json:"mta"`
 	Program      string `json:"program"`
 	Direction    string `json:"direction"`
@@ -56,7 +57,7 @@ func (w *jsonWriter) line(at position, r *logparse.Result, labels []classify.Lab
 			continue
 		}
 		reply := jsonReply{
-			File: at.file, Line: at.line, MTA: r.MTA, Program: string(r.Program),
+			File: at.file, Line: at.line, Host: string(r.Envelope.Host), MTA: r.MTA, Program: string(r.Program),
 			Direction: e.Direction.String(), Peer: labels[i].Peer,
 			Code: int(e.Code), EnhancedCode: e.Enhanced.String(), Class: e.Code.ClassLabel(), Meaning: e.Code.Meaning(),
 			Reason: labels[i].Reason, Provider: labels[i].Provider,

@@ -45,7 +45,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "good configuration", args: []string{"--config.check", "--config.file=" + good}, stdout: "the configuration is valid\n"},
 		{
 			name: "unknown field", args: []string{"--config.check", "--config.file=" + field}, status: 1,
-			stderr: "smtp_reply_exporter: " + field + ":3: sources[0].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices\n",
+			stderr: "smtp_reply_exporter: " + field + ":3: sources[0].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices, hosts, header, samples\n",
 		},
 		{
 			name: "bad provider", args: []string{"--config.check", "--config.file=" + suffix}, status: 1,

@@ -59,6 +59,7 @@ type Config struct {
 	name    string
 	lines   map[string]int              // the line of each field in the file, by its path
 	formats map[string]*logparse.Format // by MTA
+	headers map[string]*logparse.Header // by source
 }
 
 // A Source is the origin of lines: a file, the journal, syslog messages or standard
@@ -80,8 +81,18 @@ type Source struct {
 	// reports lines that it dropped.
 	LossNotices []string `yaml:"loss_notices"`
 
+	// Hosts is true or a list of names, as in the file: see AllHosts.
+	Hosts any `yaml:"hosts"`
+
+	Header  string         `yaml:"header"` // an expression of logparse.Header; "" for none
+	Samples []HeaderSample `yaml:"samples"`
+
 	// AllowNetworks is Allow, masked and never IPv4-mapped.
 	AllowNetworks []netip.Prefix `yaml:"-"`
+	// AllHosts and HostNames say which hosts have the label host: all, or those with these
+	// names, in lower case. Without both, none has.
+	AllHosts  bool     `yaml:"-"`
+	HostNames []string `yaml:"-"`
 }
 
 // String returns the origin of the source's lines, for logs.
@@ -138,7 +149,7 @@ func Load(path string) (*Config, error) {
 //
 //	config.yaml:7: sources[1].mta: "exmi" is not one of auto, postfix
 func Parse(name string, data []byte) (*Config, error) {
-	c := &Config{name: name, lines: make(map[string]int), formats: make(map[string]*logparse.Format)}
+	c := &Config{name: name, lines: make(map[string]int), formats: make(map[string]*logparse.Format), headers: make(map[string]*logparse.Header)}
 	doc, err := c.decode(data)
 	if err != nil {
 		return nil, err
@@ -259,6 +270,12 @@ func (c *Config) checkSource(i int) error {
 	}
 	if err := c.CheckMTA(s.MTA); err != nil {
 		return c.Errorf(field("mta"), "%w", err)
+	}
+	if err := c.checkHosts(i); err != nil {
+		return err
+	}
+	if err := c.checkHeader(i); err != nil {
+		return err
 	}
 	if s.Start == "" {
 		s.Start = End

@@ -127,6 +127,15 @@ func (c *Config) CheckMTA(mta string) error {
 	return fmt.Errorf("%q is not one of %s, or the mta of an item of formats", mta, strings.Join(mtas, ", "))
 }
 
+// ParserOf returns a parser for the lines of a source of the Config.
+func (c *Config) ParserOf(s *Source) *logparse.Parser {
+	p := c.NewParser(s.MTA)
+	if h := c.headers[s.Name]; h != nil {
+		p.SetHeader(h)
+	}
+	return p
+}
+
 // NewParser returns a parser for the lines of an MTA. It panics if CheckMTA does not
 // accept the MTA.
 func (c *Config) NewParser(mta string) *logparse.Parser {

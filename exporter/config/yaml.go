@@ -97,12 +97,16 @@ var (
 	sequence = shape{yaml.SequenceNode, `a list ("- value" lines, or [value, value])`}
 	mapping  = shape{yaml.MappingNode, `a mapping ("field: value" lines)`}
 
+	trueOrList = shape{yaml.ScalarNode, `true, or a list of names such as [mx1, mx2]`}
+
 	shapes = map[reflect.Kind]shape{
 		reflect.String: scalar,
 		reflect.Bool:   {yaml.ScalarNode, "true or false"},
 		reflect.Slice:  sequence,
 		reflect.Map:    mapping,
 		reflect.Struct: mapping,
+
+		reflect.Interface: trueOrList,
 	}
 )
 
@@ -120,6 +124,11 @@ func (c *Config) check(n *yaml.Node, t reflect.Type, field string) error {
 		t = t.Elem()
 	}
 	want := shapes[t.Kind()]
+	if t.Kind() == reflect.Interface {
+		if t = reflect.TypeFor[bool](); n.Kind == yaml.SequenceNode {
+			t, want = reflect.TypeFor[[]string](), sequence
+		}
+	}
 	if n.Kind != want.kind || t.Kind() == reflect.Bool && n.ShortTag() != "!!bool" {
 		return c.errorAt(n.Line, field, "want %s, not %s", want.text, describe(n))
 	}

@@ -11,27 +11,28 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// The keys of the counters, but for those of replies.
+// The keys of the counters, but for those of replies. Host is "" where the source does
+// not count by host.
 type (
 	// Delivery holds the labels of delivery attempts. Code is 0 if no server answered.
 	Delivery struct {
-		MTA, Peer, Provider string
-		Code                logparse.Code
-		Reason              string
+		Host, MTA, Peer, Provider string
+		Code                      logparse.Code
+		Reason                    string
 	}
 	// Dialogue holds the labels of positive replies in the dialogue.
 	Dialogue struct {
-		MTA     string
-		Command logparse.Command
-		Code    logparse.Code
+		Host, MTA string
+		Command   logparse.Command
+		Code      logparse.Code
 	}
 	// Refusal holds the labels of refusals without a code. Class is 4 or 5, or 0 if the
 	// log does not say.
 	Refusal struct {
-		MTA, Peer string
-		Command   logparse.Command
-		Class     int
-		Reason    string
+		Host, MTA, Peer string
+		Command         logparse.Command
+		Class           int
+		Reason          string
 	}
 	// Shape names a form of lines that the parser does not understand.
 	Shape struct{ MTA, Shape string }
@@ -70,6 +71,7 @@ type Source struct {
 	created  time.Time
 	mtas     map[string]time.Time // when each became known
 	programs map[string]string    // interned
+	hosts    hosts
 
 	sent, received                 replies
 	deliveries                     family[Delivery]
@@ -83,27 +85,38 @@ type Source struct {
 }
 
 // NewSource returns a Source without counts. Its predictable series start at 0, now for
-// the given MTAs, and at its first line for any other MTA.
-func NewSource(mtas []string, now time.Time) *Source {
+// the given MTAs and named hosts, and at its first line for any other.
+func NewSource(mtas []string, which Hosts, now time.Time) *Source {
 	s := empty(now)
+	s.hosts = newHosts(which, nil)
 	s.zero(mtas, now)
 	return s
 }
 
 // empty returns a Source without series.
 func empty(created time.Time) *Source {
-	dialogueMTA := func(d Dialogue) string { return d.MTA }
+	ofDelivery := func(d Delivery) scope { return ofSource(d.Host) }
+	ofDialogue := func(d Dialogue) scope { return ofMTA(d.Host, d.MTA) }
+	ofRefusal := func(r Refusal) scope { return ofSource(r.Host) }
 	return &Source{
 		created: created, mtas: map[string]time.Time{}, programs: map[string]string{},
-		sent:             newReplies(Sent, SentByReason, SentDetail, sentDetailRooms, sentPeers, sentAlerts),
-		received:         newReplies(Received, ReceivedByReason, ReceivedDetail, receivedDetailRooms, receivedPeers, receivedAlerts),
-		deliveries:       newFamily(Deliveries, deliveryRooms, wholeSource[Delivery], Delivery.tier, Delivery.fold),
-		dialogueSent:     newFamily(DialogueSent, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
-		dialogueReceived: newFamily(DialogueReceived, dialogueRooms, dialogueMTA, Dialogue.tier, Dialogue.fold),
-		refusals:         newFamily(Refusals, refusalRooms, wholeSource[Refusal], Refusal.tier, Refusal.fold),
+		sent:             newReplies(Sent, SentByReason, SentDetail, sentDetailLimits, sentPeers, sentAlerts),
+		received:         newReplies(Received, ReceivedByReason, ReceivedDetail, receivedDetailLimits, receivedPeers, receivedAlerts),
+		deliveries:       newFamily(Deliveries, deliveryLimits, ofDelivery, Delivery.tier, Delivery.fold),
+		dialogueSent:     newFamily(DialogueSent, dialogueLimits, ofDialogue, Dialogue.tier, Dialogue.fold),
+		dialogueReceived: newFamily(DialogueReceived, dialogueLimits, ofDialogue, Dialogue.tier, Dialogue.fold),
+		refusals:         newFamily(Refusals, refusalLimits, ofRefusal, Refusal.tier, Refusal.fold),
 		lines:            map[logparse.Outcome]*Count{}, notUnderstood: map[Shape]*Count{},
 		lost: map[string]*Count{}, folded: map[Family]*Count{},
 	}
+}
+
+// A line is one with the label of its host.
+type line struct {
+	*logparse.Result
+	host     string
+	hostFull bool // the label is other because the source has too many hosts
+	now      time.Time
 }
 
 // Line counts a line and its events. labels holds the labels of each event in r.
@@ -113,14 +126,16 @@ func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Tim
 	if r.LostLines > 0 {
 		s.Lost(r.Logger, r.LostLines, now)
 	}
+	l := line{Result: r, now: now}
 	if r.MTA != "" {
 		s.zeroMTA(r.MTA, now)
+		l.host, l.hostFull = s.host(r, now)
 	}
 	if r.Outcome == logparse.NotUnderstood {
 		add(s.notUnderstood, Shape{r.MTA, r.Shape}, 1, now)
 	}
 	for i := range r.Events {
-		s.event(r, &r.Events[i], &labels[i], now)
+		s.event(&l, &r.Events[i], &labels[i])
 	}
 }
 
@@ -128,40 +143,40 @@ func (s *Source) Line(r *logparse.Result, labels []classify.Labels, now time.Tim
 // of the source.
 func (s *Source) Lost(logger string, n int, now time.Time) { add(s.lost, logger, n, now) }
 
-func (s *Source) event(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
+func (s *Source) event(l *line, e *logparse.Event, labels *classify.Labels) {
 	switch e.Kind {
 	case logparse.Refusal:
-		count(s, &s.refusals, Refusal{r.MTA, l.Peer, e.Command, e.Class, l.Reason}, e.Count, now)
+		count(s, &s.refusals, Refusal{l.host, l.MTA, labels.Peer, e.Command, e.Class, labels.Reason}, e.Count, l)
 	case logparse.Reply:
 		if !e.Repeat {
-			s.reply(r, e, l, now)
+			s.reply(l, e, labels)
 		}
 	}
 	if e.Deliveries > 0 {
-		count(s, &s.deliveries, Delivery{r.MTA, l.Peer, l.Provider, e.Code, l.Reason}, e.Deliveries, now)
+		count(s, &s.deliveries, Delivery{l.host, l.MTA, labels.Peer, labels.Provider, e.Code, labels.Reason}, e.Deliveries, l)
 	}
 }
 
-func (s *Source) reply(r *logparse.Result, e *logparse.Event, l *classify.Labels, now time.Time) {
+func (s *Source) reply(l *line, e *logparse.Event, labels *classify.Labels) {
 	switch {
 	case e.Dialogue && e.Direction == logparse.Sent:
-		count(s, &s.dialogueSent, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+		count(s, &s.dialogueSent, Dialogue{l.host, l.MTA, e.Command, e.Code}, e.Count, l)
 	case e.Dialogue:
-		count(s, &s.dialogueReceived, Dialogue{r.MTA, e.Command, e.Code}, e.Count, now)
+		count(s, &s.dialogueReceived, Dialogue{l.host, l.MTA, e.Command, e.Code}, e.Count, l)
 	default:
 		key := Detail{
-			MTA: r.MTA, Peer: l.Peer, Command: e.Command, Code: e.Code, Enhanced: e.Enhanced, Reason: l.Reason,
+			Host: l.host, MTA: l.MTA, Peer: labels.Peer, Command: e.Command, Code: e.Code, Enhanced: e.Enhanced, Reason: labels.Reason,
 		}
-		var full bool
-		key.Program, full = s.program(r.Program)
+		var programFull bool
+		key.Program, programFull = s.program(l.Program)
 		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {
 			key.Enhanced = OtherEnhanced
 		}
 		direction := &s.sent
 		if e.Direction == logparse.Received {
-			direction, key.Provider = &s.received, l.Provider
+			direction, key.Provider = &s.received, labels.Provider
 		}
-		s.detail(direction, key, full, e.Count, now)
+		s.detail(direction, key, programFull, e.Count, l)
 	}
 }
 
@@ -186,40 +201,50 @@ func (s *Source) program(identifier []byte) (label string, full bool) {
 	return p, false
 }
 
-// detail counts n replies. folded reports whether a label of key is folded already.
-func (s *Source) detail(r *replies, key Detail, folded bool, n int, now time.Time) {
+// detail counts n replies. programFull reports whether the program in key is folded
+// already, as l.hostFull does for its host.
+func (s *Source) detail(r *replies, key Detail, programFull bool, n int, l *line) {
+	folded := foldedFamilies{detail: programFull || l.hostFull, byReason: l.hostFull, narrow: l.hostFull}
 	if c := r.detail.series[key]; c != nil {
 		c.add(n)
-		if folded {
-			add(s.folded, r.detail.name, n, now)
-		}
-		return
+	} else {
+		place := r.place(key)
+		r.add(place, Count{uint64(n), l.now})
+		folded.add(key, place)
 	}
-	place := r.place(key)
-	r.add(place, Count{uint64(n), now})
-	s.noteFolded(r, key, place, uint64(n), now)
-	if folded && place.detail == key {
-		add(s.folded, r.detail.name, n, now)
-	}
+	s.noteFolded(r, folded, uint64(n), l.now)
 }
 
-// noteFolded counts n for each family in which key was folded.
-func (s *Source) noteFolded(r *replies, key Detail, place labels, n uint64, now time.Time) {
-	if place.detail != key {
+// foldedFamilies says which families of replies lack a label of one.
+type foldedFamilies struct{ detail, byReason, narrow bool }
+
+// add adds those in which key was folded to place.
+func (f *foldedFamilies) add(key Detail, place labels) {
+	f.detail = f.detail || place.detail != key
+	f.byReason = f.byReason || place.byReason != key.byReason()
+	f.narrow = f.narrow || place.narrow != key.narrow()
+}
+
+func (s *Source) noteFolded(r *replies, folded foldedFamilies, n uint64, now time.Time) {
+	if folded.detail {
 		add(s.folded, r.detail.name, n, now)
 	}
-	if place.byReason != key.byReason() {
+	if folded.byReason {
 		add(s.folded, r.byReason.name, n, now)
 	}
-	if place.narrow.Code != key.Code {
+	if folded.narrow {
 		add(s.folded, r.narrow.name, n, now)
 	}
 }
 
 // count counts n events in a family.
-func count[K comparable](s *Source, f *family[K], key K, n int, now time.Time) {
-	if folded := f.count(key, n, now); folded > 0 {
-		add(s.folded, f.name, folded, now)
+func count[K comparable](s *Source, f *family[K], key K, n int, l *line) {
+	folded := f.count(key, n, l.now)
+	if l.hostFull {
+		folded = n
+	}
+	if folded > 0 {
+		add(s.folded, f.name, folded, l.now)
 	}
 }
 

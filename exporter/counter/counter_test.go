@@ -21,7 +21,7 @@ var (
 func feed(s *Source, w *tally, program string, e logparse.Event, l classify.Labels) {
 	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte(program), Events: []logparse.Event{e}}
 	s.Line(&r, []classify.Labels{l}, later)
-	w.event("postfix", program, &e, l)
+	w.event("", "postfix", program, &e, l)
 	w.lines[logparse.Understood]++
 }
 
@@ -42,7 +42,7 @@ func TestSumsAgree(t *testing.T) {
 			variety := 1 + rnd.IntN(600)
 			pick := func(values ...string) string { return values[rnd.IntN(len(values))] }
 			one := func(of string) string { return fmt.Sprint(of, rnd.IntN(1+variety/20)) }
-			s, w := NewSource([]string{"postfix"}, start), newTally()
+			s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 			for range 4000 {
 				if rnd.IntN(4) == 0 {
 					lose(s, w, pick(logparse.Loggers()...), 1+rnd.IntN(3))
@@ -87,8 +87,8 @@ func TestEvents(t *testing.T) {
 	repeat, dialogue := reply, reply
 	repeat.Repeat = true
 	dialogue.Dialogue, dialogue.Code, dialogue.Deliveries = true, 354, 0
-	narrow := Reply{"postfix", "external", 451}
-	delivered := Delivery{"postfix", "external", "gmail", 451, "greylisted"}
+	narrow := Reply{"", "postfix", "external", 451}
+	delivered := Delivery{"", "postfix", "external", "gmail", 451, "greylisted"}
 	for _, tc := range []struct {
 		name                string
 		event               logparse.Event
@@ -103,7 +103,7 @@ func TestEvents(t *testing.T) {
 		{name: "refusal without code", event: logparse.Event{Kind: logparse.Refusal, Command: logparse.Auth, Class: 5, Count: 3}, times: 1, refusals: 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, w := NewSource([]string{"postfix"}, start), newTally()
+			s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 			for range tc.times {
 				feed(s, w, "postfix/smtp", tc.event, labels)
 			}
@@ -111,8 +111,8 @@ func TestEvents(t *testing.T) {
 			w.check(t, c)
 			got := []uint64{
 				c.Received[narrow].Value, c.Deliveries[delivered].Value,
-				c.Refusals[Refusal{"postfix", "external", logparse.Auth, 5, "greylisted"}].Value,
-				c.DialogueReceived[Dialogue{"postfix", logparse.Rcpt, 354}].Value,
+				c.Refusals[Refusal{"", "postfix", "external", logparse.Auth, 5, "greylisted"}].Value,
+				c.DialogueReceived[Dialogue{"", "postfix", logparse.Rcpt, 354}].Value,
 			}
 			if diff := cmp.Diff([]uint64{tc.replies, tc.deliveries, tc.refusals, tc.talks}, got); diff != "" {
 				t.Errorf("replies, deliveries, refusals, dialogue (-want +got):\n%s", diff)
@@ -122,7 +122,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestLines(t *testing.T) {
-	s := NewSource([]string{"postfix"}, start)
+	s := NewSource([]string{"postfix"}, Hosts{}, start)
 	if c := s.Snapshot(); !c.LastLine.IsZero() {
 		t.Errorf("last line at %v, before the first one", c.LastLine)
 	}
@@ -142,7 +142,7 @@ func TestLines(t *testing.T) {
 }
 
 func TestLostLines(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	for range 2 {
 		lose(s, w, "rsyslog", 237)
 	}
@@ -154,7 +154,7 @@ func TestLostLines(t *testing.T) {
 }
 
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
-	s := NewSource([]string{"postfix"}, start)
+	s := NewSource([]string{"postfix"}, Hosts{}, start)
 	known, unknown := logparse.EnhancedCode{Class: 4, Subject: 7, Detail: 1}, logparse.EnhancedCode{Class: 4, Subject: 99, Detail: 9}
 	r := logparse.Result{Outcome: logparse.Understood, MTA: "postfix", Program: []byte("postfix/smtp"), LostLines: 1, Logger: "rsyslog"}
 	for _, e := range []logparse.Event{

@@ -27,11 +27,13 @@ func (c *series) add(n int) {
 type tier int
 
 const (
-	free      tier = iota // all others
-	paired                // a code of the catalogue with any reason, everything else folded
-	catalogue             // a code of the catalogue, everything else folded
-	wanted                // 451 and 452 by reason, the pairs in the alerts
-	last                  // everything folded: fits always
+	free       tier = iota // all others
+	paired                 // a code of the catalogue with any reason, everything else folded
+	catalogue              // a code of the catalogue, everything else folded
+	wanted                 // 451 and 452 by reason, the pairs in the alerts
+	hostPaired             // a code of the catalogue with any reason, of one host, everything else folded
+	ofHost                 // the pairs in the alerts, of one host, everything else folded
+	last                   // everything folded but perhaps a host that all others share: fits always
 	tiers
 )
 
@@ -47,32 +49,57 @@ func (used *rooms) inFree(r *rooms) int {
 	return n
 }
 
+// A scope is what a family's rooms are for.
+type scope struct {
+	mta    string // "" for all
+	byHost bool   // the label sets with a host; the rooms of the others are as if there were none
+}
+
+// ofSource is the scope of a family whose rooms are for a source.
+func ofSource(host string) scope { return scope{byHost: host != ""} }
+
+// ofMTA is the scope of a family that has rooms for each MTA. Those with a host share one.
+func ofMTA(host, mta string) scope {
+	if host != "" {
+		return scope{byHost: true}
+	}
+	return scope{mta: mta}
+}
+
+// limits are the rooms of each scope of a family.
+type limits struct{ rooms, byHost rooms }
+
+func (l *limits) of(s scope) *rooms {
+	if s.byHost {
+		return &l.byHost
+	}
+	return &l.rooms
+}
+
 // A family counts by label sets of one kind.
 type family[K comparable] struct {
 	name   Family
 	series map[K]*series
-	rooms  rooms
-	used   map[string]*rooms           // by scope
-	scope  func(K) string              // what the rooms are for: the MTA, or "" for the whole source
+	limits limits
+	used   map[scope]*rooms
+	scope  func(K) scope
 	tier   func(K) tier                // of a label set
 	fold   func(K) (folded K, ok bool) // folds one more label; ok is false if none is left
 }
 
-func newFamily[K comparable](name Family, r rooms, scope func(K) string, tier func(K) tier, fold func(K) (K, bool)) family[K] {
-	return family[K]{name, map[K]*series{}, r, map[string]*rooms{}, scope, tier, fold}
+func newFamily[K comparable](name Family, l limits, scoped func(K) scope, tier func(K) tier, fold func(K) (K, bool)) family[K] {
+	return family[K]{name, map[K]*series{}, l, map[scope]*rooms{}, scoped, tier, fold}
 }
-
-// wholeSource is the scope of a family whose rooms are for a source.
-func wholeSource[K any](K) string { return "" }
 
 // fits reports whether k has a series or may have one.
 func (f *family[K]) fits(k K) bool {
-	used := f.used[f.scope(k)]
+	scope := f.scope(k)
+	used := f.used[scope]
 	if used == nil || f.series[k] != nil {
 		return true
 	}
-	t := f.tier(k)
-	return t == last || t != free && used[t] < f.rooms[t] || used.inFree(&f.rooms) < f.rooms[free]
+	t, limit := f.tier(k), f.limits.of(scope)
+	return t == last || t != free && used[t] < limit[t] || used.inFree(limit) < limit[free]
 }
 
 // place folds k until it fits.
@@ -123,11 +150,17 @@ func (f *family[K]) count(k K, n int, now time.Time) (folded int) {
 	return n
 }
 
-// zero creates a series, unless that does not fit.
+// zero creates a series, unless that does not fit. That of a host takes no room from series
+// that count.
 func (f *family[K]) zero(k K, now time.Time) {
-	if f.fits(k) {
-		f.get(k, now)
+	if !f.fits(k) {
+		return
 	}
+	scope := f.scope(k)
+	if used := f.used[scope]; used != nil && f.tier(k) == ofHost && used[ofHost] >= f.limits.of(scope)[ofHost] {
+		return
+	}
+	f.get(k, now)
 }
 
 // restore adds the series of a saved state. It reports whether they are within the
@@ -136,8 +169,8 @@ func (f *family[K]) restore(saved map[K]Count) (fits bool) {
 	for k, count := range saved {
 		f.get(k, count.Created).Count = count
 	}
-	for _, used := range f.used {
-		if used.inFree(&f.rooms) > f.rooms[free] {
+	for scope, used := range f.used {
+		if limit := f.limits.of(scope); used.inFree(limit) > limit[free] {
 			return false
 		}
 	}

@@ -10,22 +10,49 @@ import (
 // The limits on a source's series. Strangers and local users choose what a log shows, so
 // each family has a limit that holds whatever they write. A new label set that does not
 // fit loses its labels one after another: enhanced code, command, program, provider, a
-// code that the catalogue lacks, the reason. Series that exist never change.
+// code that the catalogue lacks, the host, the reason. Series that exist never change.
 //
 // Room is reserved for the codes of the catalogue, and for 451 and 452 by reason. The
 // narrow families have room for the catalogue of each MTA. The families by reason have
 // room for the catalogue of two MTAs, and for 451 and 452 by reason of five. Those by
 // detail have room for both of one MTA, or of two for replies received.
+//
+// With a host, each family has 20,000 series in all. There, the reserved room above is for
+// the host other. For each of 200 hosts with one MTA there is room for the pairs in the
+// alerts, 18 in each direction at most, for two peers; and for some 30 further pairs, so that
+// neither the codes that strangers choose nor the details of one host cost another its pairs.
 var (
-	sentDetailRooms     = rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100} // 1,000
-	receivedDetailRooms = rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70} // 2,000
-	byReasonRooms       = rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100} // 2,000
-	deliveryRooms       = rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160} // 1,000
-	refusalRooms        = rooms{free: 57, wanted: 108, last: 135}                               // 300
+	sentDetailLimits = limits{
+		rooms{free: 400, paired: 130, catalogue: 215, wanted: 155, last: 100},                                     // 1,000
+		rooms{free: 5_000, paired: 130, catalogue: 215, wanted: 155, hostPaired: 6_200, ofHost: 7_200, last: 100}, // 19,000
+	}
+	receivedDetailLimits = limits{
+		rooms{free: 1150, paired: 250, catalogue: 290, wanted: 240, last: 70},                                    // 2,000
+		rooms{free: 4_450, paired: 250, catalogue: 290, wanted: 240, hostPaired: 5_500, ofHost: 7_200, last: 70}, // 18,000
+	}
+	byReasonLimits = limits{
+		rooms{free: 450, paired: 280, catalogue: 430, wanted: 740, last: 100},                                     // 2,000
+		rooms{free: 3_250, paired: 280, catalogue: 430, wanted: 740, hostPaired: 6_000, ofHost: 7_200, last: 100}, // 18,000
+	}
+	deliveryLimits = limits{
+		rooms{free: 430, paired: 140, catalogue: 145, wanted: 125, last: 160},                                     // 1,000
+		rooms{free: 5_630, paired: 140, catalogue: 145, wanted: 125, hostPaired: 5_600, ofHost: 7_200, last: 160}, // 19,000
+	}
+	refusalLimits = limits{
+		rooms{free: 57, wanted: 108, last: 135},                                      // 300
+		rooms{free: 6_257, wanted: 108, hostPaired: 6_000, ofHost: 7_200, last: 135}, // 19,700
+	}
 
-	// For each MTA. The catalogue has 73 codes, other four classes, and there are three peers.
-	replyRooms    = rooms{free: 269, catalogue: 219, last: 12} // 500
-	dialogueRooms = rooms{free: 420, catalogue: 76, last: 4}   // 500
+	// Without a host, for each MTA. The catalogue has 73 codes, other four classes, and there
+	// are three peers. The 15 MTAs leave 12,500 series with a host.
+	replyLimits = limits{
+		rooms{free: 269, catalogue: 219, last: 12},                                        // 500
+		rooms{free: 1_535, catalogue: 3_285, hostPaired: 5_500, ofHost: 2_000, last: 180}, // 12,500
+	}
+	dialogueLimits = limits{
+		rooms{free: 420, catalogue: 76, last: 4},                          // 500
+		rooms{free: 6_300, catalogue: 1_140, hostPaired: 5_000, last: 60}, // 12,500
+	}
 )
 
 const (
@@ -73,8 +100,14 @@ func isFoldedReason(code logparse.Code, r string) bool { return r == foldReason(
 
 func isWanted(code logparse.Code) bool { return code == 451 || code == 452 }
 
-func (r Reply) tier() tier {
+// tier returns the tier of a code. alerts are the pairs in the bundled alert rules.
+func (r Reply) tier(alerts []CodeReason) tier {
 	switch {
+	case isOwn(r.Host):
+		if slices.ContainsFunc(alerts, func(pair CodeReason) bool { return pair.Code == r.Code }) {
+			return ofHost
+		}
+		return ofCatalogue(r.Code)
 	case IsOther(r.Code):
 		return last
 	case isOdd(r.Code):
@@ -83,9 +116,22 @@ func (r Reply) tier() tier {
 	return catalogue
 }
 
+// ofCatalogue returns the tier of a code of one host that is in no alert.
+func ofCatalogue(code logparse.Code) tier {
+	if isOdd(code) || IsOther(code) {
+		return free
+	}
+	return hostPaired
+}
+
 // tier returns the tier of a pair. alerts are the pairs in the bundled alert rules.
 func (r ByReason) tier(alerts []CodeReason) tier {
 	switch {
+	case isOwn(r.Host):
+		if slices.Contains(alerts, r.CodeReason) {
+			return ofHost
+		}
+		return ofCatalogue(r.Code)
 	case isWanted(r.Code) || slices.Contains(alerts, r.CodeReason):
 		return wanted
 	case isOdd(r.Code) || IsOther(r.Code) && !isFoldedReason(r.Code, r.Reason):
@@ -111,6 +157,8 @@ func (d Detail) fold() (Detail, bool) {
 		d.Provider = other
 	case isOdd(d.Code):
 		d.Code = otherCode
+	case isOwn(d.Host):
+		d.Host = other
 	case !isFoldedReason(d.Code, d.Reason):
 		d.Reason = foldReason(d.Code, d.Reason)
 	default:
@@ -135,6 +183,8 @@ func (d Delivery) fold() (Delivery, bool) {
 		d.Provider = other
 	case isOdd(d.Code):
 		d.Code = otherOfClass(d.Code)
+	case isOwn(d.Host):
+		d.Host = other
 	case !isFoldedReason(d.Code, d.Reason):
 		d.Reason = foldReason(d.Code, d.Reason)
 	case d.Code != 0 && !IsOther(d.Code):
@@ -147,7 +197,14 @@ func (d Delivery) fold() (Delivery, bool) {
 
 func (d Delivery) tier() tier {
 	switch {
-	case d.Provider != other || isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
+	case d.Provider != other:
+		return free
+	case isOwn(d.Host):
+		if slices.Contains(receivedAlerts, CodeReason{d.Code, d.Reason}) {
+			return ofHost
+		}
+		return ofCatalogue(d.Code)
+	case isOdd(d.Code) || IsOther(d.Code) && !isFoldedReason(d.Code, d.Reason):
 		return free
 	case IsOther(d.Code) || d.Code == 0 && isFoldedReason(d.Code, d.Reason):
 		return last
@@ -165,6 +222,8 @@ func (d Dialogue) fold() (Dialogue, bool) {
 		d.Command = logparse.OtherCommand
 	case isOdd(d.Code):
 		d.Code = otherOfClass(d.Code)
+	case isOwn(d.Host):
+		d.Host = other
 	default:
 		return d, false
 	}
@@ -175,6 +234,8 @@ func (d Dialogue) tier() tier {
 	switch {
 	case d.Command != logparse.OtherCommand || isOdd(d.Code):
 		return free
+	case isOwn(d.Host):
+		return ofCatalogue(d.Code)
 	case IsOther(d.Code):
 		return last
 	}
@@ -186,6 +247,8 @@ func (r Refusal) fold() (Refusal, bool) {
 	switch {
 	case r.Command != logparse.OtherCommand:
 		r.Command = logparse.OtherCommand
+	case isOwn(r.Host):
+		r.Host = other
 	case r.Reason != other:
 		r.Reason = other
 	default:
@@ -195,10 +258,17 @@ func (r Refusal) fold() (Refusal, bool) {
 }
 
 func (r Refusal) tier() tier {
+	ofAlert := r.Class == 4 && slices.Contains(refusalAlerts, r.Reason) && slices.Contains(refused, r.Command)
 	switch {
+	case isOwn(r.Host) && ofAlert:
+		return ofHost
+	case isOwn(r.Host) && r.Command == logparse.OtherCommand:
+		return hostPaired
+	case isOwn(r.Host):
+		return free
 	case r.Command == logparse.OtherCommand && r.Reason == other:
 		return last
-	case r.Class == 4 && slices.Contains(refusalAlerts, r.Reason) && slices.Contains(refused, r.Command):
+	case ofAlert:
 		return wanted
 	}
 	return free

@@ -13,12 +13,12 @@ import (
 func fill(s *Source, w *tally, dir logparse.Direction, f family[Detail]) {
 	e := logparse.Event{Kind: logparse.Reply, Direction: dir, Code: 550, Count: 1}
 	l := classify.Labels{Peer: "external", Provider: "gmail"}
-	for i := 0; f.used[""] == nil || f.used[""].inFree(&f.rooms) < f.rooms[free]; i++ {
+	for i := 0; f.used[scope{}] == nil || f.used[scope{}].inFree(&f.limits.rooms) < f.limits.rooms[free]; i++ {
 		e.Enhanced, e.Command = logparse.EnhancedCode{Class: 5, Subject: 7, Detail: uint16(i % 7)}, logparse.Command(i/7%13)
 		l.Reason = "policy"
 		feed(s, w, fmt.Sprint("postfix", i/7/13, "/smtpd"), e, l)
 	}
-	for i := 0; f.used[""][paired] < f.rooms[paired]; i++ {
+	for i := 0; f.used[scope{}][paired] < f.limits.rooms[paired]; i++ {
 		l.Reason = fmt.Sprint("reason", i)
 		feed(s, w, "postfix/smtpd", e, l)
 	}
@@ -28,7 +28,7 @@ func fill(s *Source, w *tally, dir logparse.Direction, f family[Detail]) {
 // sets that was there before takes it, and each has one more label folded.
 func TestFold(t *testing.T) {
 	known := logparse.EnhancedCode{Class: 4, Subject: 7, Detail: 1}
-	full := Detail{"postfix", "external", "postfix/x", "gmx", logparse.Mail, 449 /* in the catalogue */, known, "dns"}
+	full := Detail{"", "postfix", "external", "postfix/x", "gmx", logparse.Mail, 449 /* in the catalogue */, known, "dns"}
 	odd := full
 	odd.Code = 499
 	with := func(d Detail, change func(*Detail)) Detail { change(&d); return d }
@@ -54,14 +54,14 @@ func TestFold(t *testing.T) {
 			d.Reason = other
 			for i, want := range append(chain, d) {
 				t.Run(fmt.Sprint(dir, " ", from.Code, " ", i), func(t *testing.T) {
-					s, w := NewSource([]string{"postfix"}, start), newTally()
+					s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 					r, e := &s.sent, logparse.Event{
 						Kind: logparse.Reply, Direction: dir, Command: from.Command, Code: from.Code, Enhanced: known, Count: 1,
 					}
 					if dir == logparse.Received {
 						r = &s.received
 					}
-					narrow := Reply{want.MTA, want.Peer, want.Code}
+					narrow := Reply{want.Host, want.MTA, want.Peer, want.Code}
 					if want.Code == otherCode {
 						narrow.Code = 4
 					}
@@ -85,7 +85,7 @@ func TestFold(t *testing.T) {
 // TestFoldUnknownEnhanced counts enhanced codes that the catalogue lacks. They never
 // become labels.
 func TestFoldUnknownEnhanced(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	e := deferred
 	for i := range uint16(500) {
 		e.Enhanced = logparse.EnhancedCode{Class: 4, Subject: 42, Detail: i}
@@ -99,7 +99,7 @@ func TestFoldUnknownEnhanced(t *testing.T) {
 }
 
 func TestFoldPrograms(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	for i := range 100 {
 		for range 2 {
 			feed(s, w, fmt.Sprintf("postfix-out%d/smtp", i), deferred, external)

@@ -18,7 +18,7 @@ func TestProgram(t *testing.T) {
 		"long":      {strings.Repeat("x", 65) + "/smtpd", "other"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := NewSource(logparse.MTAs(), time.Now())
+			s := NewSource(logparse.MTAs(), Hosts{}, time.Now())
 			s.Line(&logparse.Result{
 				Outcome: logparse.Understood, MTA: "postfix", Program: []byte(tc.identifier),
 				Events: []logparse.Event{{Direction: logparse.Sent, Code: 554, Count: 1}},

@@ -7,32 +7,35 @@ import (
 )
 
 // The keys of the counters are labels of a source's series. They omit labels that
-// follow from others, such as class from code.
+// follow from others, such as class from code. Host is "" where the source does not count
+// by host.
 type (
 	// Detail holds the labels of the widest reply families. Provider is "" for replies
 	// sent.
 	Detail struct {
-		MTA, Peer, Program, Provider string
-		Command                      logparse.Command
-		Code                         logparse.Code
-		Enhanced                     logparse.EnhancedCode
-		Reason                       string
+		Host, MTA, Peer, Program, Provider string
+		Command                            logparse.Command
+		Code                               logparse.Code
+		Enhanced                           logparse.EnhancedCode
+		Reason                             string
 	}
 	// ByReason holds the labels of replies by code and reason.
 	ByReason struct {
-		MTA, Peer string
+		Host, MTA, Peer string
 		CodeReason
 	}
 	// Reply holds the labels of replies by code.
 	Reply struct {
-		MTA, Peer string
-		Code      logparse.Code
+		Host, MTA, Peer string
+		Code            logparse.Code
 	}
 )
 
 func (d Detail) byReason() ByReason {
-	return ByReason{d.MTA, d.Peer, CodeReason{d.Code, d.Reason}}
+	return ByReason{d.Host, d.MTA, d.Peer, CodeReason{d.Code, d.Reason}}
 }
+
+func (d Detail) narrow() Reply { return Reply{d.Host, d.MTA, d.Peer, d.Code} }
 
 // replies counts the replies of one direction in three families.
 //
@@ -40,7 +43,7 @@ func (d Detail) byReason() ByReason {
 // is folded in all three alike, so that their sums agree by all labels that they share.
 // There is one exception: if the logs of so many MTAs come from one source that even the
 // room for the catalogue is used up, the family by detail folds the code too, while the
-// narrower ones keep it as long as they can. Then only the sums by MTA and peer agree.
+// narrower ones keep it as long as they can. Then only the sums by host, MTA and peer agree.
 type replies struct {
 	narrow   family[Reply]
 	byReason family[ByReason]
@@ -49,12 +52,13 @@ type replies struct {
 	alerts   []CodeReason
 }
 
-func newReplies(narrow, byReason, detail Family, detailRooms rooms, peers []string, alerts []CodeReason) replies {
+func newReplies(narrow, byReason, detail Family, detailLimits limits, peers []string, alerts []CodeReason) replies {
 	return replies{
-		narrow: newFamily(narrow, replyRooms, func(r Reply) string { return r.MTA }, Reply.tier, nil),
-		byReason: newFamily(byReason, byReasonRooms, wholeSource[ByReason],
+		narrow: newFamily(narrow, replyLimits, func(r Reply) scope { return ofMTA(r.Host, r.MTA) },
+			func(r Reply) tier { return r.tier(alerts) }, nil),
+		byReason: newFamily(byReason, byReasonLimits, func(r ByReason) scope { return ofSource(r.Host) },
 			func(r ByReason) tier { return r.tier(alerts) }, nil),
-		detail: newFamily(detail, detailRooms, wholeSource[Detail],
+		detail: newFamily(detail, detailLimits, func(d Detail) scope { return ofSource(d.Host) },
 			func(d Detail) tier { return d.tier(alerts) }, Detail.fold),
 		peers: peers, alerts: alerts,
 	}
@@ -64,10 +68,17 @@ func newReplies(narrow, byReason, detail Family, detailRooms rooms, peers []stri
 func (r *replies) zero(mta string, now time.Time) {
 	for _, p := range r.peers {
 		for _, code := range standardCodes {
-			r.narrow.zero(Reply{mta, p, code}, now)
+			r.narrow.zero(Reply{MTA: mta, Peer: p, Code: code}, now)
 		}
+	}
+	r.zeroPairs("", mta, now)
+}
+
+// zeroPairs creates the series of the pairs in the alerts.
+func (r *replies) zeroPairs(host, mta string, now time.Time) {
+	for _, p := range r.peers {
 		for _, pair := range r.alerts {
-			r.byReason.zero(ByReason{mta, p, pair}, now)
+			r.byReason.zero(ByReason{host, mta, p, pair}, now)
 		}
 	}
 }
@@ -81,18 +92,19 @@ type labels struct {
 
 // place folds a label set until it fits.
 func (r *replies) place(full Detail) labels {
-	l := labels{detail: full, narrow: Reply{full.MTA, full.Peer, full.Code}}
+	l := labels{detail: full}
 	for ok := true; ok; l.detail, ok = l.detail.fold() {
+		l.byReason, l.narrow = l.detail.byReason(), l.detail.narrow()
 		if l.detail.Code == otherCode {
 			l.narrow.Code = otherOfClass(full.Code)
 		}
-		l.byReason = l.detail.byReason()
 		if r.detail.fits(l.detail) && r.byReason.fits(l.byReason) && r.narrow.fits(l.narrow) {
 			return l
 		}
 	}
 	// The code is one of the catalogue, whose room is used up.
-	for _, l.byReason = range []ByReason{full.byReason(), l.byReason, {full.MTA, full.Peer, CodeReason{otherCode, l.detail.Reason}}} {
+	full.Host = l.detail.Host
+	for _, l.byReason = range []ByReason{full.byReason(), l.byReason, {full.Host, full.MTA, full.Peer, CodeReason{otherCode, l.detail.Reason}}} {
 		if r.byReason.fits(l.byReason) {
 			break
 		}

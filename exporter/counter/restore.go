@@ -12,8 +12,9 @@ import (
 // room for more codes and reasons than it did. Restore folds the smallest of these. It may
 // also lack labels. The families in which that was so have changed: some of their series
 // have disappeared, others have jumped.
-func Restore(c *Snapshot, mtas []string, now time.Time) (s *Source, changed []Family) {
+func Restore(c *Snapshot, mtas []string, which Hosts, now time.Time) (s *Source, changed []Family) {
 	s = empty(c.Created)
+	s.hosts = newHosts(which, c.Hosts)
 	s.lines, s.notUnderstood, s.lost, s.folded = counts(c.Lines), counts(c.NotUnderstood), counts(c.Lost), counts(c.Folded)
 	s.lastLine = c.LastLine
 	s.restoreReplies(&s.sent, c.SentDetail, c.SentByReason, c.Sent, c.MTAs, now)
@@ -92,7 +93,9 @@ func (s *Source) restoreReplies(r *replies, detail map[Detail]Count, byReason ma
 	for _, saved := range byValue(detail) {
 		place := r.place(saved.key)
 		r.add(place, saved.Count)
-		s.noteFolded(r, saved.key, place, saved.Value, now)
+		var folded foldedFamilies
+		folded.add(saved.key, place)
+		s.noteFolded(r, folded, saved.Value, now)
 	}
 }
 
@@ -106,7 +109,7 @@ func (r *replies) restore(detail map[Detail]Count, byReason map[ByReason]Count, 
 		if IsOther(key.Code) {
 			continue
 		}
-		if c.part = r.narrow.series[Reply{key.MTA, key.Peer, key.Code}]; c.part == nil {
+		if c.part = r.narrow.series[Reply{key.Host, key.MTA, key.Peer, key.Code}]; c.part == nil && c.Value > 0 {
 			return false
 		}
 	}

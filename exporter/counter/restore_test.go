@@ -25,7 +25,7 @@ func restored(t *testing.T, s *Source, mtas ...string) *Source {
 	if err := gob.NewDecoder(&file).Decode(&snapshot); err != nil {
 		t.Fatal(err)
 	}
-	r, shrunk := Restore(&snapshot, mtas, later.Add(time.Hour))
+	r, shrunk := Restore(&snapshot, mtas, Hosts{}, later.Add(time.Hour))
 	if shrunk != nil {
 		t.Errorf("%v were shrunk", shrunk)
 	}
@@ -34,7 +34,7 @@ func restored(t *testing.T, s *Source, mtas ...string) *Source {
 
 // TestRestore counts in a chain of Sources, each restored from the previous one.
 func TestRestore(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	odd := deferred
 	odd.Code, odd.Enhanced = 499, logparse.EnhancedCode{Class: 4, Subject: 9, Detail: 99}
@@ -52,10 +52,10 @@ func TestRestore(t *testing.T) {
 
 // TestRestoreSharesNoMemory continues counting from a snapshot, which must not change.
 func TestRestoreSharesNoMemory(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	snapshot, twin := s.Snapshot(), s.Snapshot()
-	r, _ := Restore(snapshot, []string{"postfix"}, later)
+	r, _ := Restore(snapshot, []string{"postfix"}, Hosts{}, later)
 	feed(r, newTally(), "postfix/smtp", deferred, external)
 	if diff := cmp.Diff(twin, snapshot); diff != "" {
 		t.Errorf("the snapshot changed (-before +after):\n%s", diff)
@@ -65,13 +65,13 @@ func TestRestoreSharesNoMemory(t *testing.T) {
 // TestRestoreWithOtherMTAs tests that Restore keeps the counts of an MTA that is no
 // longer given, and starts those of a new MTA now.
 func TestRestoreWithOtherMTAs(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	c := restored(t, s, "exim").Snapshot()
-	if got, want := c.Received[Reply{"postfix", "external", 451}].Value, uint64(1); got != want {
+	if got, want := c.Received[Reply{"", "postfix", "external", 451}].Value, uint64(1); got != want {
 		t.Errorf("%d replies to Postfix, want %d", got, want)
 	}
-	if _, ok := c.Received[Reply{"exim", "external", 451}]; !ok {
+	if _, ok := c.Received[Reply{"", "exim", "external", 451}]; !ok {
 		t.Error("the new MTA's replies are not there")
 	}
 	w.check(t, restored(t, s, "postfix", "exim").Snapshot())
@@ -79,13 +79,13 @@ func TestRestoreWithOtherMTAs(t *testing.T) {
 
 // TestRestoreWithoutFamily restores a snapshot of a version that lacks some families.
 func TestRestoreWithoutFamily(t *testing.T) {
-	s := NewSource([]string{"postfix"}, start)
+	s := NewSource([]string{"postfix"}, Hosts{}, start)
 	snapshot := s.Snapshot()
 	snapshot.Refusals, snapshot.Lost = nil, nil
 	now := later.Add(time.Hour)
-	r, _ := Restore(snapshot, []string{"postfix"}, now)
+	r, _ := Restore(snapshot, []string{"postfix"}, Hosts{}, now)
 	c := r.Snapshot()
-	if got, want := c.Refusals[Refusal{"postfix", "external", logparse.Rcpt, 4, "dns"}], (Count{Created: now}); got != want {
+	if got, want := c.Refusals[Refusal{"", "postfix", "external", logparse.Rcpt, 4, "dns"}], (Count{Created: now}); got != want {
 		t.Errorf("a family that is new: %v, want %v", got, want)
 	}
 	for _, logger := range logparse.Loggers() {
@@ -93,7 +93,7 @@ func TestRestoreWithoutFamily(t *testing.T) {
 			t.Errorf("lost by %s: %v, there: %t", logger, got, ok)
 		}
 	}
-	if got, want := c.Sent[Reply{"postfix", "external", 554}], (Count{Created: start}); got != want {
+	if got, want := c.Sent[Reply{"", "postfix", "external", 554}], (Count{Created: start}); got != want {
 		t.Errorf("a family that was there: %v, want %v", got, want)
 	}
 }
@@ -101,7 +101,7 @@ func TestRestoreWithoutFamily(t *testing.T) {
 // TestRestoreKeepsPrograms restores as many programs as may have labels. These remain,
 // and a further program is folded.
 func TestRestoreKeepsPrograms(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	for i := range 40 {
 		feed(s, w, fmt.Sprintf("postfix%d/smtp", i), deferred, external)
 	}
@@ -123,19 +123,19 @@ func TestRestoreKeepsPrograms(t *testing.T) {
 // flooded returns the snapshot of a version without limits on codes and reasons. It had
 // only the widest family of each direction.
 func flooded() *Snapshot {
-	c := NewSource([]string{"postfix"}, start).Snapshot()
+	c := NewSource([]string{"postfix"}, Hosts{}, start).Snapshot()
 	c.Sent, c.Received, c.SentByReason, c.ReceivedByReason, c.Folded = nil, nil, nil, nil, nil
 	for code := logparse.Code(200); code < 600; code++ {
 		for i, r := range reason.Names() {
 			n := uint64(code) + uint64(i)
 			for _, p := range []string{"google", "gmx"} {
-				c.ReceivedDetail[Detail{"postfix", peer.External, "postfix/smtp", p, logparse.Rcpt, code, OtherEnhanced, r}] = Count{n, later}
-				c.Deliveries[Delivery{"postfix", peer.External, p, code, r}] = Count{n, later}
+				c.ReceivedDetail[Detail{"", "postfix", peer.External, "postfix/smtp", p, logparse.Rcpt, code, OtherEnhanced, r}] = Count{n, later}
+				c.Deliveries[Delivery{"", "postfix", peer.External, p, code, r}] = Count{n, later}
 			}
-			c.SentDetail[Detail{"postfix", peer.External, "postfix/smtpd", "", logparse.Rcpt, code, logparse.EnhancedCode{}, r}] = Count{n, later}
+			c.SentDetail[Detail{"", "postfix", peer.External, "postfix/smtpd", "", logparse.Rcpt, code, logparse.EnhancedCode{}, r}] = Count{n, later}
 		}
-		c.DialogueSent[Dialogue{"postfix", logparse.Command(code % 14), code}] = Count{1, later}
-		c.DialogueSent[Dialogue{"postfix", logparse.Command(code % 13), code}] = Count{2, later}
+		c.DialogueSent[Dialogue{"", "postfix", logparse.Command(code % 14), code}] = Count{1, later}
+		c.DialogueSent[Dialogue{"", "postfix", logparse.Command(code % 13), code}] = Count{2, later}
 	}
 	return c
 }
@@ -144,7 +144,7 @@ func flooded() *Snapshot {
 // folded is counted, and is the same at each start. Another restart folds nothing.
 func TestRestoreShrinks(t *testing.T) {
 	old := flooded()
-	s, shrunk := Restore(old, []string{"postfix"}, later)
+	s, shrunk := Restore(old, []string{"postfix"}, Hosts{}, later)
 	want := []Family{Sent, Received, SentByReason, ReceivedByReason, SentDetail, ReceivedDetail, Deliveries, DialogueSent}
 	if diff := cmp.Diff(want, shrunk); diff != "" {
 		t.Errorf("shrunk (-want +got):\n%s", diff)
@@ -157,7 +157,7 @@ func TestRestoreShrinks(t *testing.T) {
 	folds(t, c, Deliveries, old.Deliveries, c.Deliveries)
 	folds(t, c, DialogueSent, old.DialogueSent, c.DialogueSent)
 	for _, info := range logparse.Codes() {
-		key := Reply{"postfix", peer.External, info.Code}
+		key := Reply{"", "postfix", peer.External, info.Code}
 		var want uint64
 		for i := range reason.Names() {
 			want += 2 * (uint64(info.Code) + uint64(i))
@@ -166,7 +166,7 @@ func TestRestoreShrinks(t *testing.T) {
 			t.Errorf("%+v is %d, want %d", key, got.Value, want)
 		}
 	}
-	again, _ := Restore(old, []string{"postfix"}, later)
+	again, _ := Restore(old, []string{"postfix"}, Hosts{}, later)
 	if diff := cmp.Diff(c, again.Snapshot()); diff != "" {
 		t.Errorf("another start (-first +second):\n%s", diff)
 	}

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Lost                           map[string]Count // by logger
 	Folded                         map[Family]Count
 	MTAs                           map[string]time.Time // when each became known
+	Hosts                          []string             // those that have a label; nil in a state that lacks them
 	LastLine                       time.Time            // zero before the first line
 }
 
@@ -35,7 +36,7 @@ func (s *Source) Snapshot() *Snapshot {
 		Deliveries: s.deliveries.clone(), Refusals: s.refusals.clone(),
 		DialogueSent: s.dialogueSent.clone(), DialogueReceived: s.dialogueReceived.clone(),
 		Lines: clone(s.lines), NotUnderstood: clone(s.notUnderstood), Lost: clone(s.lost), Folded: clone(s.folded),
-		MTAs: maps.Clone(s.mtas), LastLine: s.lastLine,
+		MTAs: maps.Clone(s.mtas), Hosts: s.hosts.names(), LastLine: s.lastLine,
 	}
 }
 

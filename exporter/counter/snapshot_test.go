@@ -25,7 +25,7 @@ var (
 
 // TestSnapshotSharesNoMemory counts after one snapshot, and overwrites another one.
 func TestSnapshotSharesNoMemory(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	first, twin, spoiled := s.Snapshot(), s.Snapshot(), s.Snapshot()
 	clear(spoiled.ReceivedDetail)
@@ -42,7 +42,7 @@ func TestSnapshotSharesNoMemory(t *testing.T) {
 }
 
 func TestCreated(t *testing.T) {
-	s, w := NewSource([]string{"postfix"}, start), newTally()
+	s, w := NewSource([]string{"postfix"}, Hosts{}, start), newTally()
 	feed(s, w, "postfix/smtp", deferred, external)
 	odd := deferred
 	odd.Code = 499
@@ -54,12 +54,12 @@ func TestCreated(t *testing.T) {
 			got    Count
 			want   Count
 		}{
-			{"known beforehand", c.Received[Reply{"postfix", "external", 451}], Count{1, start}},
-			{"known beforehand, still 0", c.Received[Reply{"postfix", "internal", 452}], Count{0, start}},
-			{"known beforehand by reason", c.ReceivedByReason[ByReason{"postfix", "external", CodeReason{451, "policy"}}], Count{1, start}},
-			{"new", c.Received[Reply{"postfix", "external", 499}], Count{1, later}},
-			{"new by reason", c.ReceivedByReason[ByReason{"postfix", "external", CodeReason{499, "policy"}}], Count{1, later}},
-			{"new delivery", c.Deliveries[Delivery{"postfix", "external", "gmail", 451, "policy"}], Count{1, later}},
+			{"known beforehand", c.Received[Reply{"", "postfix", "external", 451}], Count{1, start}},
+			{"known beforehand, still 0", c.Received[Reply{"", "postfix", "internal", 452}], Count{0, start}},
+			{"known beforehand by reason", c.ReceivedByReason[ByReason{"", "postfix", "external", CodeReason{451, "policy"}}], Count{1, start}},
+			{"new", c.Received[Reply{"", "postfix", "external", 499}], Count{1, later}},
+			{"new by reason", c.ReceivedByReason[ByReason{"", "postfix", "external", CodeReason{499, "policy"}}], Count{1, later}},
+			{"new delivery", c.Deliveries[Delivery{"", "postfix", "external", "gmail", 451, "policy"}], Count{1, later}},
 		} {
 			if diff := cmp.Diff(tc.want, tc.got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.series, diff)
@@ -79,28 +79,28 @@ func zero[K comparable](t *testing.T, counts map[K]Count, keys ...K) {
 }
 
 func TestZeroFromTheStart(t *testing.T) {
-	c := NewSource([]string{"postfix"}, start).Snapshot()
+	c := NewSource([]string{"postfix"}, Hosts{}, start).Snapshot()
 	for _, code := range []logparse.Code{220, 221, 250, 354, 421, 450, 451, 452, 550, 552, 554} {
 		for _, p := range sentPeers {
-			zero(t, c.Sent, Reply{"postfix", p, code})
+			zero(t, c.Sent, Reply{"", "postfix", p, code})
 		}
 		for _, p := range receivedPeers {
-			zero(t, c.Received, Reply{"postfix", p, code})
+			zero(t, c.Received, Reply{"", "postfix", p, code})
 		}
 	}
 	for _, pair := range sentAlerts {
-		zero(t, c.SentByReason, ByReason{"postfix", "external", pair}, ByReason{"postfix", "authenticated", pair})
+		zero(t, c.SentByReason, ByReason{"", "postfix", "external", pair}, ByReason{"", "postfix", "authenticated", pair})
 	}
 	for _, pair := range receivedAlerts {
-		zero(t, c.ReceivedByReason, ByReason{"postfix", "external", pair}, ByReason{"postfix", "internal", pair})
+		zero(t, c.ReceivedByReason, ByReason{"", "postfix", "external", pair}, ByReason{"", "postfix", "internal", pair})
 	}
 	for _, d := range []Dialogue{
-		{"postfix", logparse.Connect, 220}, {"postfix", logparse.Ehlo, 250}, {"postfix", logparse.Data, 354}, {"postfix", logparse.Quit, 221},
+		{"", "postfix", logparse.Connect, 220}, {"", "postfix", logparse.Ehlo, 250}, {"", "postfix", logparse.Data, 354}, {"", "postfix", logparse.Quit, 221},
 	} {
 		zero(t, c.DialogueSent, d)
 		zero(t, c.DialogueReceived, d)
 	}
-	zero(t, c.Refusals, Refusal{"postfix", "external", logparse.Mail, 4, "dns"}, Refusal{"postfix", "authenticated", logparse.EndOfData, 4, "system_error"})
+	zero(t, c.Refusals, Refusal{"", "postfix", "external", logparse.Mail, 4, "dns"}, Refusal{"", "postfix", "authenticated", logparse.EndOfData, 4, "system_error"})
 	zero(t, c.Lines, logparse.Outcomes()...)
 	zero(t, c.Lost, logparse.Loggers()...)
 	zero(t, c.Folded, families...)

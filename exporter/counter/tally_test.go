@@ -36,21 +36,21 @@ func newTally() *tally {
 }
 
 // event adds an event by the definitions of the families.
-func (w *tally) event(mta, program string, e *logparse.Event, l classify.Labels) {
+func (w *tally) event(host, mta, program string, e *logparse.Event, l classify.Labels) {
 	n := uint64(e.Count)
 	if e.Deliveries > 0 {
-		w.deliveries[Delivery{mta, l.Peer, l.Provider, e.Code, l.Reason}] += uint64(e.Deliveries)
+		w.deliveries[Delivery{host, mta, l.Peer, l.Provider, e.Code, l.Reason}] += uint64(e.Deliveries)
 	}
 	switch {
 	case e.Kind == logparse.Refusal:
-		w.refusals[Refusal{mta, l.Peer, e.Command, e.Class, l.Reason}] += n
+		w.refusals[Refusal{host, mta, l.Peer, e.Command, e.Class, l.Reason}] += n
 	case e.Kind == logparse.Delivery || e.Repeat:
 	case e.Dialogue && e.Direction == logparse.Sent:
-		w.dialogueSent[Dialogue{mta, e.Command, e.Code}] += n
+		w.dialogueSent[Dialogue{host, mta, e.Command, e.Code}] += n
 	case e.Dialogue:
-		w.dialogueReceived[Dialogue{mta, e.Command, e.Code}] += n
+		w.dialogueReceived[Dialogue{host, mta, e.Command, e.Code}] += n
 	default:
-		key := Detail{mta, l.Peer, program, "", e.Command, e.Code, e.Enhanced, l.Reason}
+		key := Detail{host, mta, l.Peer, program, "", e.Command, e.Code, e.Enhanced, l.Reason}
 		if e.Enhanced.Class != 0 && !e.Enhanced.Known() {
 			key.Enhanced = OtherEnhanced
 		}
@@ -60,7 +60,7 @@ func (w *tally) event(mta, program string, e *logparse.Event, l classify.Labels)
 		}
 		replies.detail[key] += n
 		replies.byReason[key.byReason()] += n
-		replies.narrow[Reply{mta, l.Peer, e.Code}] += n
+		replies.narrow[Reply{host, mta, l.Peer, e.Code}] += n
 	}
 }
 
@@ -108,18 +108,30 @@ func checkLimits(t *testing.T, c *Snapshot) {
 			t.Errorf("%s has %d series, more than %d", family, series, limit)
 		}
 	}
-	within(SentDetail, len(c.SentDetail), 1000)
-	within(ReceivedDetail, len(c.ReceivedDetail), 2000)
-	within(SentByReason, len(c.SentByReason), 2000)
-	within(ReceivedByReason, len(c.ReceivedByReason), 2000)
-	within(Deliveries, len(c.Deliveries), 1000)
-	within(Refusals, len(c.Refusals), 300)
-	for mta := range c.MTAs {
-		within(Sent, countOf(c.Sent, func(k Reply) bool { return k.MTA == mta }), 500)
-		within(Received, countOf(c.Received, func(k Reply) bool { return k.MTA == mta }), 500)
-		within(DialogueSent, countOf(c.DialogueSent, func(k Dialogue) bool { return k.MTA == mta }), 500)
-		within(DialogueReceived, countOf(c.DialogueReceived, func(k Dialogue) bool { return k.MTA == mta }), 500)
+	checkLimit(within, SentDetail, c.SentDetail, func(k Detail) string { return k.Host }, 1000)
+	checkLimit(within, ReceivedDetail, c.ReceivedDetail, func(k Detail) string { return k.Host }, 2000)
+	checkLimit(within, SentByReason, c.SentByReason, func(k ByReason) string { return k.Host }, 2000)
+	checkLimit(within, ReceivedByReason, c.ReceivedByReason, func(k ByReason) string { return k.Host }, 2000)
+	checkLimit(within, Deliveries, c.Deliveries, func(k Delivery) string { return k.Host }, 1000)
+	checkLimit(within, Refusals, c.Refusals, func(k Refusal) string { return k.Host }, 300)
+	for family, of := range map[Family]map[Reply]Count{Sent: c.Sent, Received: c.Received} {
+		within(family, len(of), 20_000)
+		for mta := range c.MTAs {
+			within(family, countOf(of, func(k Reply) bool { return k.MTA == mta && k.Host == "" }), 500)
+		}
 	}
+	for family, of := range map[Family]map[Dialogue]Count{DialogueSent: c.DialogueSent, DialogueReceived: c.DialogueReceived} {
+		within(family, len(of), 20_000)
+		for mta := range c.MTAs {
+			within(family, countOf(of, func(k Dialogue) bool { return k.MTA == mta && k.Host == "" }), 500)
+		}
+	}
+}
+
+// checkLimit checks the limits of a family whose room is for a source: in all, and without a host.
+func checkLimit[K comparable](within func(Family, int, int), family Family, counts map[K]Count, host func(K) string, limit int) {
+	within(family, len(counts), 20_000)
+	within(family, countOf(counts, func(k K) bool { return host(k) == "" }), limit)
 }
 
 func countOf[K comparable](counts map[K]Count, is func(K) bool) (n int) {
@@ -135,7 +147,7 @@ func countOf[K comparable](counts map[K]Count, is func(K) bool) (n int) {
 func checkSums(t *testing.T, c *Snapshot) {
 	t.Helper()
 	narrow := func(k Reply) Reply { k.Code = classless(k.Code); return k }
-	fromReason := func(k ByReason) Reply { return Reply{k.MTA, k.Peer, classless(k.Code)} }
+	fromReason := func(k ByReason) Reply { return Reply{k.Host, k.MTA, k.Peer, classless(k.Code)} }
 	agree(t, "sent by reason", sums(c.Sent, narrow), sums(c.SentByReason, fromReason))
 	agree(t, "sent by detail", sums(c.SentByReason, same), sums(c.SentDetail, Detail.byReason))
 	agree(t, "received by reason", sums(c.Received, narrow), sums(c.ReceivedByReason, fromReason))

@@ -80,6 +80,19 @@ func (s *Source) zero(mtas []string, now time.Time) {
 	}
 	for _, mta := range mtas {
 		s.zeroMTA(mta, now)
+		for _, name := range s.hosts.which.Names {
+			s.zeroHost(s.hosts.known[name], mta, now)
+		}
+	}
+}
+
+// zeroHost creates the predictable series of an MTA of a host: only the pairs in the
+// alerts, since there may be many hosts.
+func (s *Source) zeroHost(h *host, mta string, now time.Time) {
+	if !h.mtas[mta] {
+		h.mtas[mta] = true
+		s.sent.zeroPairs(h.label, mta, now)
+		s.received.zeroPairs(h.label, mta, now)
 	}
 }
 
@@ -99,7 +112,7 @@ func (s *Source) zeroMTA(mta string, now time.Time) {
 	for _, p := range sentPeers {
 		for _, c := range refused {
 			for _, reason := range refusalAlerts {
-				s.refusals.zero(Refusal{mta, p, c, 4, reason}, now)
+				s.refusals.zero(Refusal{MTA: mta, Peer: p, Command: c, Class: 4, Reason: reason}, now)
 			}
 		}
 	}

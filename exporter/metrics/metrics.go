@@ -36,34 +36,34 @@ const notDialogue = "; without the positive replies in the dialogue (220, 354, .
 var (
 	sent = desc("smtp_replies_sent_total",
 		"Replies of this server to its clients: refusals, and the acceptance of messages"+notDialogue+"sent_total.",
-		"source", "mta", "peer", "code", "class", "meaning")
+		"source", "host", "mta", "peer", "code", "class", "meaning")
 	received = desc("smtp_replies_received_total",
 		"Replies of other servers to this one: refusals, and the acceptance of messages and recipients"+notDialogue+"received_total.",
-		"source", "mta", "peer", "code", "class", "meaning")
+		"source", "host", "mta", "peer", "code", "class", "meaning")
 	sentByReason = desc("smtp_replies_sent_by_reason_total",
 		"Replies in smtp_replies_sent_total by reason.",
-		"source", "mta", "peer", "code", "reason")
+		"source", "host", "mta", "peer", "code", "reason")
 	receivedByReason = desc("smtp_replies_received_by_reason_total",
 		"Replies in smtp_replies_received_total by reason.",
-		"source", "mta", "peer", "code", "reason")
+		"source", "host", "mta", "peer", "code", "reason")
 	sentDetail = desc("smtp_replies_sent_detail_total",
 		"Replies in smtp_replies_sent_total by program, command, enhanced code and reason.",
-		"source", "mta", "peer", "program", "command", "code", "enhanced_code", "reason")
+		"source", "host", "mta", "peer", "program", "command", "code", "enhanced_code", "reason")
 	receivedDetail = desc("smtp_replies_received_detail_total",
 		"Replies in smtp_replies_received_total by program, provider, command, enhanced code and reason.",
-		"source", "mta", "peer", "program", "provider", "command", "code", "enhanced_code", "reason")
+		"source", "host", "mta", "peer", "program", "provider", "command", "code", "enhanced_code", "reason")
 	deliveries = desc("smtp_deliveries_total",
 		"Ended delivery attempts, one per recipient, by the reply or reason that ended them; code is none if no server answered.",
-		"source", "mta", "peer", "provider", "code", "class", "reason")
+		"source", "host", "mta", "peer", "provider", "code", "class", "reason")
 	dialogueSent = desc("smtp_dialogue_replies_sent_total",
 		"Positive replies in the dialogue with clients, from session summaries and logged dialogues.",
-		"source", "mta", "command", "code", "class", "meaning")
+		"source", "host", "mta", "command", "code", "class", "meaning")
 	dialogueReceived = desc("smtp_dialogue_replies_received_total",
 		"Positive replies in the dialogue with servers, from logged dialogues.",
-		"source", "mta", "command", "code", "class", "meaning")
+		"source", "host", "mta", "command", "code", "class", "meaning")
 	refusals = desc("smtp_refusals_without_code_total",
 		"Refusals to clients without a code in the log; class is none if the log does not tell it.",
-		"source", "mta", "peer", "command", "class", "reason")
+		"source", "host", "mta", "peer", "command", "class", "reason")
 	codeInfo = desc("smtp_reply_code_info",
 		"Meaning of each reply code in the catalogue; the value is always 1.",
 		"code", "class", "category", "class_name", "meaning")

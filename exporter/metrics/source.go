@@ -11,35 +11,35 @@ import (
 // replies sends the families of replies, deliveries and refusals.
 func (o out) replies(s *pipeline.SourceSnapshot) {
 	for k, n := range s.Sent {
-		o.counter(sent, n, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
+		o.counter(sent, n, k.Host, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.Received {
-		o.counter(received, n, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
+		o.counter(received, n, k.Host, k.MTA, k.Peer, code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.SentByReason {
-		o.counter(sentByReason, n, k.MTA, k.Peer, code(k.Code), k.Reason)
+		o.counter(sentByReason, n, k.Host, k.MTA, k.Peer, code(k.Code), k.Reason)
 	}
 	for k, n := range s.ReceivedByReason {
-		o.counter(receivedByReason, n, k.MTA, k.Peer, code(k.Code), k.Reason)
+		o.counter(receivedByReason, n, k.Host, k.MTA, k.Peer, code(k.Code), k.Reason)
 	}
 	for k, n := range s.SentDetail {
-		o.counter(sentDetail, n, k.MTA, k.Peer, k.Program, command(k.Command), code(k.Code), enhanced(k.Enhanced), k.Reason)
+		o.counter(sentDetail, n, k.Host, k.MTA, k.Peer, k.Program, command(k.Command), code(k.Code), enhanced(k.Enhanced), k.Reason)
 	}
 	for k, n := range s.ReceivedDetail {
-		o.counter(receivedDetail, n, k.MTA, k.Peer, k.Program, k.Provider, command(k.Command), code(k.Code),
+		o.counter(receivedDetail, n, k.Host, k.MTA, k.Peer, k.Program, k.Provider, command(k.Command), code(k.Code),
 			enhanced(k.Enhanced), k.Reason)
 	}
 	for k, n := range s.Deliveries {
-		o.counter(deliveries, n, k.MTA, k.Peer, k.Provider, code(k.Code), class(k.Code), k.Reason)
+		o.counter(deliveries, n, k.Host, k.MTA, k.Peer, k.Provider, code(k.Code), class(k.Code), k.Reason)
 	}
 	for k, n := range s.DialogueSent {
-		o.counter(dialogueSent, n, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
+		o.counter(dialogueSent, n, k.Host, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.DialogueReceived {
-		o.counter(dialogueReceived, n, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
+		o.counter(dialogueReceived, n, k.Host, k.MTA, command(k.Command), code(k.Code), class(k.Code), k.Code.Meaning())
 	}
 	for k, n := range s.Refusals {
-		o.counter(refusals, n, k.MTA, k.Peer, command(k.Command), logparse.Code(100*k.Class).ClassLabel(), k.Reason)
+		o.counter(refusals, n, k.Host, k.MTA, k.Peer, command(k.Command), logparse.Code(100*k.Class).ClassLabel(), k.Reason)
 	}
 }
 

@@ -39,7 +39,7 @@ type input struct {
 func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, error) {
 	in := &input{
 		name: sc.Name, config: sc, parsers: map[string]*parser{},
-		newParser: func() *logparse.Parser { return cfg.NewParser(sc.MTA) },
+		newParser: func() *logparse.Parser { return cfg.ParserOf(sc) },
 	}
 	if former != nil && former.config.File == sc.File {
 		in.found = former.found // it takes long
@@ -54,12 +54,14 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 // sameFeed reports whether two configurations of a source name the same feed.
 func sameFeed(a, b config.Source) bool {
 	a.Name, a.MTA, a.LossNotices = b.Name, b.MTA, b.LossNotices
+	a.Hosts, a.AllHosts, a.HostNames = b.Hosts, b.AllHosts, b.HostNames
+	a.Header, a.Samples = b.Header, b.Samples
 	return reflect.DeepEqual(a, b)
 }
 
 // begin makes the input count from 0.
 func (in *input) begin(now time.Time) {
-	in.counts = counter.NewSource(in.mtas(), now)
+	in.counts = counter.NewSource(in.mtas(), in.hosts(), now)
 	if in.config.Start != config.Beginning { // else nobody knows how old the lines are
 		in.current = now
 	}
@@ -71,7 +73,7 @@ func (in *input) begin(now time.Time) {
 // repeats and sums of sessions.
 func (in *input) resume(s *savedSource, former *input, same bool, now time.Time, logger *slog.Logger) {
 	var changed []counter.Family
-	in.counts, changed = counter.Restore(s.Snapshot, in.mtas(), now)
+	in.counts, changed = counter.Restore(s.Snapshot, in.mtas(), in.hosts(), now)
 	in.before, in.progress = s.Stats, s.progress(in.config)
 	if len(changed) > 0 { // other has jumped, which looks like mail of this moment
 		in.catchUp(now)
@@ -101,6 +103,11 @@ func (in *input) mtas() []string {
 		return in.found
 	}
 	return []string{in.config.MTA}
+}
+
+// hosts returns the hosts that have a label of their own.
+func (in *input) hosts() counter.Hosts {
+	return counter.Hosts{Any: in.config.AllHosts, Names: in.config.HostNames}
 }
 
 // total returns the sums over the current and the earlier Followers or feeds.

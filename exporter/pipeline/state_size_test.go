@@ -18,7 +18,7 @@ import (
 // full returns a source whose families are at their limits, with the longest programs. Each
 // MTA counts in turn, so that none takes all the room.
 func full(mtas []string) *counter.Source {
-	s := counter.NewSource(mtas, time.Now())
+	s := counter.NewSource(mtas, counter.Hosts{}, time.Now())
 	reasons, providers := reason.Names(), provider.Names()
 	peers := []string{"external", "internal", "authenticated"}
 	line := func(mta string, i int, e logparse.Event) {

@@ -130,6 +130,7 @@ func TestStateV1Counts(t *testing.T) {
 		t.Fatalf("only %d samples", len(was))
 	}
 	for sample := range strings.Lines(scrape(t, restoreV1(t, io.Discard))) {
+		sample = strings.Replace(sample, `host="",`, "", 1) // it had none, which means the same
 		switch {
 		case !saved(sample) || folded.MatchString(sample):
 		case was[sample]:
