@@ -62,7 +62,7 @@ func (s *segments) waiting() []string {
 // listSegments updates the paths of segments from the names that a source's pattern
 // matches, and returns the other names.
 func (w *Follower) listSegments(s *followed, names []string, now time.Time) (others []string) {
-	times := make(map[string][]string) // by path; sorted as names are, but for suffixes
+	times := make(map[string][]string) // by path
 	for _, name := range names {
 		if path, at, ok := segmentPath(name); ok {
 			times[path] = append(times[path], at)
@@ -92,9 +92,12 @@ func (w *Follower) listSegments(s *followed, names []string, now time.Time) (oth
 			continue
 		}
 		p.listed = now // so that its position stays, should its segments be there again
-		if _, err := os.ReadDir(filepath.Dir(p.name)); len(times[p.name]) > 0 || err == nil {
-			w.updateSegments(p, times[p.name])
+		if len(times[p.name]) == 0 {
+			if _, err := os.ReadDir(filepath.Dir(p.name)); err != nil {
+				continue
+			}
 		}
+		w.updateSegments(p, times[p.name])
 	}
 	slices.Sort(others)
 	return others

@@ -218,7 +218,7 @@ func TestSegmentLosses(t *testing.T) {
 		bytes bool  // lost
 		most  int   // lines lost
 	}{
-		{"the writer has crashed", running, func(w *world, log *segmentWriter) {
+		{"the writer has crashed", running, func(_ *world, log *segmentWriter) {
 			log.add(3000)
 			log.write(log.pending.Len() - 100)
 			log.pending.Reset()
