@@ -126,10 +126,14 @@ func TestFile(t *testing.T) {
 
 func TestSnapshotIsShared(t *testing.T) {
 	h := newHost(t)
+	h.write("mail.log", "")
 	cfg, classifier := h.configure("[{name: mail, file: DIR/mail.log}]")
 	synctest.Test(t, func(t *testing.T) {
 		p, err := New(cfg, classifier, slog.New(slog.DiscardHandler), nil, nil)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.poll(time.Now()); err != nil { // then it is ready
 			t.Fatal(err)
 		}
 		first := p.Commit(CommitTime)
