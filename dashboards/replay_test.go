@@ -74,6 +74,9 @@ func TestQueries(t *testing.T) {
 	for metric, labels := range made {
 		known[metric] = labels
 	}
+	// The hosts of these logs received none, and Prometheus drops the empty label.
+	const unseen = "smtp_dialogue_replies_received_total"
+	known[unseen] = append(known[unseen], "host")
 
 	evaluate := func(t *testing.T, promql string) (values bool) {
 		t.Helper()

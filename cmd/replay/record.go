@@ -30,7 +30,8 @@ type Scrape struct {
 // Record plays logs through the exporter at the path exporter, in equal parts. logs maps
 // the name of a source to whole lines. Record returns the scrape before the first part
 // and the one after each part. It creates files in dir. It adds a source of syslog
-// messages, relay, which receives none: only such a source has all families.
+// messages, relay, which receives none: only such a source has all families. The other
+// sources count by host, so that the label exists for queries.
 func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, parts int) (scrapes []Scrape, err error) {
 	config := fmt.Sprintf("state: %q\nsources:\n  - {name: relay, syslog: %q}\n", filepath.Join(dir, "state"), "unix://"+filepath.Join(dir, "relay"))
 	files := map[string]*os.File{}
@@ -41,7 +42,7 @@ func Record(ctx context.Context, dir, exporter string, logs map[string][]byte, p
 		}
 		defer f.Close()
 		files[name] = f
-		config += fmt.Sprintf("  - {name: %q, file: %q, start: beginning}\n", name, f.Name())
+		config += fmt.Sprintf("  - {name: %q, file: %q, start: beginning, hosts: true}\n", name, f.Name())
 	}
 	configFile := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
