@@ -74,11 +74,10 @@ const (
 // in one log.
 func NewParser() *Parser {
 	return &Parser{
-		unwrapper: unwrapper{json: newEnvelopeObject()},
-		only:      noMTA,
-		owners:    map[string]int{},
-		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
-		once:      newTable[hash](1024),
+		only:   noMTA,
+		owners: map[string]int{},
+		line:   &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+		once:   newTable[hash](1024),
 	}
 }
 
@@ -108,7 +107,7 @@ func (p *Parser) Parse(line []byte) (r Result) {
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
-	p.unwrapper.logged = nil
+	p.unwrapper.begin(env.Message)
 	p.line.env = env
 	p.parse(&r)
 	return r
@@ -165,19 +164,20 @@ func (p *Parser) read() (mta string) {
 // wrappedReader takes further envelopes off a line that no grammar reads. It returns the
 // index of the MTA whose grammar reads what is in them; noMTA if none does.
 func (p *Parser) wrappedReader() int {
-	l, raw := p.line, p.unwrapper.logged
-	if raw == nil {
-		raw = l.env.Message
-	}
-	m := noMTA
-	for n := 0; m == noMTA && n < maxWrapped; n++ {
-		if raw = l.env.takeOff(raw); raw == nil {
-			break
-		}
+	l := p.line
+	outer, taken := l.env, false
+	for p.unwrapper.next(&l.env) {
 		l.begin()
-		m = p.readerOf(&l.env)
+		taken = true
+		if m := p.readerOf(&l.env); m != noMTA {
+			return m
+		}
 	}
-	return m
+	if taken && l.env.Program == nil {
+		l.env = outer
+		l.begin()
+	}
+	return noMTA
 }
 
 // grammar returns the grammar of the MTA with an index.
