@@ -24,6 +24,7 @@ const maxJoined = 256 << 10
 type unwrapper struct {
 	objects [maxNested + 1]jsonObject // one for each envelope, since values refer into them
 	partial [2][]byte                 // stdout, stderr
+	batch   batch                     // what the line holds behind its first record
 	logged  []byte                    // the last line without what a container runtime adds; nil if that is the message
 
 	raw       []byte   // the text whose header the envelope is; nil if it came without one
@@ -37,7 +38,8 @@ type unwrapper struct {
 // unwrap sets env to the envelope of a line. whole is false if the line is a part of a
 // message whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
-	u.logged, u.raw, u.rare, u.container, u.nested = nil, nil, false, false, 0
+	u.begin(nil)
+	u.batch.rest = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.

@@ -18,7 +18,9 @@ const (
 	keyLevel  // the object is an application's own, if it names no program and no origin
 	keyStream
 	keyPart       // P or F, as in a Kubernetes container log
-	keyAttributes // of Docker's object, and of OTLP's records: more members
+	keyAttributes // of Docker's object
+	keyBatch      // OTLP's
+	keyMembers    // of an OTLP record, more members
 	numKeys
 )
 
@@ -57,7 +59,9 @@ var objectNames = [numKeys][]string{
 	keyLevel:      {"level", "severity", "lvl", "levelname", "loglevel", "log.level"},
 	keyStream:     {"stream"},
 	keyPart:       {"logtag", "_p"},
-	keyAttributes: {"attrs", "attributes", "body.kvlistValue.values"},
+	keyAttributes: {"attrs"},
+	keyBatch:      {"resourceLogs"},
+	keyMembers:    {"attributes", "body.kvlistValue.values"},
 }
 
 // objectKeys are objectNames in one list, and where in it each key begins.
@@ -105,6 +109,14 @@ func (o *jsonObject) getText(k key) []byte {
 // Any other object is a message of an MTA that logs in JSON.
 func (u *unwrapper) object(line []byte, env *Envelope) (whole bool) {
 	o := &u.objects[u.nested]
+	if u.nested == 0 && o.values[objectBatch] != nil && u.batch.begin(o.values[objectBatch]) {
+		return u.record(env)
+	}
+	return u.readObject(o, line, env)
+}
+
+// readObject sets env to what the members of an object, whose text is line, say.
+func (u *unwrapper) readObject(o *jsonObject, line []byte, env *Envelope) (whole bool) {
 	at := timeOf(o.get(keyTime))
 	if o.isDocker() {
 		// Docker splits a message every 16 KiB; only the last part has a line end.
@@ -112,10 +124,6 @@ func (u *unwrapper) object(line []byte, env *Envelope) (whole bool) {
 		return u.part(at, streamOf(o), final, bytes.TrimSuffix(message, []byte("\r")), env)
 	}
 	message := o.getText(keyMessage)
-	*env = Envelope{Message: line}
-	if message != nil && ownerOfForm(env) != noMTA {
-		return true
-	}
 	*env = Envelope{Time: at, Host: o.getText(keyHost), Program: o.getText(keyProgram), PID: o.get(keyPID)}
 	if tag := (Envelope{}); parseTag(o.getText(keyTag), &tag) {
 		env.Program, env.PID = tag.Program, tag.PID
@@ -138,6 +146,9 @@ func (u *unwrapper) object(line []byte, env *Envelope) (whole bool) {
 
 var (
 	objectLog        = objectKeys.index["log"]
+	objectTime       = objectKeys.index["time"]
+	objectBatch      = objectKeys.index["resourceLogs"]
+	objectAttributes = objectKeys.index["attrs"]
 	objectIdentifier = objectKeys.index["SYSLOG_IDENTIFIER"]
 )
 
@@ -148,10 +159,11 @@ func (o *jsonObject) isDocker() bool {
 		return false
 	}
 	members := 2
-	for _, name := range [...]int{objectKeys.index["time"], objectKeys.index["attrs"]} {
-		if o.values[name] != nil {
-			members++
-		}
+	if o.values[objectTime] != nil {
+		members++
+	}
+	if o.values[objectAttributes] != nil {
+		members++
 	}
 	return o.members == members
 }
@@ -190,7 +202,7 @@ func timeOf(value []byte) Timestamp {
 	if at, rest, ok := cutTime(value); ok && len(rest) == 0 {
 		return at
 	}
-	if len(value) == 0 || !isDigit(value[0]) {
+	if len(value) < len("100000000") || !isDigit(value[0]) { // "0" is none
 		return Timestamp{}
 	}
 	return Timestamp{timeSeconds, value}

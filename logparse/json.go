@@ -15,7 +15,8 @@ type jsonObject struct {
 	*jsonNames
 	values  [][]byte // by name; nil where missing or null
 	texts   []int    // by name: the number of strings; 1 unless the value is a list
-	members int      // how many the object has
+	found   []int    // the names that the object has
+	members int      // how many members the object has
 	scratch []byte   // values with escapes, decoded
 	path    []byte   // the names of the enclosing objects, with their dots
 	b       []byte
@@ -53,7 +54,7 @@ func (n *jsonNames) find(name []byte) int {
 func newJSONObject(names ...string) jsonObject { return newJSONNames(names...).newObject() }
 
 func (n *jsonNames) newObject() jsonObject {
-	return jsonObject{jsonNames: n, values: make([][]byte, len(n.names)), texts: make([]int, len(n.names))}
+	return jsonObject{jsonNames: n, values: make([][]byte, len(n.names)), texts: make([]int, len(n.names)), found: make([]int, 0, len(n.names))}
 }
 
 // parse reads b and reports whether it is one whole object. A value is a string
@@ -61,9 +62,10 @@ func (n *jsonNames) newObject() jsonObject {
 // string of a list, or the bytes that a list of numbers stands for. Values are
 // valid until the next call.
 func (o *jsonObject) parse(b []byte) bool {
-	clear(o.values)
-	clear(o.texts)
-	o.scratch, o.path, o.members = o.scratch[:0], o.path[:0], 0
+	for _, i := range o.found {
+		o.values[i], o.texts[i] = nil, 0
+	}
+	o.found, o.scratch, o.path, o.members = o.found[:0], o.scratch[:0], o.path[:0], 0
 	// The buffer must not move, since values refer into it. A decoded value is never
 	// longer than its encoding.
 	if cap(o.scratch) < len(b) {
@@ -122,7 +124,7 @@ func (o *jsonObject) nested(name []byte, depth int) bool {
 		return false
 	}
 	if i >= 0 && o.whole {
-		o.values[i] = o.b[start:o.at]
+		o.set(i, o.b[start:o.at], 0)
 	}
 	return true
 }
@@ -135,9 +137,17 @@ func (o *jsonObject) member(name []byte) bool {
 	}
 	value, texts, ok := o.value()
 	if ok && string(value) != "null" {
-		o.values[i], o.texts[i] = value, texts
+		o.set(i, value, texts)
 	}
 	return ok
+}
+
+// set sets the value of a name; of a name that the object has twice, the last one counts.
+func (o *jsonObject) set(i int, value []byte, texts int) {
+	if o.values[i] == nil {
+		o.found = append(o.found, i)
+	}
+	o.values[i], o.texts[i] = value, texts
 }
 
 // value reads a value that is not an object and counts the strings in it.

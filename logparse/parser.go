@@ -95,7 +95,7 @@ func NewParserFor(name string) (*Parser, error) {
 }
 
 // Parse reads one line, without its line end. It does not keep line, but the Result
-// refers into it.
+// refers into it. A line may hold several records, see Next.
 func (p *Parser) Parse(line []byte) (r Result) {
 	if !p.unwrapper.unwrap(line, &p.line.env) {
 		return Result{Outcome: Other, Envelope: p.line.env}
@@ -104,10 +104,21 @@ func (p *Parser) Parse(line []byte) (r Result) {
 	return r
 }
 
+// Next returns what the next record of the last line says, where that line holds a batch
+// of them, such as OTLP's. Parse returns the first. ok is false if there is no other.
+func (p *Parser) Next() (r Result, ok bool) {
+	if !p.unwrapper.nextRecord(&p.line.env) {
+		return Result{}, false
+	}
+	p.parse(&r)
+	return r, true
+}
+
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 	p.unwrapper.begin(env.Message)
+	p.unwrapper.batch.rest = nil
 	p.line.env = env
 	p.parse(&r)
 	return r

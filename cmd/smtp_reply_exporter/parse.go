@@ -174,12 +174,17 @@ func (r *logReader) readFile(name string) error {
 }
 
 func (r *logReader) parseLine(at position, line []byte) error {
-	result := r.parser.Parse(line)
-	r.labels = r.labels[:0]
-	for i := range result.Events {
-		r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+	result, more := r.parser.Parse(line), true
+	for ; more; result, more = r.parser.Next() {
+		r.labels = r.labels[:0]
+		for i := range result.Events {
+			r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+		}
+		if err := r.report.line(at, &result, r.labels); err != nil {
+			return err
+		}
 	}
-	return r.report.line(at, &result, r.labels)
+	return nil
 }
 
 // readLine returns the next line without its newline. An overlong line, which fills in's
