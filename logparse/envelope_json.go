@@ -130,7 +130,10 @@ func (u *unwrapper) readObject(o *jsonObject, line []byte, env *Envelope) (whole
 	}
 	switch {
 	case message == nil && o.values[objectIdentifier] != nil: // journald drops what is too long
-	case message == nil, env.Program == nil && o.get(keyLevel) != nil && o.get(keyOrigin) == nil:
+	case message == nil:
+		*env = Envelope{Message: line}
+		u.raw, u.rare = line, true
+	case env.Program == nil && o.get(keyLevel) != nil && o.get(keyOrigin) == nil:
 		*env = Envelope{Message: line}
 	case env.Program != nil:
 		env.Message = trimMessage(message)

@@ -155,7 +155,11 @@ func (p *Parser) read() (mta string) {
 	m := p.readerOf(&l.env)
 	if m == noMTA {
 		if m = p.wrappedReader(); m == noMTA {
-			return ""
+			if m = p.headless(); m == noMTA {
+				return ""
+			}
+			l.notUnderstood(shapeHeader)
+			return mtas[m].name
 		}
 	}
 	l.cutRepeated()
