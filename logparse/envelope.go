@@ -31,7 +31,7 @@ type unwrapper struct {
 	rare      bool     // the rare forms of a header were tried on raw
 	container bool     // what is around the message says that it is a container's output
 	nested    int      // how many envelopes lie around raw
-	outer     Envelope // the one around it
+	outer     Envelope // time and host of those around it
 	scratch   Envelope // of what may be a line; on the stack it would be allocated
 }
 
@@ -41,7 +41,6 @@ func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
 	u.begin(nil)
 	u.batch.rest = nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
 	if len(line) == 0 {
@@ -54,10 +53,17 @@ func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
 // begin prepares the unwrapper for a message whose envelope the caller has taken off.
 func (u *unwrapper) begin(message []byte) {
 	u.logged, u.raw, u.rare, u.container, u.nested = nil, message, false, false, 0
+	u.outer.Time, u.outer.Host = Timestamp{}, nil
 }
 
 // text sets env to the envelope of a line, or of a line within one.
 func (u *unwrapper) text(line []byte, env *Envelope) (whole bool) {
+	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
+	if rest, ok := cutPod(line, nil); ok {
+		*env = Envelope{}
+		u.inner(rest, env)
+		return true
+	}
 	if len(line) > 0 && line[0] == '{' {
 		o := &u.objects[u.nested]
 		if o.jsonNames == nil {
@@ -115,20 +121,28 @@ func (u *unwrapper) part(at Timestamp, stream int, final bool, message []byte, e
 	return true
 }
 
-// inner reads the envelope of a line within one. What it lacks is that of the outer one.
+// inner reads the envelope of a line within env. The Parser gives it what it lacks and
+// those around it have once it knows whose line that is: an MTA's own log is judged by
+// its form alone.
 func (u *unwrapper) inner(line []byte, env *Envelope) {
-	u.outer = *env
-	if u.nested++; u.nested > maxNested {
-		u.nested = maxNested
+	if env.Time.kind != timeNone {
+		u.outer.Time = env.Time
+	}
+	if env.Host != nil {
+		u.outer.Host = env.Host
+	}
+	if u.nested == maxNested {
 		u.logged, u.raw = line, nil
-		env.Message = line
+		*env = Envelope{Message: line}
 		return
 	}
+	u.nested++
 	u.container, u.rare = false, false
 	u.text(line, env)
-	if env.Time.kind == timeNone {
-		env.Time = u.outer.Time
-	}
+}
+
+// carryHost gives env the host of the envelopes around it if it lacks one.
+func (u *unwrapper) carryHost(env *Envelope) {
 	if env.Host == nil {
 		env.Host = u.outer.Host
 	}

@@ -300,14 +300,14 @@ func trimColor(b []byte) []byte {
 }
 
 // cutRelay takes off a line the time, and the host, that came before a whole line with
-// its own time. An MTA's own log has no such lines.
+// its own time, or the time before an object. An MTA's own log has no such lines.
 func cutRelay(b []byte, scratch *Envelope) (line []byte, ok bool) {
 	at, rest, ok := cutTime(b)
 	if !ok || at.separated() {
 		return nil, false
 	}
 	line = bytes.TrimLeft(rest, " ")
-	if isWhole(line, scratch) {
+	if bytes.HasPrefix(line, []byte("{")) || isWhole(line, scratch) {
 		return line, true
 	}
 	host, line, _ := bytes.Cut(line, []byte(" "))

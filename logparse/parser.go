@@ -141,6 +141,10 @@ func (p *Parser) parse(r *Result) {
 	default:
 		r.Outcome = Other
 	}
+	p.unwrapper.carryHost(&l.env)
+	if l.env.Time.kind == timeNone {
+		l.env.Time = p.unwrapper.outer.Time
+	}
 	r.Program, r.Envelope, r.Events, r.Version = l.program, l.env, l.events, l.version
 }
 
@@ -161,6 +165,9 @@ func (p *Parser) read() (mta string) {
 			l.notUnderstood(shapeHeader)
 			return mtas[m].name
 		}
+	}
+	if !mtas[m].formHasTag {
+		p.unwrapper.carryHost(&l.env)
 	}
 	l.cutRepeated()
 	if p.isCutCopy() {
