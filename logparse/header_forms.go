@@ -28,7 +28,7 @@ var forms = [...]form{
 	{name: "AIX", example: "Nov 23 14:16:23 mx1 mail:info postfix/smtpd[699]: MSG"},
 	{name: "Solaris", example: "Nov 23 14:16:23 mx1 postfix/smtpd[699]: [ID 197553 mail.info] MSG"},
 	{name: "multilog", example: "@4000000067421f3f1a2b3c4d mx1 postfix/smtpd[699]: MSG"},
-	{name: "only a tag", example: "postfix/smtpd[699]: MSG"},
+	{name: "a line with only a tag", example: "postfix/smtpd[699]: MSG"},
 	{name: "a container log of Kubernetes (CRI)", example: "2026-11-23T14:16:23.001575881Z stdout F Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG"},
 	{name: "a line in JSON", example: `{"message":"Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG"}`},
 
@@ -47,7 +47,7 @@ var forms = [...]form{
 	{name: "journalctl -o short-unix", example: "1795443383.941485 mx1 postfix/smtpd[699]: MSG", time: cutEpoch},
 	{name: "months that are numbers", example: "11月 23 14:16:23 mx1 postfix/smtpd[699]: MSG", time: cutNumberedMonth},
 
-	{name: "no time", example: "mx1 postfix/smtpd[699]: MSG"}, // isTaggedByHost
+	{name: "a line without a time", example: "mx1 postfix/smtpd[699]: MSG"}, // isTaggedByHost
 	{name: "docker logs -t", example: "2026-11-23T14:16:23.130405545Z Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG", cut: cutRelay},
 	{name: "a relay", example: "Nov 23 14:16:23 relay Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG"},
 	{name: "docker compose logs", example: "postfix-1  | Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG", cut: cutComposed},

@@ -112,7 +112,7 @@ func NearestForm(line []byte) (name, example string) {
 }
 
 // commonOutline returns how many pieces two lines have in common at their beginnings:
-// runs of digits, of letters, and other bytes.
+// numbers, words, and other bytes.
 func commonOutline(a, b []byte) (n int) {
 	for ; len(a) > 0 && len(b) > 0; n++ {
 		kind, rest := cutPiece(a)
@@ -125,7 +125,7 @@ func commonOutline(a, b []byte) (n int) {
 	return n
 }
 
-// cutPiece reads a run of digits, a run of letters, or one other byte.
+// cutPiece reads a number, a word such as "mx1" or "postfix/smtpd", or one other byte.
 func cutPiece(b []byte) (kind byte, rest []byte) {
 	n := 0
 	for n < len(b) && isDigit(b[n]) {
@@ -134,7 +134,7 @@ func cutPiece(b []byte) (kind byte, rest []byte) {
 	if n > 0 {
 		return '0', b[n:]
 	}
-	for n < len(b) && (isAlphanumeric(b[n]) || b[n] >= 0x80) {
+	for n < len(b) && (isAlphanumeric(b[n]) || b[n] >= 0x80 || n > 0 && bytes.IndexByte([]byte("-_/."), b[n]) >= 0) {
 		n++
 	}
 	if n > 0 {

@@ -51,6 +51,9 @@ type Result struct {
 	Logger    string // Rsyslog or Journald; "" where LostLines is 0
 }
 
+// Read reports whether the line is an MTA's and its header could be read.
+func (r *Result) Read() bool { return r.MTA != "" && r.Shape != shapeHeader }
+
 // A Parser reads the lines of one log in their order and remembers, in bounded
 // memory, what later lines need of earlier ones. It does no I/O, its results
 // depend on the lines alone, and it is not safe for concurrent use.

@@ -73,7 +73,7 @@ func (p *parseCommand) run() error {
 	if *p.output == "json" {
 		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
 		in.report = newJSONWriter(out, year.Year(), location)
-		return cmp.Or(in.readAll(*p.files), out.Flush(), in.warn())
+		return cmp.Or(in.readAll(*p.files), out.Flush(), in.warn(), in.unread.err())
 	}
 	s := newSummary()
 	in.report = s
@@ -81,7 +81,7 @@ func (p *parseCommand) run() error {
 		return err
 	}
 	s.print(out)
-	return cmp.Or(out.Flush(), in.warn())
+	return cmp.Or(out.Flush(), in.warn(), in.unread.err())
 }
 
 // load loads the configuration file. Without one, it returns the defaults without a
@@ -110,6 +110,7 @@ type logReader struct {
 	watched    bool // stderr is a terminal, so it shows progress there
 	labels     []classify.Labels
 	overlong   int // lines past source.MaxLine
+	unread     unread
 }
 
 // warn says on stderr how many lines were not parsed to their end.
@@ -180,6 +181,7 @@ func (r *logReader) parseLine(at position, line []byte) error {
 		for i := range result.Events {
 			r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
 		}
+		r.unread.line(at, line, &result)
 		if err := r.report.line(at, &result, r.labels); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func newSummary() *summary {
 
 func (s *summary) line(at position, r *logparse.Result, labels []classify.Labels) error {
 	s.outcomes[r.Outcome]++
-	if r.MTA != "" {
+	if r.Read() {
 		s.mtaLines++
 	}
 	if r.Outcome == logparse.NotUnderstood {

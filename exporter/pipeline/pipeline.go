@@ -168,6 +168,7 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 			result.LostLines = 0
 		}
 		p.count(in, &result)
+		p.noteUnread(in, r.Line, &result)
 		if result.Version != nil {
 			p.noteVersion(in.name, &result)
 		}
