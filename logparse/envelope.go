@@ -19,13 +19,20 @@ type Envelope struct {
 // parts.
 const maxJoined = 256 << 10
 
+// dockerPart is the size, in bytes, of each part of a message in Docker's json-file log.
+const dockerPart = 16 << 10
+
 // An unwrapper takes the envelopes off each line, one within another. It keeps the parts
 // of a message that a container runtime split, for each of the runtime's two streams.
 type unwrapper struct {
 	objects [maxNested + 1]jsonObject // one for each envelope, since values refer into them
 	partial [2][]byte                 // stdout, stderr
 	batch   batch                     // what the line holds behind its first record
-	logged  []byte                    // the last line without what a container runtime adds; nil if that is the message
+	// endless is true if the objects of a log without line ends are no parts: a shipper that
+	// wrote them as Docker does has dropped these. again is then the line behind a first one.
+	endless bool
+	again   []byte
+	logged  []byte // the last line without what a container runtime adds; nil if that is the message
 
 	raw       []byte   // the text whose header the envelope is; nil if it came without one
 	rare      bool     // the rare forms of a header were tried on raw
@@ -39,7 +46,7 @@ type unwrapper struct {
 // message whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
 	u.begin(nil)
-	u.batch.rest = nil
+	u.batch.rest, u.again = nil, nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
@@ -106,6 +113,12 @@ func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
 func (u *unwrapper) part(at Timestamp, stream int, final bool, message []byte, env *Envelope) (whole bool) {
 	part := &u.partial[stream]
 	if u.nested == 0 {
+		// Docker's parts but for the last are full (daemon/logger/copier.go).
+		if !final && len(*part) > 0 && len(*part) < dockerPart && isWhole(message, &u.scratch) {
+			u.endless, u.again = true, message
+			message, final = *part, true
+			*part = (*part)[:0]
+		}
 		if !final || len(*part) > 0 {
 			*part = append(*part, message[:min(len(message), maxJoined-len(*part))]...)
 			message = *part

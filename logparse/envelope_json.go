@@ -121,7 +121,7 @@ func (u *unwrapper) readObject(o *jsonObject, line []byte, env *Envelope) (whole
 	if o.isDocker() {
 		// Docker splits a message every 16 KiB; only the last part has a line end.
 		message, final := bytes.CutSuffix(o.values[objectLog], []byte("\n"))
-		return u.part(at, streamOf(o), final, bytes.TrimSuffix(message, []byte("\r")), env)
+		return u.part(at, streamOf(o), final || u.endless, bytes.TrimSuffix(message, []byte("\r")), env)
 	}
 	message := o.getText(keyMessage)
 	*env = Envelope{Time: at, Host: o.getText(keyHost), Program: o.getText(keyProgram), PID: o.get(keyPID)}

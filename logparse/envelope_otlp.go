@@ -143,6 +143,12 @@ func (u *unwrapper) record(env *Envelope) (whole bool) {
 // nextRecord sets env to the envelope of the next record of the last line. It returns false
 // where the line holds no further one.
 func (u *unwrapper) nextRecord(env *Envelope) bool {
+	if line := u.again; line != nil {
+		u.begin(nil)
+		u.again, *env = nil, Envelope{}
+		u.inner(line, env)
+		return true
+	}
 	if len(u.batch.rest) == 0 {
 		return false
 	}

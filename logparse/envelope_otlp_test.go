@@ -61,3 +61,21 @@ func TestBatch(t *testing.T) {
 		})
 	}
 }
+
+// TestObjectsWithoutLineEnds tests that the lines of a shipper that writes Docker's objects
+// without line ends are not taken for parts of one message for ever.
+func TestObjectsWithoutLineEnds(t *testing.T) {
+	p := logparse.NewParser()
+	n := 0
+	for i := range 1000 {
+		line := fmt.Sprintf(`{"log":"Nov 23 14:16:23 mx1 postfix/smtpd[%d]: %s","stream":"stdout","time":"2026-11-23T14:16:23Z"}`, i, otlpRefusal)
+		for _, got := range recordsOf(p, line) {
+			if strings.HasSuffix(got, fmt.Sprintf("mx1 postfix/smtpd[%d] 451", n)) {
+				n++
+			}
+		}
+	}
+	if n != 1000 {
+		t.Errorf("%d lines counted, in order", n)
+	}
+}

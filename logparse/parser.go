@@ -121,7 +121,7 @@ func (p *Parser) Next() (r Result, ok bool) {
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 	p.unwrapper.begin(env.Message)
-	p.unwrapper.batch.rest = nil
+	p.unwrapper.batch.rest, p.unwrapper.again = nil, nil
 	p.line.env = env
 	p.parse(&r)
 	return r

@@ -39,7 +39,7 @@ func (p *Pipeline) noteUnread(in *input, line []byte, r *logparse.Result) {
 			p.logger.Warn("no line of this source is an MTA's: its lines are other programs'; check that it is the mail log", "source", in.name)
 			return
 		}
-		p.logger.Warn("no line of this source is an MTA's: its header is in no form that is known; compare it with the example, and have the logger write one of the forms of docs/headers.md",
+		p.logger.Warn("no line of this source is an MTA's: its header is in no form that is known; compare it with the example, and have the logger write one of the forms in docs/mtas.md",
 			"source", in.name, "nearest_form", u.form, "example", u.example)
 	}
 }
