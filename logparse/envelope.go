@@ -11,6 +11,9 @@ type Envelope struct {
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
+	// Container is true in what ParseEnvelope takes if the message is what a container
+	// wrote, by what is around it: it may be a whole line, whatever the program.
+	Container bool
 
 	untagged []byte // Message with its apparent tag; nil if the tag is certain
 }

@@ -19,6 +19,12 @@ func TestParseEnvelopeOfContainer(t *testing.T) {
 			t.Errorf("%v of program %q: %s", r.Events, r.Program, message)
 		}
 	}
+	podman := logparse.Envelope{Program: []byte("mail"), Message: []byte("postfix/smtpd[534]: timeout after RCPT from a[192.0.2.7]")}
+	for _, podman.Container = range []bool{false, true} {
+		if r := logparse.NewParser().ParseEnvelope(podman); (r.MTA == "postfix") != podman.Container {
+			t.Errorf("%q of program %q, in a container: %v", r.MTA, r.Program, podman.Container)
+		}
+	}
 	for _, message := range []string{"", "x", "Mon 2026-11-23 14:16:23 UTC x"} {
 		for _, program := range []string{"", "docker", "5f2ab1c2d3e4"} {
 			if r := logparse.NewParser().ParseEnvelope(logparse.Envelope{Program: []byte(program), Message: []byte(message)}); r.Outcome != logparse.Foreign {

@@ -121,6 +121,7 @@ func (p *Parser) Next() (r Result, ok bool) {
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
 	p.unwrapper.begin(env.Message)
+	p.unwrapper.container = env.Container
 	p.unwrapper.batch.rest, p.unwrapper.again = nil, nil
 	p.line.env = env
 	p.parse(&r)
