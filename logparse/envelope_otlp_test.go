@@ -39,8 +39,10 @@ func TestBatch(t *testing.T) {
 		want       []string
 	}{
 		{"one", `{"resourceLogs":[{"scopeLogs":[` + scope(whole) + `]}]}`, []string{"mx1 postfix/smtpd[699] 451"}},
-		{"several", `{"resourceLogs":[{` + resource + `,"scopeLogs":[` + scope(parsed, whole) + `,` + scope(journal) + `]},{"scopeLogs":[` + scope(hostile) + `]}]}`,
-			[]string{"node1 postfix/smtpd[7] 451", "mx1 postfix/smtpd[699] 451", "node1 postfix/smtpd[8] 451", " policyd[]"}},
+		{
+			"several", `{"resourceLogs":[{` + resource + `,"scopeLogs":[` + scope(parsed, whole) + `,` + scope(journal) + `]},{"scopeLogs":[` + scope(hostile) + `]}]}`,
+			[]string{"node1 postfix/smtpd[7] 451", "mx1 postfix/smtpd[699] 451", "node1 postfix/smtpd[8] 451", " policyd[]"},
+		},
 		{"none", `{"resourceLogs":[]}`, []string{" []"}},
 		{"a record that is none", `{"resourceLogs":[{"scopeLogs":[` + scope(`{"body":7}`, whole) + `]}]}`, []string{" []", "mx1 postfix/smtpd[699] 451"}},
 	} {

@@ -34,8 +34,10 @@ var zonedLayouts = []string{
 	"2006/01/02 15:04:05Z07:00", "2006/01/02 15:04:05",
 }
 
-var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006", "2006 Jan _2 15:04:05",
-	"1月 _2 15:04:05", "1월 _2 15:04:05"}
+var syslogLayouts = []string{
+	"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006", "2006 Jan _2 15:04:05",
+	"1月 _2 15:04:05", "1월 _2 15:04:05",
+}
 
 // In returns the time. It uses year and zone if the log omits them. ok is false if
 // the line has no time, or names the month in a language other than English.
