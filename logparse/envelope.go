@@ -11,6 +11,9 @@ type Envelope struct {
 	Program []byte // the syslog identifier, such as "postfix/smtpd"
 	PID     []byte
 	Message []byte
+	// Container is true in what ParseEnvelope takes if the message is what a container
+	// wrote, by what is around it: it may be a whole line, whatever the program.
+	Container bool
 
 	untagged []byte // Message with its apparent tag; nil if the tag is certain
 }
@@ -19,36 +22,74 @@ type Envelope struct {
 // parts.
 const maxJoined = 256 << 10
 
-// An unwrapper takes the envelope off each line. It keeps the parts of a message
-// that a container runtime split, for each of the runtime's two streams.
+// dockerPart is the size, in bytes, of each part of a message in Docker's json-file log.
+const dockerPart = 16 << 10
+
+// An unwrapper takes the envelopes off each line, one within another. It keeps the parts
+// of a message that a container runtime split, for each of the runtime's two streams.
 type unwrapper struct {
-	json    jsonObject
-	partial [2][]byte // stdout, stderr
-	logged  []byte    // the last line without what a container runtime adds; nil if that is the message
+	objects [maxNested + 1]jsonObject // one for each envelope, since values refer into them
+	partial [2][]byte                 // stdout, stderr
+	batch   batch                     // what the line holds behind its first record
+	// endless is true if the objects of a log without line ends are no parts: a shipper that
+	// wrote them as Docker does has dropped these. again is then the line behind a first one.
+	endless bool
+	again   []byte
+	logged  []byte // the last line without what a container runtime adds; nil if that is the message
+
+	raw       []byte   // the text whose header the envelope is; nil if it came without one
+	rare      bool     // the rare forms of a header were tried on raw
+	container bool     // what is around the message says that it is a container's output
+	nested    int      // how many envelopes lie around raw
+	outer     Envelope // time and host of those around it
+	scratch   Envelope // of what may be a line; on the stack it would be allocated
 }
 
 // unwrap sets env to the envelope of a line. whole is false if the line is a part of a
 // message whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
-	u.logged = nil
+	u.begin(nil)
+	u.batch.rest, u.again = nil, nil
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
 	if len(line) == 0 {
 		*env = Envelope{}
 		return true
 	}
-	if line[0] == '{' && u.json.parse(line) {
-		return u.unwrapJSON(line, env)
+	return u.text(line, env)
+}
+
+// begin prepares the unwrapper for a message whose envelope the caller has taken off.
+func (u *unwrapper) begin(message []byte) {
+	u.logged, u.raw, u.rare, u.container, u.nested = nil, message, false, false, 0
+	u.outer.Time, u.outer.Host = Timestamp{}, nil
+}
+
+// text sets env to the envelope of a line, or of a line within one.
+func (u *unwrapper) text(line []byte, env *Envelope) (whole bool) {
+	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
+	if rest, ok := cutPod(line, nil); ok {
+		*env = Envelope{}
+		u.inner(rest, env)
+		return true
+	}
+	if len(line) > 0 && line[0] == '{' {
+		o := &u.objects[u.nested]
+		if o.jsonNames == nil {
+			*o = objectKeys.newObject()
+		}
+		if o.parse(line) {
+			return u.object(line, env)
+		}
 	}
 	if at, rest, ok := cutRFC3339(line); ok {
 		if stream, final, message, ok := cutCRI(rest); ok {
-			return u.unwrapPart(at, stream, final, message, env)
+			return u.part(at, stream, final, message, env)
 		}
 	}
-	u.logged = line
-	parseSyslog(line, env)
+	u.logged, u.raw = line, line
+	parseHeader(line, env)
 	return true
 }
 
@@ -70,206 +111,55 @@ func cutCRI(b []byte) (stream int, final bool, message []byte, ok bool) {
 	return stream, rest[0] == 'F', rest[2:], true
 }
 
-// unwrapPart joins the parts of a message and parses what the container wrote.
-func (u *unwrapper) unwrapPart(at Timestamp, stream int, final bool, message []byte, env *Envelope) (whole bool) {
+// part joins the parts of a message and parses what the container wrote. Lines within
+// others have no parts.
+func (u *unwrapper) part(at Timestamp, stream int, final bool, message []byte, env *Envelope) (whole bool) {
 	part := &u.partial[stream]
-	if !final || len(*part) > 0 {
-		*part = append(*part, message[:min(len(message), maxJoined-len(*part))]...)
-		message = *part
+	if u.nested == 0 {
+		// Docker's parts but for the last are full (daemon/logger/copier.go).
+		if !final && len(*part) > 0 && len(*part) < dockerPart && isWhole(message, &u.scratch) {
+			u.endless, u.again = true, message
+			message, final = *part, true
+			*part = (*part)[:0]
+		}
+		if !final || len(*part) > 0 {
+			*part = append(*part, message[:min(len(message), maxJoined-len(*part))]...)
+			message = *part
+		}
+		if !final {
+			*env = Envelope{Time: at}
+			return false
+		}
+		*part = (*part)[:0]
 	}
-	if !final {
-		*env = Envelope{Time: at}
-		return false
-	}
-	*part = (*part)[:0]
-	u.logged = message
-	parseSyslog(message, env)
-	if env.Time.kind == timeNone {
-		env.Time = at
-	}
+	*env = Envelope{Time: at}
+	u.inner(message, env)
 	return true
 }
 
-// parseSyslog reads into env the forms of syslog, and messages with only a tag, or
-// nothing, before them:
-//
-//	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
-//	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
-//	2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp[699]: MSG            rsyslog's file format
-//	Nov  3 14:16:23 <mail.info> mx1 postfix/smtp[699]: MSG                 FreeBSD's with -v
-//	Nov  3 14:16:23 mx1 mail:info postfix/smtp[699]: MSG                   AIX'
-//	postfix/smtp[699]: MSG
-//	MSG
-func parseSyslog(b []byte, env *Envelope) {
-	*env = Envelope{}
-	if rest, ok := cutPRI(b); ok {
-		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, env) {
-			return
-		}
-		b = rest
+// inner reads the envelope of a line within env. The Parser gives it what it lacks and
+// those around it have once it knows whose line that is: an MTA's own log is judged by
+// its form alone.
+func (u *unwrapper) inner(line []byte, env *Envelope) {
+	if env.Time.kind != timeNone {
+		u.outer.Time = env.Time
 	}
-	at, rest, ok := cutTime(b)
-	if !ok {
-		// "4BD8F1A2C3: to=<...>" at the start of a line has no tag.
-		if !parseTag(b, env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
-			*env = Envelope{Message: b}
-		}
+	if env.Host != nil {
+		u.outer.Host = env.Host
+	}
+	if u.nested == maxNested {
+		u.logged, u.raw = line, nil
+		*env = Envelope{Message: line}
 		return
 	}
-	rest = bytes.TrimLeft(rest, " ")
-	if bytes.HasPrefix(rest, []byte("<")) && !at.separated() { // FreeBSD's syslogd -v
-		if level, after, ok := bytes.Cut(rest, []byte("> ")); ok && bytes.IndexByte(level, ' ') < 0 {
-			rest = after
-		}
-	}
-	host, tagged, _ := bytes.Cut(rest, []byte(" "))
-	if bytes.IndexByte(host, '\t') >= 0 { // maddy's words and fields: delivered<TAB>{"rcpt":"x smtpd[1]: ...
-		tagged = nil
-	}
-	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
-		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
-	}
-	switch {
-	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
-		env.Message = rest
-	case bytes.HasSuffix(host, []byte(":")) && parseTag(rest, env): // some formats omit the host
-	case parseTag(bytes.TrimLeft(tagged, " "), env):
-		env.Host = host
-	default:
-		env.Message = rest
-	}
-	// An MTA's own log has no tags. Some of its words look like a tag, and strangers
-	// choose some of those words:
-	//
-	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
-	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
-	switch {
-	case !at.separated():
-	case env.PID == nil:
-		*env = Envelope{Message: rest}
-	default:
-		env.untagged = rest
-	}
-	env.Time = at
+	u.nested++
+	u.container, u.rare = false, false
+	u.text(line, env)
 }
 
-// cutPRI drops the priority, such as "<22>", from the start of b.
-func cutPRI(b []byte) ([]byte, bool) {
-	if len(b) < 3 || b[0] != '<' {
-		return b, false
+// carryHost gives env the host of the envelopes around it if it lacks one.
+func (u *unwrapper) carryHost(env *Envelope) {
+	if env.Host == nil {
+		env.Host = u.outer.Host
 	}
-	n, rest := cutNumber(b[1:])
-	if n < 0 || n > 191 || len(rest) == 0 || rest[0] != '>' {
-		return b, false
-	}
-	return rest[1:], true
-}
-
-// parseTag reads "TAG[PID]: MSG" or "TAG: MSG" into env and reports whether b has
-// this form. A PID is a number, or what the MTA with that tag writes in its place.
-func parseTag(b []byte, env *Envelope) bool {
-	end := 0
-	// A comma ends the first value of a line in CSV, where strangers' words may
-	// follow without a blank.
-	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' && b[end] != ',' {
-		end++
-	}
-	if end == 0 || end == len(b) {
-		return false
-	}
-	rest, pid := b[end:], []byte(nil)
-	if rest[0] == '[' {
-		n := 1 + lenTagID(rest[1:], b[:end])
-		if n == 1 || n == len(rest) || rest[n] != ']' {
-			return false
-		}
-		pid, rest = rest[1:n], rest[n+1:]
-	}
-	if len(rest) == 0 || rest[0] != ':' || len(rest) > 1 && rest[1] != ' ' {
-		return false
-	}
-	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
-	return true
-}
-
-// lenTagID returns how many bytes of b can stand in the brackets of program's tag.
-func lenTagID(b, program []byte) (n int) {
-	for n < len(b) && isDigit(b[n]) {
-		n++
-	}
-	if n == len(b) || b[n] == ']' {
-		return n
-	}
-	if lenID := tagIDs[string(program)]; lenID != nil {
-		return lenID(b)
-	}
-	return n
-}
-
-// trimMessage drops the blank before a message, and the id that Solaris' syslog
-// puts there: "[ID 197553 mail.info] MSG".
-func trimMessage(b []byte) []byte {
-	b = bytes.TrimPrefix(b, []byte(" "))
-	if rest, ok := bytes.CutPrefix(b, []byte("[ID ")); ok {
-		if _, message, ok := bytes.Cut(rest, []byte("] ")); ok {
-			return message
-		}
-	}
-	return b
-}
-
-// parseRFC5424 reads what follows "<PRI>1 " into env and reports whether b has this
-// form (RFC 5424 §6).
-func parseRFC5424(b []byte, env *Envelope) bool {
-	var field [5][]byte // time, host, app name, process id, message id
-	for i := range field {
-		var ok bool
-		if field[i], b, ok = bytes.Cut(b, []byte(" ")); !ok || len(field[i]) == 0 {
-			return false
-		}
-		if string(field[i]) == "-" {
-			field[i] = nil
-		}
-	}
-	b, ok := cutStructuredData(b)
-	if !ok {
-		return false
-	}
-	env.Time, _, _ = cutRFC3339(field[0])
-	env.Host, env.Program, env.PID = field[1], field[2], field[3]
-	b = bytes.TrimPrefix(b, []byte(" "))
-	env.Message = trimMessage(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
-	// Some relays cut the app name at its first slash and leave the whole tag in the
-	// message: app name "postfix", message "postfix/smtp[699]: ...".
-	var inner Envelope
-	if parseTag(env.Message, &inner) && len(inner.PID) > 0 && bytes.HasPrefix(inner.Program, env.Program) &&
-		bytes.IndexByte(inner.Program, '/') > 0 {
-		env.Program, env.PID, env.Message = inner.Program, inner.PID, inner.Message
-	}
-	return true
-}
-
-// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3). A backslash
-// escapes the closing bracket and the quote in a value.
-func cutStructuredData(b []byte) ([]byte, bool) {
-	if len(b) == 0 {
-		return nil, false
-	}
-	if b[0] == '-' {
-		return b[1:], true
-	}
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		switch {
-		case i == 0 && b[i] != '[':
-			return nil, false
-		case quoted && b[i] == '\\':
-			i++
-		case b[i] == '"':
-			quoted = !quoted
-		case !quoted && b[i] == ']' && (i+1 == len(b) || b[i+1] != '['):
-			return b[i+1:], true
-		}
-	}
-	return nil, false
 }

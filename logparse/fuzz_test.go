@@ -75,6 +75,11 @@ func FuzzEnvelope(f *testing.F) {
 	for _, line := range caseLines(f) {
 		f.Add(line)
 	}
+	for _, w := range wrappers() {
+		line := []byte("Nov 23 14:16:23 mx1 postfix/smtpd[699]: timeout after RCPT from a[192.0.2.7]")
+		r := logparse.NewParser().Parse(line)
+		f.Add(w.wrap(line, &r.Envelope))
+	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		p := logparse.NewParser()
 		before := bytes.Clone(line)
@@ -87,8 +92,12 @@ func FuzzEnvelope(f *testing.F) {
 		if len(e.Message) > len(line) || len(e.Program) > len(line) || len(e.Host) > len(line) || len(e.PID) > len(line) {
 			t.Errorf("%q: fields longer than the line", line)
 		}
-		r = p.Parse(line)
-		check(t, before, &r)
+		for r, more := p.Next(); more; r, more = p.Next() {
+			check(t, before, &r)
+		}
+		for r, more := p.Parse(line), true; more; r, more = p.Next() {
+			check(t, before, &r)
+		}
 	})
 }
 

@@ -1,122 +1,189 @@
 package logparse
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-)
+import "bytes"
 
-// The named groups that a Header's expression may have.
-const (
-	headerMessage = iota // required
-	headerHost
-	headerProgram
-	headerPID
-	headerTime
-	numHeaderGroups
-)
-
-var headerGroups = [numHeaderGroups]string{"message", "host", "program", "pid", "time"}
-
-// A Header reads, with a regular expression, the envelope of lines in a form that this
-// package does not know. Unlike the built-in forms, it allocates for each line. It does not
-// change, so parsers may share it.
-type Header struct {
-	expression *regexp.Regexp
-	group      [numHeaderGroups]int // index of the expression's own; 0 if it has none
-}
-
-// NewHeader returns a Header for an expression in RE2 syntax, which matches from the start
-// of a line. Its group message matches what the MTA logged; the groups host, program, pid
-// and time are optional. Without program, message may begin with a header in a built-in
-// form. NewHeader returns an error if the expression does not compile, has an unknown
-// group or one twice, or lacks message.
-func NewHeader(expression string) (*Header, error) {
-	if _, err := regexp.Compile(expression); err != nil {
-		return nil, err
-	}
-	// The words of a stranger, further on in the line, must not look like a header.
-	re, err := regexp.Compile(`^(?:` + expression + `)`)
-	if err != nil {
-		return nil, err
-	}
-	h := &Header{expression: re}
-	for i, name := range re.SubexpNames() {
-		if name == "" {
-			continue
+// parseHeader reads into env the forms of syslog, and messages with only a tag, or
+// nothing, before them:
+//
+//	<22>1 2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp 699 - - MSG    RFC 5424
+//	<22>Nov  3 14:16:23 mx1 postfix/smtp[699]: MSG                         RFC 3164
+//	2026-11-23T14:18:21.941485+00:00 mx1 postfix/smtp[699]: MSG            rsyslog's file format
+//	Nov  3 14:16:23 <mail.info> mx1 postfix/smtp[699]: MSG                 FreeBSD's with -v
+//	Nov  3 14:16:23 mx1 mail:info postfix/smtp[699]: MSG                   AIX'
+//	postfix/smtp[699]: MSG
+//	MSG
+func parseHeader(b []byte, env *Envelope) {
+	*env = Envelope{}
+	if rest, ok := cutPRI(b); ok {
+		if rest, ok := bytes.CutPrefix(rest, []byte("1 ")); ok && parseRFC5424(rest, env) {
+			return
 		}
-		known := slices.Index(headerGroups[:], name)
-		switch {
-		case known < 0:
-			return nil, fmt.Errorf("group %q is not one of %s", name, strings.Join(headerGroups[:], ", "))
-		case h.group[known] > 0:
-			return nil, fmt.Errorf("group %q occurs twice", name)
+		b = rest
+	}
+	at, rest, ok := cutTime(b)
+	if !ok {
+		// "4BD8F1A2C3: to=<...>" at the start of a line has no tag.
+		if !parseTag(b, env) || env.PID == nil && bytes.IndexByte(env.Program, '/') < 0 {
+			*env = Envelope{Message: b}
 		}
-		h.group[known] = i
+		return
+	}
+	rest = bytes.TrimLeft(rest, " ")
+	if bytes.HasPrefix(rest, []byte("<")) && !at.separated() { // FreeBSD's syslogd -v
+		if level, after, ok := bytes.Cut(rest, []byte("> ")); ok && bytes.IndexByte(level, ' ') < 0 {
+			rest = after
+		}
+	}
+	host, tagged, _ := bytes.Cut(rest, []byte(" "))
+	// maddy's words and fields: delivered<TAB>{"rcpt":"x smtpd[1]: ...
+	// metalog's program: [postfix/smtp] 4BD8F1A2C3: ...
+	if bytes.IndexByte(host, '\t') >= 0 || at.kind == timeSyslog && bytes.HasPrefix(host, []byte("[")) {
+		tagged = nil
+	}
+	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
+		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
 	}
 	switch {
-	case h.group[headerMessage] == 0:
-		return nil, errors.New("no group (?P<message>...) for what the MTA logged")
-	case h.group[headerPID] > 0 && h.group[headerProgram] == 0:
-		return nil, errors.New("a group pid without a group program; add (?P<program>...)")
-	}
-	return h, nil
-}
-
-// Matches reports whether the Header reads a line.
-func (h *Header) Matches(line []byte) bool { return h.expression.Match(line) }
-
-// SetHeader makes the Parser read the header of each line with h first, and only of those
-// that h does not match with the built-in forms. Envelopes that the caller takes off stay
-// as they are. Call it before the first line.
-func (p *Parser) SetHeader(h *Header) { p.header = h }
-
-// unwrap sets env to the envelope of a line. ok is false if the Header does not match it.
-// whole is that of the unwrapper.
-func (h *Header) unwrap(u *unwrapper, line []byte, env *Envelope) (whole, ok bool) {
-	line = bytes.TrimSuffix(line, []byte("\r"))
-	match := h.expression.FindSubmatchIndex(line)
-	if match == nil {
-		return false, false
-	}
-	group := func(known int) []byte {
-		i := 2 * h.group[known]
-		if i == 0 || match[i] < 0 {
-			return nil
-		}
-		return line[match[i]:match[i+1]]
-	}
-	if program := group(headerProgram); len(program) > 0 {
-		u.logged = nil
-		*env = Envelope{Program: program, PID: group(headerPID), Message: group(headerMessage)}
-		whole = true
-	} else {
-		whole = u.unwrap(group(headerMessage), env)
-	}
-	if host := group(headerHost); len(host) > 0 {
+	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
+		env.Message = rest
+	case bytes.HasSuffix(host, []byte(":")) && parseTag(rest, env): // some formats omit the host
+	case parseTag(bytes.TrimLeft(tagged, " "), env):
 		env.Host = host
+	default:
+		env.Message = rest
 	}
-	if text := group(headerTime); len(text) > 0 {
-		env.Time = timestampOf(text)
+	// An MTA's own log has no tags. Some of its words look like a tag, and strangers
+	// choose some of those words:
+	//
+	//	2026-11-23 14:24:12 daemon: fork of queue-runner process failed
+	//	2026-11-23 14:24:12 ETRN x/smtpd[1]: received from ...
+	switch {
+	case !at.separated():
+	case env.PID == nil:
+		*env = Envelope{Message: rest}
+	default:
+		env.untagged = rest
 	}
-	return whole, true
+	env.Time = at
 }
 
-// timestampOf returns the time in a text that holds nothing else; none if its form is not
-// known.
-func timestampOf(text []byte) Timestamp {
-	seconds, rest := cutDigits(text)
-	if len(rest) > 0 && rest[0] == '.' {
-		_, rest = cutDigits(rest[1:])
+// cutPRI drops the priority, such as "<22>", from the start of b.
+func cutPRI(b []byte) ([]byte, bool) {
+	if len(b) < 3 || b[0] != '<' {
+		return b, false
 	}
-	if len(seconds) == 10 && len(rest) == 0 {
-		return Timestamp{timeSeconds, seconds}
+	n, rest := cutNumber(b[1:])
+	if n < 0 || n > 191 || len(rest) == 0 || rest[0] != '>' {
+		return b, false
 	}
-	if at, rest, ok := cutTime(text); ok && len(rest) == 0 {
-		return at
+	return rest[1:], true
+}
+
+// parseTag reads "TAG[PID]: MSG" or "TAG: MSG" into env and reports whether b has
+// this form. A PID is a number, or what the MTA with that tag writes in its place.
+func parseTag(b []byte, env *Envelope) bool {
+	end := 0
+	// A comma ends the first value of a line in CSV, where strangers' words may
+	// follow without a blank.
+	for end < len(b) && b[end] > ' ' && b[end] != '[' && b[end] != ':' && b[end] != ',' {
+		end++
 	}
-	return Timestamp{}
+	if end == 0 || end == len(b) {
+		return false
+	}
+	rest, pid := b[end:], []byte(nil)
+	if rest[0] == '[' {
+		n := 1 + lenTagID(rest[1:], b[:end])
+		if n == 1 || n == len(rest) || rest[n] != ']' {
+			return false
+		}
+		pid, rest = rest[1:n], rest[n+1:]
+	}
+	if len(rest) == 0 || rest[0] != ':' || len(rest) > 1 && rest[1] != ' ' {
+		return false
+	}
+	env.Program, env.PID, env.Message = b[:end], pid, trimMessage(rest[1:])
+	return true
+}
+
+// lenTagID returns how many bytes of b can stand in the brackets of program's tag.
+func lenTagID(b, program []byte) (n int) {
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	if n == len(b) || b[n] == ']' {
+		return n
+	}
+	if lenID := tagIDs[string(program)]; lenID != nil {
+		return lenID(b)
+	}
+	return n
+}
+
+// trimMessage drops the blank before a message, and the id that Solaris' syslog
+// puts there: "[ID 197553 mail.info] MSG".
+func trimMessage(b []byte) []byte {
+	b = bytes.TrimPrefix(b, []byte(" "))
+	if rest, ok := bytes.CutPrefix(b, []byte("[ID ")); ok {
+		if _, message, ok := bytes.Cut(rest, []byte("] ")); ok {
+			return message
+		}
+	}
+	return b
+}
+
+// parseRFC5424 reads what follows "<PRI>1 " into env and reports whether b has this
+// form (RFC 5424 §6).
+func parseRFC5424(b []byte, env *Envelope) bool {
+	var field [5][]byte // time, host, app name, process id, message id
+	for i := range field {
+		var ok bool
+		if field[i], b, ok = bytes.Cut(b, []byte(" ")); !ok || len(field[i]) == 0 {
+			return false
+		}
+		if string(field[i]) == "-" {
+			field[i] = nil
+		}
+	}
+	b, ok := cutStructuredData(b)
+	if !ok {
+		return false
+	}
+	env.Time, _, _ = cutRFC3339(field[0])
+	env.Host, env.Program, env.PID = field[1], field[2], field[3]
+	b = bytes.TrimPrefix(b, []byte(" "))
+	env.Message = trimMessage(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+	// Some relays cut the app name at its first slash and leave the whole tag in the
+	// message: app name "postfix", message "postfix/smtp[699]: ...".
+	var inner Envelope
+	if parseTag(env.Message, &inner) && len(inner.PID) > 0 && bytes.HasPrefix(inner.Program, env.Program) &&
+		bytes.IndexByte(inner.Program, '/') > 0 {
+		env.Program, env.PID, env.Message = inner.Program, inner.PID, inner.Message
+	}
+	return true
+}
+
+// cutStructuredData drops "-" or "[id name="value"]..." (RFC 5424 §6.3). A backslash
+// escapes the closing bracket and the quote in a value.
+func cutStructuredData(b []byte) ([]byte, bool) {
+	if len(b) == 0 {
+		return nil, false
+	}
+	if b[0] == '-' {
+		return b[1:], true
+	}
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case i == 0 && b[i] != '[':
+			return nil, false
+		case quoted && b[i] == '\\':
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case !quoted && b[i] == ']' && (i+1 == len(b) || b[i+1] != '['):
+			return b[i+1:], true
+		}
+	}
+	return nil, false
 }

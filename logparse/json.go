@@ -10,22 +10,51 @@ const maxJSONDepth = 8
 
 // A jsonObject reads the members of JSON objects that have one of its names. The
 // name of a nested object's member is "outer.inner". encoding/json would allocate
-// for each value.
+// for each value, and read those that nobody wants.
 type jsonObject struct {
-	index   map[string]int // of names
-	values  [][]byte       // by name; nil where missing or null
-	texts   []int          // by name: the number of strings; 1 unless the value is a list
-	scratch []byte         // values with escapes, decoded
-	path    []byte         // the names of the enclosing objects, with their dots
-	b       []byte         // the unread rest
+	*jsonNames
+	values  [][]byte // by name; nil where missing or null
+	texts   []int    // by name: the number of strings; 1 unless the value is a list
+	found   []int    // the names that the object has
+	members int      // how many members the object has
+	scratch []byte   // values with escapes, decoded
+	path    []byte   // the names of the enclosing objects, with their dots
+	b       []byte
+	at      int // the index in b of what is read next
 }
 
-func newJSONObject(names ...string) jsonObject {
-	index := map[string]int{}
+// jsonNames are the names of a jsonObject.
+type jsonNames struct {
+	names   []string
+	index   map[string]int
+	lengths [256]uint64 // by its first byte, the lengths that a name may have, as bits
+	// whole is true if the value of a member that is an object, or a list of them, is its text.
+	whole bool
+}
+
+func newJSONNames(names ...string) *jsonNames {
+	n := &jsonNames{names: names, index: map[string]int{}}
 	for i, name := range names {
-		index[name] = i
+		n.index[name] = i
+		n.lengths[name[0]] |= 1 << (len(name) & 63)
 	}
-	return jsonObject{index: index, values: make([][]byte, len(names)), texts: make([]int, len(names))}
+	return n
+}
+
+// find returns the index of a name; -1 for one that is not wanted. Most are not.
+func (n *jsonNames) find(name []byte) int {
+	if len(name) > 0 && n.lengths[name[0]]&(1<<(len(name)&63)) != 0 {
+		if i, ok := n.index[string(name)]; ok {
+			return i
+		}
+	}
+	return -1
+}
+
+func newJSONObject(names ...string) jsonObject { return newJSONNames(names...).newObject() }
+
+func (n *jsonNames) newObject() jsonObject {
+	return jsonObject{jsonNames: n, values: make([][]byte, len(n.names)), texts: make([]int, len(n.names)), found: make([]int, 0, len(n.names))}
 }
 
 // parse reads b and reports whether it is one whole object. A value is a string
@@ -33,15 +62,16 @@ func newJSONObject(names ...string) jsonObject {
 // string of a list, or the bytes that a list of numbers stands for. Values are
 // valid until the next call.
 func (o *jsonObject) parse(b []byte) bool {
-	clear(o.values)
-	clear(o.texts)
-	o.scratch, o.path = o.scratch[:0], o.path[:0]
+	for _, i := range o.found {
+		o.values[i], o.texts[i] = nil, 0
+	}
+	o.found, o.scratch, o.path, o.members = o.found[:0], o.scratch[:0], o.path[:0], 0
 	// The buffer must not move, since values refer into it. A decoded value is never
 	// longer than its encoding.
 	if cap(o.scratch) < len(b) {
 		o.scratch = make([]byte, 0, 2*len(b))
 	}
-	o.b = b
+	o.b, o.at = b, 0
 	return o.object(0) && o.peek() == 0
 }
 
@@ -59,12 +89,16 @@ func (o *jsonObject) object(depth int) bool {
 		if !ok || !o.token(':') {
 			return false
 		}
-		o.path = append(o.path, name...)
-		if o.peek() == '{' {
-			o.path = append(o.path, '.')
-			ok = o.object(depth + 1)
+		if depth == 0 {
+			o.members++
 		} else {
-			ok = o.member()
+			o.path = append(o.path, name...)
+			name = o.path
+		}
+		if o.peek() == '{' {
+			ok = o.nested(name, depth)
+		} else {
+			ok = o.member(name)
 		}
 		if !ok {
 			return false
@@ -79,49 +113,78 @@ func (o *jsonObject) object(depth int) bool {
 	}
 }
 
-// member reads a value that is not an object. path is its name.
-func (o *jsonObject) member() bool {
-	i, ok := o.index[string(o.path)]
-	if !ok {
+// nested reads an object that is a member of another one.
+func (o *jsonObject) nested(name []byte, depth int) bool {
+	i, start := o.find(name), o.at
+	if depth == 0 {
+		o.path = append(o.path, name...)
+	}
+	o.path = append(o.path, '.')
+	if !o.object(depth + 1) {
+		return false
+	}
+	if i >= 0 && o.whole {
+		o.set(i, o.b[start:o.at], 0)
+	}
+	return true
+}
+
+// member reads a value that is not an object.
+func (o *jsonObject) member(name []byte) bool {
+	i := o.find(name)
+	if i < 0 {
 		return o.skip()
 	}
 	value, texts, ok := o.value()
 	if ok && string(value) != "null" {
-		o.values[i], o.texts[i] = value, texts
+		o.set(i, value, texts)
 	}
 	return ok
 }
 
+// set sets the value of a name; of a name that the object has twice, the last one counts.
+func (o *jsonObject) set(i int, value []byte, texts int) {
+	if o.values[i] == nil {
+		o.found = append(o.found, i)
+	}
+	o.values[i], o.texts[i] = value, texts
+}
+
 // value reads a value that is not an object and counts the strings in it.
 func (o *jsonObject) value() (value []byte, texts int, ok bool) {
+	start := o.at
 	switch o.peek() {
 	case '"':
 		value, ok = o.text()
 		return value, 1, ok
 	case '[':
-		return o.list()
+		if value, texts, ok = o.list(); ok && value == nil && o.whole {
+			value = bytes.TrimLeft(o.b[start:o.at], " \t")
+		}
+		return value, texts, ok
 	}
-	b := o.b
+	start = o.at
 	ok = o.skip()
-	return bytes.TrimRight(b[:len(b)-len(o.b)], " \t"), 0, ok
+	return bytes.TrimRight(o.b[start:o.at], " \t"), 0, ok
 }
 
+// peek returns the next byte that is no blank; 0 at the end.
 func (o *jsonObject) peek() byte {
-	for len(o.b) > 0 && (o.b[0] == ' ' || o.b[0] == '\t') {
-		o.b = o.b[1:]
+	for o.at < len(o.b) {
+		if c := o.b[o.at]; c != ' ' && c != '\t' {
+			return c
+		}
+		o.at++
 	}
-	if len(o.b) == 0 {
-		return 0
-	}
-	return o.b[0]
+	return 0
 }
 
 func (o *jsonObject) token(c byte) bool {
-	if (len(o.b) == 0 || o.b[0] != c) && o.peek() != c {
-		return false
+	if o.at < len(o.b) && o.b[o.at] == c || o.peek() == c {
+		o.at++
+		return true
 	}
-	o.b = o.b[1:]
-	return true
+	return false
 }
 
 // text reads a string; the value is never nil.
@@ -129,28 +192,49 @@ func (o *jsonObject) text() ([]byte, bool) {
 	if !o.token('"') {
 		return nil, false
 	}
-	end := bytes.IndexByte(o.b, '"')
-	if end < 0 {
+	rest := o.b[o.at:]
+	n := bytes.IndexByte(rest, '"')
+	if n < 0 {
 		return nil, false
 	}
-	value := o.b[:end]
-	if i := bytes.IndexByte(value, '\\'); i >= 0 {
-		start := len(o.scratch)
-		o.scratch = append(o.scratch, value[:i]...)
-		o.b = o.b[i:]
-		return o.escaped(start)
+	value := rest[:n:n]
+	escape := bytes.IndexByte(value, '\\')
+	if escape < 0 {
+		o.at += n + 1
+		return value, true
 	}
-	o.b = o.b[end+1:]
-	return value, true
+	start := len(o.scratch)
+	o.scratch = append(o.scratch, value[:escape]...)
+	o.at += escape
+	return o.escaped(start)
+}
+
+// skipText skips a string.
+func (o *jsonObject) skipText() bool {
+	for i := o.at + 1; ; {
+		n := bytes.IndexByte(o.b[i:], '"')
+		if n < 0 {
+			return false
+		}
+		escapes := 0
+		for escapes < n && o.b[i+n-1-escapes] == '\\' {
+			escapes++
+		}
+		i += n + 1
+		if escapes%2 == 0 {
+			o.at = i
+			return true
+		}
+	}
 }
 
 // escaped reads the rest of a string that holds escapes into scratch.
 func (o *jsonObject) escaped(start int) ([]byte, bool) {
-	b := o.b
+	b := o.b[o.at:]
 	for i := 0; i < len(b); i++ {
-		switch c := b[i]; c {
+		switch b[i] {
 		case '"':
-			o.b = b[i+1:]
+			o.at += i + 1
 			return o.scratch[start:len(o.scratch):len(o.scratch)], true
 		case '\\':
 			if i++; i == len(b) {
@@ -184,7 +268,11 @@ func (o *jsonObject) escaped(start int) ([]byte, bool) {
 				o.scratch = append(o.scratch, b[i])
 			}
 		default:
-			o.scratch = append(o.scratch, c)
+			run := i
+			for i+1 < len(b) && b[i+1] != '"' && b[i+1] != '\\' {
+				i++
+			}
+			o.scratch = append(o.scratch, b[run:i+1]...)
 		}
 	}
 	return nil, false
@@ -212,20 +300,19 @@ func hex4(b []byte) (r rune, ok bool) {
 // list reads a list. A list of numbers stands for bytes, since journalctl writes a
 // message that is not UTF-8 so. The value of any other list is its first string.
 func (o *jsonObject) list() (value []byte, texts int, ok bool) {
-	b := o.b
-	start := len(o.scratch)
+	before, start := o.at, len(o.scratch)
 	for o.token('['); !o.token(']'); {
 		c := o.peek()
 		if !isDigit(c) {
-			o.b, o.scratch = b, o.scratch[:start]
+			o.at, o.scratch = before, o.scratch[:start]
 			return o.listOfTexts()
 		}
-		n, rest := cutNumber(o.b)
+		n, rest := cutNumber(o.b[o.at:])
 		if n < 0 || n > 255 {
 			return nil, 0, false
 		}
 		o.scratch = append(o.scratch, byte(n))
-		o.b = rest
+		o.at = len(o.b) - len(rest)
 		if !o.token(',') && o.peek() != ']' {
 			return nil, 0, false
 		}
@@ -252,7 +339,7 @@ func (o *jsonObject) listOfTexts() (value []byte, texts int, ok bool) {
 	return value, texts, o.skip()
 }
 
-// skip skips a number, literal, list or object.
+// skip skips a string, number, literal, list or object.
 func (o *jsonObject) skip() bool {
 	depth := 0
 	for {
@@ -260,28 +347,30 @@ func (o *jsonObject) skip() bool {
 		case 0:
 			return false
 		case '"':
-			if _, ok := o.text(); !ok {
+			if !o.skipText() {
 				return false
 			}
 		case '[', '{':
 			depth++
-			o.b = o.b[1:]
+			o.at++
 		case ']', '}':
 			if depth == 0 {
 				return true
 			}
 			depth--
-			o.b = o.b[1:]
+			o.at++
 		case ',':
 			if depth == 0 {
 				return true
 			}
-			o.b = o.b[1:]
+			o.at++
 		default:
-			o.b = o.b[1:]
+			o.at++
 		}
-		if depth == 0 && (o.peek() == ',' || o.peek() == '}') {
-			return true
+		if depth == 0 {
+			if c := o.peek(); c == ',' || c == '}' {
+				return true
+			}
 		}
 	}
 }

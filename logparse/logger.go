@@ -17,7 +17,7 @@ func Loggers() []string { return []string{Rsyslog, Journald, Syslogd} }
 // own messages that is read for nothing else.
 func LostLinesOf(line []byte) (n int, logger string) {
 	var env Envelope
-	parseSyslog(line, &env)
+	parseHeader(line, &env)
 	return lostLines(&env)
 }
 

@@ -90,7 +90,7 @@ func cutMsmtpTime(env *Envelope, b []byte) []byte {
 		switch {
 		case i == word && (bytes.HasPrefix(b[i:], []byte("host=")) || bytes.HasPrefix(b[i:], []byte("socket="))):
 			return b[i:]
-		case env.Time.kind != timeNone:
+		case env.Time.kind != timeNone, b[i] == ':' && i > 0 && b[i-1] == ']': // a program's tag
 			return b
 		case b[i] == ' ':
 			if i-word > len("September") && !bytes.ContainsAny(b[word:i], "0123456789") {

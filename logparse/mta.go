@@ -85,7 +85,7 @@ func mtaNamed(name string) int {
 // understood; nil for a name that MTAs does not return.
 func Shapes(name string) []string {
 	if m := mtaNamed(name); m >= 0 {
-		return slices.Clone(mtas[m].shapes)
+		return append(slices.Clone(mtas[m].shapes), shapeHeader)
 	}
 	return nil
 }

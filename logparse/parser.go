@@ -51,6 +51,9 @@ type Result struct {
 	Logger    string // one of Loggers; "" where LostLines is 0
 }
 
+// Read reports whether the line is an MTA's and its header could be read.
+func (r *Result) Read() bool { return r.MTA != "" && r.Shape != shapeHeader }
+
 // A Parser reads the lines of one log in their order and remembers, in bounded
 // memory, what later lines need of earlier ones. It does no I/O, its results
 // depend on the lines alone, and it is not safe for concurrent use.
@@ -82,10 +85,9 @@ const (
 // in one log.
 func NewParser() *Parser {
 	return &Parser{
-		unwrapper: unwrapper{json: newEnvelopeObject()},
-		only:      noMTA,
-		line:      &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
-		once:      newTable[hash](1024),
+		only: noMTA,
+		line: &line{seed: hash(rand.Uint64()), events: make([]Event, 0, 32)},
+		once: newTable[hash](1024),
 	}
 }
 
@@ -103,7 +105,7 @@ func NewParserFor(name string) (*Parser, error) {
 }
 
 // Parse reads one line, without its line end. It does not keep line, but the Result
-// refers into it.
+// refers into it. A line may hold several records, see Next.
 func (p *Parser) Parse(line []byte) (r Result) {
 	var whole, ok bool
 	if p.header != nil {
@@ -119,10 +121,22 @@ func (p *Parser) Parse(line []byte) (r Result) {
 	return r
 }
 
+// Next returns what the next record of the last line says, where that line holds a batch
+// of them, such as OTLP's. Parse returns the first. ok is false if there is no other.
+func (p *Parser) Next() (r Result, ok bool) {
+	if !p.unwrapper.nextRecord(&p.line.env) {
+		return Result{}, false
+	}
+	p.parse(&r)
+	return r, true
+}
+
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
-	p.unwrapper.logged = nil
+	p.unwrapper.begin(env.Message)
+	p.unwrapper.container = env.Container
+	p.unwrapper.batch.rest, p.unwrapper.again = nil, nil
 	p.line.env = env
 	p.parse(&r)
 	return r
@@ -145,6 +159,10 @@ func (p *Parser) parse(r *Result) {
 	default:
 		r.Outcome = Other
 	}
+	p.unwrapper.carryHost(&l.env)
+	if l.env.Time.kind == timeNone {
+		l.env.Time = p.unwrapper.outer.Time
+	}
 	r.Program, r.Envelope, r.Events, r.Version = l.program, l.env, l.events, l.version
 }
 
@@ -159,8 +177,15 @@ func (p *Parser) read() (mta string) {
 	m := p.readerOf(&l.env)
 	if m == noMTA {
 		if m = p.wrappedReader(); m == noMTA {
-			return ""
+			if m = p.headless(); m == noMTA {
+				return ""
+			}
+			l.notUnderstood(shapeHeader)
+			return mtas[m].name
 		}
+	}
+	if !mtas[m].formHasTag {
+		p.unwrapper.carryHost(&l.env)
 	}
 	l.cutRepeated()
 	if p.isCutCopy() {
@@ -179,19 +204,20 @@ func (p *Parser) read() (mta string) {
 // wrappedReader takes further envelopes off a line that no grammar reads. It returns the
 // index of the MTA whose grammar reads what is in them; noMTA if none does.
 func (p *Parser) wrappedReader() int {
-	l, raw := p.line, p.unwrapper.logged
-	if raw == nil {
-		raw = l.env.Message
-	}
-	m := noMTA
-	for n := 0; m == noMTA && n < maxWrapped; n++ {
-		if raw = l.env.takeOff(raw); raw == nil {
-			break
-		}
+	l := p.line
+	outer, taken := l.env, false
+	for p.unwrapper.next(&l.env) {
 		l.begin()
-		m = p.readerOf(&l.env)
+		taken = true
+		if m := p.readerOf(&l.env); m != noMTA {
+			return m
+		}
 	}
-	return m
+	if taken && l.env.Program == nil {
+		l.env = outer
+		l.begin()
+	}
+	return noMTA
 }
 
 // grammar returns the grammar of the MTA with an index.

@@ -65,6 +65,8 @@ type template struct {
 	// may be known; nil for none.
 	unclear *regexp.Regexp
 	want    []lineTold // with innocent words
+	// wrap writes the lines of the log in another form; nil for none.
+	wrap func(log string) string
 }
 
 // lineTold is what one line told.
@@ -124,7 +126,11 @@ func (m *template) fill(words string) (log string, forms []string) {
 		b.WriteString(w)
 	}
 	b.WriteString(m.parts[len(m.hows)])
-	return b.String(), forms
+	log = b.String()
+	if m.wrap != nil {
+		log = m.wrap(log)
+	}
+	return log, forms
 }
 
 func (m *template) String() string {

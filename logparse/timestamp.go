@@ -3,6 +3,7 @@ package logparse
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,7 +14,7 @@ const (
 	timeZoned            // RFC 3339 and its kin
 	timeSyslog           // RFC 3164: no year, no zone
 	timeEpoch            // microseconds since 1970
-	timeSeconds          // seconds since 1970
+	timeSeconds          // seconds since 1970, or smaller units, told apart by the number of digits
 	timeTAI64N           // multilog's
 )
 
@@ -29,15 +30,26 @@ type Timestamp struct {
 var zonedLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
-	"2006-01-02 15:04:05 Z0700",
+	"2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 Z07", "2006-01-02_15:04:05",
+	"2006/01/02 15:04:05Z07:00", "2006/01/02 15:04:05",
 }
 
-var syslogLayouts = []string{"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006", "2006 Jan _2 15:04:05"}
+var syslogLayouts = []string{
+	"Jan _2 15:04:05", "Jan _2 2006 15:04:05", "Jan _2 15:04:05 2006", "2006 Jan _2 15:04:05",
+	"1月 _2 15:04:05", "1월 _2 15:04:05",
+}
 
 // In returns the time. It uses year and zone if the log omits them. ok is false if
 // the line has no time, or names the month in a language other than English.
 func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 	text := string(t.text)
+	if i := strings.LastIndexByte(text, ' '); i > 0 && isZoneName(t.text[i+1:]) {
+		// Only these two names mean one zone everywhere.
+		if name := text[i+1:]; name == "UTC" || name == "GMT" || name == "Z" {
+			zone = time.UTC
+		}
+		text = text[:i]
+	}
 	switch t.kind {
 	case timeZoned:
 		for _, layout := range zonedLayouts {
@@ -58,9 +70,7 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 			return time.UnixMicro(µs).In(zone), true
 		}
 	case timeSeconds:
-		if s, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return time.Unix(s, 0).In(zone), true
-		}
+		return parseEpoch(text, zone)
 	case timeTAI64N:
 		s, err := strconv.ParseUint(text[1:17], 16, 64)
 		ns, errNano := strconv.ParseUint(text[17:], 16, 32)
@@ -74,14 +84,34 @@ func (t Timestamp) In(year int, zone *time.Location) (at time.Time, ok bool) {
 // Text returns the time as logged; "" if there is none.
 func (t Timestamp) Text() string { return string(t.text) }
 
+// parseEpoch returns the time of a number of seconds, milliseconds, microseconds or
+// nanoseconds since 1970.
+func parseEpoch(text string, zone *time.Location) (at time.Time, ok bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	switch unit := len(strings.TrimPrefix(whole, "-")); {
+	case unit > 17:
+		return time.Unix(0, n).In(zone), true
+	case unit > 14:
+		return time.UnixMicro(n).In(zone), true
+	case unit > 11:
+		return time.UnixMilli(n).In(zone), true
+	}
+	ns, err := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
+	return time.Unix(n, ns).In(zone), err == nil
+}
+
 // tai64Epoch is the label of 1970-01-01 for multilog and tai64nlocal, which ignore
 // leap seconds (libtai; daemontools tai64nlocal.c).
 const tai64Epoch = 1<<62 + 10
 
 // separated reports whether the time has a form that only programs with their own
-// log file write: multilog's, or one with a blank between date and time of day.
+// log file write: multilog's, svlogd's, or one with a blank between date and time of day.
 func (t Timestamp) separated() bool {
-	return t.kind == timeTAI64N || t.kind == timeZoned && t.text[10] == ' '
+	return t.kind == timeTAI64N || t.kind == timeZoned && t.text[10] != 'T'
 }
 
 // cutTime reads the time at the start of a line.
@@ -110,9 +140,17 @@ func cutTAI64N(b []byte) (Timestamp, []byte, bool) {
 }
 
 // cutRFC3339 reads RFC 3339 times. It also accepts a blank for the T, a comma before
-// the fraction, a zone without a colon, and no zone.
+// the fraction, a zone without a colon, and no zone; and svlogd's "_" for the T.
 func cutRFC3339(b []byte) (Timestamp, []byte, bool) {
-	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' || !isClock(b[11:]) || !isDigit(b[0]) {
+	if len(b) < 19 || b[4] != '-' || b[7] != '-' || !isDigit(b[0]) {
+		return Timestamp{}, b, false
+	}
+	return cutISO(b)
+}
+
+// cutISO reads what cutRFC3339 does, with any separators in the date.
+func cutISO(b []byte) (Timestamp, []byte, bool) {
+	if b[10] != 'T' && b[10] != ' ' && b[10] != '_' || !isClock(b[11:]) {
 		return Timestamp{}, b, false
 	}
 	end := 19

@@ -90,7 +90,7 @@ func (p *parseCommand) run() error {
 			return err
 		}
 	}
-	return cmp.Or(in.warn(), errors.Join(in.failed...))
+	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
 }
 
 // load loads the configuration file. Without one, it returns the defaults without a
@@ -142,6 +142,7 @@ type logReader struct {
 	labels     []classify.Labels
 	overlong   int     // lines past source.MaxLine
 	failed     []error // about files that could not be read to their ends
+	unread     unread
 }
 
 // warn says on stderr how many lines were not parsed to their end.
@@ -210,12 +211,18 @@ func (r *logReader) readFile(name string, f io.Reader, size int64) error {
 }
 
 func (r *logReader) parseLine(at position, line []byte) error {
-	result := r.parser.Parse(line)
-	r.labels = r.labels[:0]
-	for i := range result.Events {
-		r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+	result, more := r.parser.Parse(line), true
+	for ; more; result, more = r.parser.Next() {
+		r.labels = r.labels[:0]
+		for i := range result.Events {
+			r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+		}
+		r.unread.line(at, line, &result)
+		if err := r.report.line(at, &result, r.labels); err != nil {
+			return err
+		}
 	}
-	return r.report.line(at, &result, r.labels)
+	return nil
 }
 
 // readLine returns the next line without its newline. An overlong line, which fills in's

@@ -125,8 +125,8 @@ formats:
 	} {
 		t.Run(mta, func(t *testing.T) {
 			out, err := run(t, "parse", "--output=json", "--config.file="+cfg, "--mta="+mta, log)
-			if err != nil {
-				t.Fatal(err)
+			if (err != nil) != (want == nil) {
+				t.Fatalf("error %v with MTAs %q", err, want)
 			}
 			var got []string
 			for in := json.NewDecoder(strings.NewReader(out)); in.More(); {

@@ -50,7 +50,7 @@ func newSummary() *summary {
 
 func (s *summary) line(at position, r *logparse.Result, labels []classify.Labels) error {
 	s.outcomes[r.Outcome]++
-	if r.MTA != "" {
+	if r.Read() {
 		s.mtaLines++
 	}
 	s.notUnderstood.line(at, r)

@@ -30,6 +30,7 @@ type input struct {
 	found     []string                // MTAs in a file of any MTA
 	stats     follow.Stats            // of the current Follower or feed
 	before    follow.Stats            // sums of the earlier ones
+	unread    unread
 	progress
 }
 

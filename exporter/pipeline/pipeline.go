@@ -163,12 +163,15 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 	} else {
 		result = parser.Parse(r.Line)
 	}
-	if !r.Trusted {
-		result.LostLines = 0
-	}
-	p.count(in, &result)
-	if result.Version != nil {
-		p.noteVersion(in.name, &result)
+	for more := true; more; result, more = parser.Next() {
+		if !r.Trusted {
+			result.LostLines = 0
+		}
+		p.count(in, &result)
+		p.noteUnread(in, r.Line, &result)
+		if result.Version != nil {
+			p.noteVersion(in.name, &result)
+		}
 	}
 }
 

@@ -25,12 +25,13 @@ const (
 	fieldTransport
 	fieldMessageID
 	fieldDropped
+	fieldContainer
 	numFields
 )
 
 var fieldNames = [numFields]string{
 	"__CURSOR", "__REALTIME_TIMESTAMP", "MESSAGE", "SYSLOG_IDENTIFIER", "_COMM", "SYSLOG_PID", "_PID", "_HOSTNAME",
-	"_TRANSPORT", "MESSAGE_ID", "N_DROPPED",
+	"_TRANSPORT", "MESSAGE_ID", "N_DROPPED", "CONTAINER_ID",
 }
 
 // outputFields limits journalctl's output to the fields that the decoder keeps.

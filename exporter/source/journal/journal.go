@@ -254,7 +254,7 @@ func (r *Reader) take(handle func(source.Record)) error {
 		return nil
 	}
 	e := &r.envelope
-	*e = logparse.Envelope{Program: f[fieldIdentifier], PID: f[fieldSyslogPID], Host: f[fieldHostname], Message: f[fieldMessage]}
+	*e = logparse.Envelope{Program: f[fieldIdentifier], PID: f[fieldSyslogPID], Host: f[fieldHostname], Message: f[fieldMessage], Container: len(f[fieldContainer]) > 0}
 	if len(e.Program) == 0 {
 		e.Program = f[fieldComm]
 	}
