@@ -113,7 +113,7 @@ func explainReason(w io.Writer, code logparse.Code, enhanced logparse.EnhancedCo
 	}
 	fmt.Fprint(w, "\nReason, unless the text or the provider leads to another\n")
 	for _, d := range []logparse.Direction{logparse.Sent, logparse.Received} {
-		fmt.Fprintf(w, "  %-8s  %s\n", d, reasons.Reason(d, code, enhanced, provider.Other, nil))
+		fmt.Fprintf(w, "  %-8s  %s\n", d, reasons.Reason(&reason.Reply{Direction: d, Code: code, Enhanced: enhanced, Provider: provider.Other}))
 	}
 	return nil
 }

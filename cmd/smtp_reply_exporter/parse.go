@@ -177,7 +177,7 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	result := r.parser.Parse(line)
 	r.labels = r.labels[:0]
 	for i := range result.Events {
-		r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+		r.labels = append(r.labels, r.classifier.Labels(result.Program, &result.Events[i]))
 	}
 	return r.report.line(at, &result, r.labels)
 }

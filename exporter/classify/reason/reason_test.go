@@ -19,20 +19,26 @@ func TestRules(t *testing.T) {
 	s := new(scratch)
 	for i := range set.rules {
 		r := &set.rules[i]
-		reply := reply{dir: logparse.Received}
+		reply := Reply{Direction: logparse.Received}
+		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << fromPostscreen}) {
+			reply.Program = []byte("postfix/postscreen")
+		}
+		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << toMail}) {
+			reply.Command = logparse.Mail
+		}
 		if len(r.directions) > 0 {
-			reply.dir = r.directions[0]
+			reply.Direction = r.directions[0]
 		}
 		if len(r.providers) > 0 {
-			reply.provider = r.providers[0]
+			reply.Provider = r.providers[0]
 		}
 		var ok bool
-		reply.code, reply.enhanced, ok = logparse.ParseReply([]byte(r.example))
+		reply.Code, reply.Enhanced, ok = logparse.ParseReply([]byte(r.example))
 		if !ok {
 			t.Errorf("%s: example %q does not begin with a reply code", r.source, r.example)
 			continue
 		}
-		if by := set.decide(reply, []byte(r.example), s); by != r {
+		if by := set.decide(&reply, []byte(r.example), s); by != r {
 			var source string
 			if by != nil {
 				source = by.source
@@ -43,8 +49,7 @@ func TestRules(t *testing.T) {
 }
 
 type labelledReply struct {
-	reply
-	text []byte
+	Reply
 	want string
 	line int
 }
@@ -72,17 +77,17 @@ func labelled(tb testing.TB) []labelledReply {
 		if len(f) != 6 {
 			tb.Fatalf("testdata/replies.tsv:%d: %d columns, want 6", line, len(f))
 		}
-		r := labelledReply{text: []byte(strings.ReplaceAll(f[4], `\n`, "\n")), want: f[5], line: line}
+		r := labelledReply{Reply: Reply{Text: []byte(strings.ReplaceAll(f[4], `\n`, "\n"))}, want: f[5], line: line}
 		if f[0] == "received" {
-			r.dir = logparse.Received
+			r.Direction = logparse.Received
 		}
 		code, err := strconv.Atoi(f[1])
 		if err != nil {
 			tb.Fatalf("testdata/replies.tsv:%d: %v", line, err)
 		}
-		r.code = logparse.Code(code)
-		r.enhanced, _ = logparse.ParseEnhanced([]byte(f[2]))
-		r.provider = providers.Of([]byte(f[3]))
+		r.Code = logparse.Code(code)
+		r.Enhanced, _ = logparse.ParseEnhanced([]byte(f[2]))
+		r.Provider = providers.Of([]byte(f[3]))
 		replies = append(replies, r)
 	}
 	return replies
@@ -95,8 +100,8 @@ func TestReplies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range labelled(t) {
-		if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
-			t.Errorf("testdata/replies.tsv:%d: got %s, want %s: %s", r.line, got, r.want, r.text)
+		if got := c.Reason(&r.Reply); got != r.want {
+			t.Errorf("testdata/replies.tsv:%d: got %s, want %s: %s", r.line, got, r.want, r.Text)
 		}
 	}
 }
@@ -120,7 +125,7 @@ func TestIndependent(t *testing.T) {
 			dir = logparse.Sent
 		}
 		code, enhanced, ok := logparse.ParseReply(reply)
-		if got := c.Reason(dir, code, enhanced, "", reply); !ok || !slices.Contains(right, got) {
+		if got := c.Reason(&Reply{Direction: dir, Code: code, Enhanced: enhanced, Text: reply}); !ok || !slices.Contains(right, got) {
 			t.Errorf("testdata/independent.tsv:%d: got %s, want one of %s: %s", i+1, got, right, reply)
 		}
 	}
@@ -168,7 +173,7 @@ func TestReason(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := c.Reason(tt.dir, tt.code, logparse.EnhancedCode{}, tt.provider, []byte(tt.text)); got != tt.want {
+			if got := c.Reason(&Reply{Direction: tt.dir, Code: tt.code, Provider: tt.provider, Text: []byte(tt.text)}); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
@@ -210,7 +215,7 @@ func TestParseRuleErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := parseRule(tt.line); err == nil || err.Error() != tt.want {
+			if _, err := parseRule(tt.line, newConcepts()); err == nil || err.Error() != tt.want {
 				t.Errorf("got error %v, want %s", err, tt.want)
 			}
 		})
@@ -238,8 +243,8 @@ func TestConcurrent(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for _, r := range replies {
-				if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
-					t.Errorf("got %s, want %s: %s", got, r.want, r.text)
+				if got := c.Reason(&r.Reply); got != r.want {
+					t.Errorf("got %s, want %s: %s", got, r.want, r.Text)
 				}
 			}
 		})
@@ -256,14 +261,14 @@ func TestAutomaton(t *testing.T) {
 		if i%16 != 0 {
 			continue // matching every pattern is slow
 		}
-		folded := fold(s.text[:0], r.text[:min(len(r.text), maxText)], r.code)
+		folded := fold(s.text[:0], r.Text[:min(len(r.Text), maxText)], r.Code)
 		clear(s.sets)
 		set.literals.mark(folded, s.sets)
 		for i := range set.rules {
 			if patterns[i] == nil {
 				continue
 			}
-			if got, want := set.rules[i].matches(folded, s.sets), patterns[i].Match(folded); got != want {
+			if got, want := set.rules[i].matches(folded, s.sets, nil), patterns[i].Match(folded); got != want {
 				t.Errorf("%s: got %v, want %v: %s", set.rules[i].source, got, want, folded)
 			}
 		}
@@ -287,7 +292,7 @@ func FuzzReason(f *testing.F) {
 	}
 	providers := provider.Names()
 	for _, r := range labelled(f) {
-		f.Add(r.dir == logparse.Received, uint16(r.code), r.enhanced.Class, r.enhanced.Subject, r.enhanced.Detail, slices.Index(providers, r.provider), r.text)
+		f.Add(r.Direction == logparse.Received, uint16(r.Code), r.Enhanced.Class, r.Enhanced.Subject, r.Enhanced.Detail, slices.Index(providers, r.Provider), r.Text)
 	}
 	f.Fuzz(func(t *testing.T, received bool, code uint16, class uint8, subject, detail uint16, p int, text []byte) {
 		dir := logparse.Sent
@@ -299,11 +304,12 @@ func FuzzReason(f *testing.F) {
 			label = providers[p]
 		}
 		enhanced := logparse.EnhancedCode{Class: class, Subject: subject, Detail: detail}
-		got := c.Reason(dir, logparse.Code(code), enhanced, label, text)
+		r := Reply{Direction: dir, Code: logparse.Code(code), Enhanced: enhanced, Provider: label, Text: text}
+		got := c.Reason(&r)
 		if !slices.Contains(names, got) {
 			t.Errorf("unknown reason %q", got)
 		}
-		if again := c.Reason(dir, logparse.Code(code), enhanced, label, text); again != got {
+		if again := c.Reason(&r); again != got {
 			t.Errorf("got %s, then %s", got, again)
 		}
 	})
