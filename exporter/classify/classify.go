@@ -77,6 +77,17 @@ func (c *Classifier) Labels(program []byte, e *logparse.Event) Labels {
 	return l
 }
 
+// Explain returns the labels of an event, as Labels does, and what decided its reason.
+// That is the zero Judgement where the reason is a cause.
+func (c *Classifier) Explain(program []byte, e *logparse.Event) (Labels, reason.Judgement) {
+	l := c.Labels(program, e)
+	if e.Kind == logparse.Delivery || e.Cause.String() != "" {
+		return l, reason.Judgement{}
+	}
+	r := reply(program, e, l.Provider)
+	return l, c.reasons.Explain(&r)
+}
+
 // reply returns what the reason of an event is found by.
 func reply(program []byte, e *logparse.Event, provider string) reason.Reply {
 	text := e.Text

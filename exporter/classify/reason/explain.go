@@ -3,6 +3,7 @@ package reason
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"smtp_reply_exporter/logparse"
 )
@@ -10,11 +11,11 @@ import (
 // A Judgement is the reason of a reply and what decided it.
 type Judgement struct {
 	Reason string
-	// Rule names the rule: a line of the built-in files, or the number of a custom one.
-	// It is "" where no rule matched.
+	// Rule names the file that has the rule, or the number of a custom one. It is ""
+	// where no rule matched.
 	Rule string
-	// Words are those of the text that decided, as the rule sees them; none where the
-	// codes alone did.
+	// Words are those of the text that decided, as the rule sees them, and what else of
+	// the reply the rule asks for; none where the codes alone did.
 	Words []string
 	// Quoted is the reply within the text that was judged instead, or nil.
 	Quoted []byte
@@ -48,7 +49,7 @@ func (set *ruleSet) explain(r *rule, text []byte, code logparse.Code, s *scratch
 	if r == nil {
 		return j
 	}
-	j.Rule = r.source
+	j.Rule, _, _ = strings.Cut(strings.TrimPrefix(r.source, "rules/"), ":")
 	folded := fold(nil, text, code)
 	switch {
 	case r.phrase != nil:
@@ -73,16 +74,24 @@ func (a *alternative) find(folded []byte) string {
 }
 
 // wordsOf returns the words by which a text says the phrase.
-func (r *reading) wordsOf(text []byte, v *vocabulary, p *phrase) (words []string) {
-	clause := p.in(r.parse(v, r.clauses[0].and(circumstances)))
+func (r *reading) wordsOf(text []byte, v *vocabulary, p *phrase) (said []string) {
+	base := r.clauses[0].and(circumstances)
+	for i, words := range circumstanceWords {
+		if asked := (conceptSet{1 << i}); base.meets(asked) && slices.ContainsFunc(p.needs, asked.meets) {
+			said = append(said, words)
+		}
+	}
+	clause := p.in(r.parse(v, base))
 	for i := 0; i < r.n; i++ {
 		t := r.tokens[i]
 		says, next := v.at(r.tokens[:r.n], i)
 		end := r.tokens[next-1].end
 		i = next - 1
 		if int(t.clause) == clause && slices.ContainsFunc(p.needs, says.meets) {
-			words = append(words, string(text[t.start:end]))
+			said = append(said, string(text[t.start:end]))
 		}
 	}
-	return words
+	return said
 }
+
+var circumstanceWords = [...]string{toMail: "in reply to MAIL", fromPostscreen: "sent by postscreen"}
