@@ -106,27 +106,30 @@ func TestReplies(t *testing.T) {
 	}
 }
 
+// TestIndependent tests the replies that may have more than one reason.
 func TestIndependent(t *testing.T) {
 	c, err := New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/independent.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
-		if strings.HasPrefix(line, "#") {
-			continue
+	for _, file := range []string{"testdata/independent.tsv", "testdata/families.tsv"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		fields := strings.Split(line, "\t")
-		dir, reply, right := logparse.Received, []byte(fields[1]), fields[2:]
-		if fields[0] == logparse.Sent.String() {
-			dir = logparse.Sent
-		}
-		code, enhanced, ok := logparse.ParseReply(reply)
-		if got := c.Reason(&Reply{Direction: dir, Code: code, Enhanced: enhanced, Text: reply}); !ok || !slices.Contains(right, got) {
-			t.Errorf("testdata/independent.tsv:%d: got %s, want one of %s: %s", i+1, got, right, reply)
+		for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			fields := strings.Split(line, "\t")
+			dir, reply, right := logparse.Received, []byte(fields[1]), fields[2:]
+			if fields[0] == logparse.Sent.String() {
+				dir = logparse.Sent
+			}
+			code, enhanced, ok := logparse.ParseReply(reply)
+			if got := c.Reason(&Reply{Direction: dir, Code: code, Enhanced: enhanced, Text: reply}); !ok || !slices.Contains(right, got) {
+				t.Errorf("%s:%d: got %s, want one of %s: %s", file, i+1, got, right, reply)
+			}
 		}
 	}
 }
@@ -177,6 +180,34 @@ func TestReason(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestCircumstances tests what a reply answers, and which program says it.
+func TestCircumstances(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		reply Reply
+		text  string
+		want  string
+	}{
+		{Reply{Direction: logparse.Received, Code: 553, Command: logparse.Mail}, "553 <ann@src.example> unable to verify address", "sender_rejected"},
+		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Mail}, "550 unknown domain", "sender_rejected"},
+		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Rcpt}, "550 unknown domain", "bad_domain"},
+		{Reply{Direction: logparse.Received, Code: 501, Command: logparse.Mail}, "501 bogus mail from", "sender_rejected"},
+		{Reply{Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "greylisted"},
+		{Reply{Code: 450, Program: []byte("postfix/smtpd")}, "450 4.3.2 Service currently unavailable", "system_error"},
+		{Reply{Direction: logparse.Received, Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "system_error"},
+		{Reply{Direction: logparse.Received, Code: 421, Provider: "yahoo"}, "421 4.3.2 Resources unavailable for now", "rate_limited"},
+		{Reply{Direction: logparse.Received, Code: 554, Provider: "gmx"}, `554-gmx.example (mx1) Nemesis ESMTP Service not available\n554-No SMTP service\n554 invalid DNS PTR resource record`, "dns"},
+	} {
+		tt.reply.Text = []byte(tt.text)
+		if got := c.Reason(&tt.reply); got != tt.want {
+			t.Errorf("got %s, want %s: %s", got, tt.want, tt.text)
+		}
 	}
 }
 
