@@ -3,6 +3,7 @@ package reason
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A trie holds words. Each node has its edges side by side.
@@ -24,53 +25,52 @@ type trieEdge struct {
 	to     uint32
 }
 
-// newTrie returns a trie of the words in sorted order, and appends the concepts of each
-// to sets.
+// newTrie returns a trie of the words, and appends the concepts of each to sets.
 func newTrie(words map[literal]conceptSet, sets []conceptSet) (*trie, []conceptSet) {
-	type node struct {
-		children      map[byte]*node
-		whole, prefix conceptSet
-	}
-	top := &node{children: make(map[byte]*node)}
-	for l, set := range words {
-		n := top
-		for _, c := range []byte(l.text) {
-			if n.children[c] == nil {
-				n.children[c] = &node{children: make(map[byte]*node)}
-			}
-			n = n.children[c]
-		}
-		n.whole = n.whole.or(set)
-		if !l.wordEnd {
-			n.prefix = n.prefix.or(set)
-		}
-	}
-	t := &trie{nodes: make([]trieNode, 1)} // node 0 is none
-	number := func(set conceptSet) uint16 {
-		if set == (conceptSet{}) {
-			return 0
-		}
-		sets = append(sets, set)
-		return uint16(len(sets))
-	}
-	queue := []*node{top}
+	sorted := slices.SortedFunc(maps.Keys(words), func(a, b literal) int { return strings.Compare(a.text, b.text) })
+	// A span holds the words of a node: those that begin with the same letters.
+	type span struct{ from, to, letters int }
+	queue := []span{{0, len(sorted), 0}}
+	t := &trie{}
 	for i := 0; i < len(queue); i++ {
 		n := queue[i]
-		from := uint32(len(t.edges))
-		for _, c := range slices.Sorted(maps.Keys(n.children)) {
-			queue = append(queue, n.children[c])
-			to := uint32(len(queue) - 1)
-			if i == 0 {
-				t.root[c] = to
-			} else {
-				t.edges = append(t.edges, trieEdge{c, to})
+		var whole, prefix conceptSet
+		for ; n.from < n.to && len(sorted[n.from].text) == n.letters; n.from++ {
+			l := sorted[n.from]
+			whole = whole.or(words[l])
+			if !l.wordEnd {
+				prefix = prefix.or(words[l])
 			}
 		}
-		if i > 0 {
-			t.nodes = append(t.nodes, trieNode{from, uint32(len(t.edges)), number(n.whole), number(n.prefix)})
+		node := trieNode{edges: uint32(len(t.edges))}
+		for n.from < n.to {
+			c, to := sorted[n.from].text[n.letters], n.from
+			for to < n.to && sorted[to].text[n.letters] == c {
+				to++
+			}
+			if child := uint32(len(queue)); i == 0 {
+				t.root[c] = child
+			} else {
+				t.edges = append(t.edges, trieEdge{c, child})
+			}
+			queue = append(queue, span{n.from, to, n.letters + 1})
+			n.from = to
 		}
+		node.end = uint32(len(t.edges))
+		node.whole, sets = number(whole, sets)
+		node.prefix, sets = number(prefix, sets)
+		t.nodes = append(t.nodes, node)
 	}
 	return t, sets
+}
+
+// number appends a set that is not empty, and returns 1 + its index; 0 for an empty one.
+func number(set conceptSet, sets []conceptSet) (uint16, []conceptSet) {
+	if set == (conceptSet{}) {
+		return 0, sets
+	}
+	sets = append(sets, set)
+	return uint16(len(sets)), sets
 }
 
 // longest returns the index of the longest word that text has at i, and its end; the end
