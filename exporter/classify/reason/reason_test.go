@@ -159,6 +159,8 @@ func TestReason(t *testing.T) {
 		{"no provider", logparse.Received, 550, "", "550 Connection denied", "policy"},
 		{"address in <> is no evidence", logparse.Sent, 550, "", "550 5.1.1 <virus@spam.example>: Recipient address rejected: User unknown", "unknown_user"},
 		{"host name is no evidence", logparse.Received, 550, "", "550 smtp.spamexperts.example: user unknown", "unknown_user"},
+		{"host name is no word of a phrase", logparse.Sent, 450, "", "450 4.7.1 <mx.antispam-greylist.example[192.0.2.1]>: Client host rejected: message not wanted", "policy"},
+		{"bare host name is no word of a phrase", logparse.Received, 452, "", "452 antispam.virus.kontingent.example says: message not wanted", "policy"},
 		{"list's name is evidence", logparse.Received, 550, "", "550 see https://www.spamhaus.org/query/ip/192.0.2.1", "blocklist"},
 		{"behind 512 bytes", logparse.Sent, 599, "", "599 " + strings.Repeat("a ", 260) + "virus", Other},
 		{"verification takes the quoted reason", logparse.Sent, 450, "", "450 4.1.1 <u@x.example>: Recipient address rejected: unverified address: host mx.x.example[192.0.2.1] said: 452 4.2.2 Mailbox full (in reply to RCPT TO command)", "mailbox_full"},

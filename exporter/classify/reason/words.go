@@ -140,7 +140,8 @@ const maxTokens, maxClauses = 96, 12
 
 // read finds the words of concepts in a folded text, from the left. Where words overlap,
 // the longest of those that begin first counts: "policy server" is one thing, no policy.
-// A clause ends with a sentence, or at a semicolon.
+// A clause ends with a sentence, or at a semicolon. Names of hosts and addresses, which
+// fold has put behind "_", have no words.
 func (r *reading) read(text []byte, v *vocabulary) {
 	r.n = 0
 	clause := uint8(0)
@@ -148,6 +149,12 @@ func (r *reading) read(text []byte, v *vocabulary) {
 		c := text[i]
 		if (c == ';' || c == '!' || c == '.' && i+1 < len(text) && text[i+1] == ' ') && clause < maxClauses-1 {
 			clause++
+		}
+		if c == '_' && (i == 0 || !isWordByte(text[i-1])) {
+			for i < len(text) && isWordByte(text[i]) {
+				i++ // a host name or an address: its words are a stranger's
+			}
+			continue
 		}
 		var word uint16
 		end := 0
