@@ -142,8 +142,7 @@ func cutOpenSMTPDDelivery(b []byte) (d openSMTPDDelivery, ok bool) {
 		d.status, found = bytes.CutPrefix(b, []byte("stat="))
 		ok = ok && found
 	}
-	d.setRelay(relay)
-	return d, ok && d.judge()
+	return d, ok && d.setRelay(relay) && d.judge()
 }
 
 // An openSMTPDField is a field between two strings, and where its value goes; nil for
@@ -170,13 +169,15 @@ func cutOpenSMTPDFields(b []byte, fields []openSMTPDField) (rest []byte, ok bool
 	return b, true
 }
 
-// setRelay reads "ADDR (NAME)".
-func (d *openSMTPDDelivery) setRelay(relay []byte) {
-	d.addr = relay
-	if addr, name, ok := bytes.Cut(relay, []byte(" (")); ok {
-		d.addr, d.name = addr, bytes.TrimSuffix(name, []byte(")"))
+// setRelay reads "ADDR (NAME)" or a domain, and reports whether relay is one of these. Both
+// are without blanks.
+func (d *openSMTPDDelivery) setRelay(relay []byte) bool {
+	addr, name, ok := bytes.Cut(relay, []byte(" ("))
+	if ok {
+		d.name = bytes.TrimSuffix(name, []byte(")"))
 	}
-	d.addr = openSMTPDAddr(d.addr)
+	d.addr = openSMTPDAddr(addr)
+	return bytes.IndexByte(addr, ' ') < 0 && bytes.IndexByte(name, ' ') < 0
 }
 
 // judge reads the result and reports whether it is one.

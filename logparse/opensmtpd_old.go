@@ -131,10 +131,9 @@ func (l *openSMTPD) oldDelivery(process *openSMTPDProcess, b []byte) {
 	})
 	var found bool
 	d.status, found = bytes.CutPrefix(b, []byte("stat="))
-	if !ok || !fields || !found {
+	if !ok || !fields || !found || !d.setRelay(relay) {
 		l.notUnderstood(shapeOpenSMTPDDelivery)
 		return
 	}
-	d.setRelay(relay)
 	l.delivered(process, id, d)
 }

@@ -21,7 +21,7 @@ var labelsOf = sync.OnceValue(func() func(*logparse.Event) classify.Labels {
 	if err != nil {
 		panic(err) // the host has no network interfaces to list
 	}
-	return c.Labels
+	return func(e *logparse.Event) classify.Labels { return c.Labels(nil, e) }
 })
 
 // innocent are words that have no meaning in any log.

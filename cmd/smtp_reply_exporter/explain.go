@@ -1,19 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"smtp_reply_exporter/exporter/classify/provider"
-	"smtp_reply_exporter/exporter/classify/reason"
+	"smtp_reply_exporter/exporter/classify"
+	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/logparse"
 )
 
 // explainWidth is the length in bytes of the longest line of a description.
 const explainWidth = 80
+
+// maxExplained is how many bytes of standard input explain reads.
+const maxExplained = 1 << 20
 
 // outcomes are what a code's first digit means for the client (RFC 5321 §4.2.1).
 var outcomes = [...]string{
@@ -24,11 +29,24 @@ var outcomes = [...]string{
 }
 
 func addExplain(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
-	cmd := app.Command("explain", "Explain a reply code or an enhanced code.")
-	code := cmd.Arg("code", "Reply code such as 451, or an enhanced code alone, such as 4.7.1.").Required().String()
-	enhanced := cmd.Arg("enhanced", "Enhanced code after the reply code.").String()
+	kingpin.EnableFileExpansion = false // lines of qmail begin with @, which is no name of a file
+	cmd := app.Command("explain", "Explain a reply code, an enhanced code, a whole reply or a log line, and say what to do.")
+	words := cmd.Arg("what", "A reply code such as 451, an enhanced code such as 4.7.1, both, a whole reply, or a line of a mail log; standard input if there is none.").Strings()
+	p := &parseCommand{configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String()}
 	commands[cmd.FullCommand()] = func() error {
-		text, err := explain(*code, *enhanced)
+		what := strings.Join(*words, " ")
+		if len(*words) == 0 {
+			in, err := io.ReadAll(io.LimitReader(os.Stdin, maxExplained))
+			if err != nil {
+				return err
+			}
+			what = string(in)
+		}
+		cfg, classifier, err := p.load()
+		if err != nil {
+			return err
+		}
+		text, err := explain(cfg, classifier, strings.TrimSpace(what))
 		if err != nil {
 			return err
 		}
@@ -37,46 +55,50 @@ func addExplain(app *kingpin.Application, commands map[string]func() error, stdo
 	}
 }
 
-// explain returns the meaning of a reply code, first, and of the enhanced code after it,
-// second. second may be ""; then first may be an enhanced code instead.
-func explain(first, second string) (string, error) {
+// explain says what a code, a reply or a log line means.
+func explain(cfg *config.Config, c *classify.Classifier, what string) (string, error) {
 	var b strings.Builder
-	if strings.Contains(first, ".") && second == "" {
-		enhanced, err := parseEnhanced(first)
-		if err != nil {
-			return "", err
-		}
-		explainEnhanced(&b, enhanced)
+	x := explainer{&b, c}
+	first, second, _ := strings.Cut(what, " ")
+	if enhanced, ok := wholeEnhanced(what); ok {
+		explainEnhanced(x, enhanced)
 		return b.String(), nil
 	}
-	code, _, ok := logparse.ParseReply([]byte(first))
-	if !ok || len(first) != len("451") {
-		return "", fmt.Errorf("%q is not a reply code; use three digits from 200 to 599, such as 451", first)
-	}
-	explainCode(&b, code)
-	var enhanced logparse.EnhancedCode
-	if second != "" {
-		var err error
-		if enhanced, err = parseEnhanced(second); err != nil {
-			return "", err
+	if code, _, ok := logparse.ParseReply([]byte(first)); ok && len(first) == len("451") {
+		if enhanced, ok := wholeEnhanced(second); ok || second == "" {
+			x.codes(code, enhanced)
+			return b.String(), nil
 		}
-		fmt.Fprintln(&b)
-		explainEnhanced(&b, enhanced)
-		if code.Class() != int(enhanced.Class) {
-			describe(&b, "Its first digit should be that of the reply code (RFC 2034 §4). Both are counted as they are logged.")
+		if isNumber(second) {
+			return "", fmt.Errorf("%q is not an enhanced code; use three numbers, the first of them 2, 4 or 5, such as 4.7.1", second)
 		}
 	}
-	err := explainReason(&b, code, enhanced)
-	return b.String(), err
+	if code, enhanced, ok := logparse.ParseReply([]byte(what)); ok {
+		x.reply(code, enhanced, []byte(what))
+		return b.String(), nil
+	}
+	parser := cfg.NewParser(config.Auto)
+	for line := range bytes.Lines([]byte(what)) {
+		x.line(parser.Parse(bytes.TrimRight(line, "\r\n")))
+	}
+	switch {
+	case b.Len() > 0:
+		return b.String(), nil
+	case !strings.Contains(what, " ") && strings.Contains(what, "."):
+		return "", fmt.Errorf("%q is not an enhanced code; use three numbers, the first of them 2, 4 or 5, such as 4.7.1", what)
+	case !strings.Contains(what, " "):
+		return "", fmt.Errorf("%q is not a reply code; use three digits from 200 to 599, such as 451", what)
+	}
+	return "", fmt.Errorf("%q shows no reply; use a code such as 451, a reply such as \"451 4.7.1 Try again later\", or a line of a mail log in which one is", what)
 }
 
-func parseEnhanced(s string) (logparse.EnhancedCode, error) {
+// wholeEnhanced returns the enhanced code that s is.
+func wholeEnhanced(s string) (logparse.EnhancedCode, bool) {
 	enhanced, n := logparse.ParseEnhanced([]byte(s))
-	if n == 0 || n != len(s) {
-		return enhanced, fmt.Errorf("%q is not an enhanced code; use three numbers, the first of them 2, 4 or 5, such as 4.7.1", s)
-	}
-	return enhanced, nil
+	return enhanced, n > 0 && n == len(s)
 }
+
+func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }
 
 func explainCode(w io.Writer, code logparse.Code) {
 	info, known := code.Info()
@@ -105,26 +127,17 @@ func explainEnhanced(w io.Writer, enhanced logparse.EnhancedCode) {
 	fmt.Fprintf(w, "  source    %s\n", info.Source)
 }
 
-// explainReason writes the reasons of a reply with these codes and no text.
-func explainReason(w io.Writer, code logparse.Code, enhanced logparse.EnhancedCode) error {
-	reasons, err := reason.New(nil)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(w, "\nReason, unless the text or the provider leads to another\n")
-	for _, d := range []logparse.Direction{logparse.Sent, logparse.Received} {
-		fmt.Fprintf(w, "  %-8s  %s\n", d, reasons.Reason(d, code, enhanced, provider.Other, nil))
-	}
-	return nil
-}
-
 // describe writes an indented paragraph.
-func describe(w io.Writer, text string) {
-	line := " "
+func describe(w io.Writer, text string) { describeAfter(w, "  ", "  ", text) }
+
+// describeAfter writes a paragraph. Its first line begins with first, the others with
+// indent.
+func describeAfter(w io.Writer, first, indent, text string) {
+	line := strings.TrimSuffix(first, " ")
 	for word := range strings.FieldsSeq(text) {
-		if len(line)+len(" ")+len(word) > explainWidth {
+		if len(line)+len(" ")+len(word) > explainWidth && strings.TrimSpace(line) != "" {
 			fmt.Fprintln(w, line)
-			line = " "
+			line = strings.TrimSuffix(indent, " ")
 		}
 		line += " " + word
 	}

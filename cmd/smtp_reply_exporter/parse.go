@@ -215,7 +215,7 @@ func (r *logReader) parseLine(at position, line []byte) error {
 	for ; more; result, more = r.parser.Next() {
 		r.labels = r.labels[:0]
 		for i := range result.Events {
-			r.labels = append(r.labels, r.classifier.Labels(&result.Events[i]))
+			r.labels = append(r.labels, r.classifier.Labels(result.Program, &result.Events[i]))
 		}
 		r.unread.line(at, line, &result)
 		if err := r.report.line(at, &result, r.labels); err != nil {

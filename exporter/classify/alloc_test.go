@@ -9,7 +9,7 @@ func TestLabelsDoNotAllocate(t *testing.T) {
 	c := newClassifier(t, "")
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range labelCases {
-			c.Labels(&labelCases[i].event)
+			c.Labels(nil, &labelCases[i].event)
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations for %d events", n, len(labelCases))

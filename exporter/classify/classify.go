@@ -56,20 +56,17 @@ func New(cfg *config.Config) (*Classifier, error) {
 	return &Classifier{peers: peer.New(cfg.InternalNetworks, own), providers: providers, reasons: reasons}, nil
 }
 
-// Labels returns the labels of an event. It does not allocate.
-func (c *Classifier) Labels(e *logparse.Event) Labels {
+// Labels returns the labels of an event that the program logged. It does not allocate.
+func (c *Classifier) Labels(program []byte, e *logparse.Event) Labels {
 	l := Labels{Peer: c.peers.Of(e.Addr, e.Authenticated), Provider: provider.Other}
 	if e.Direction == logparse.Received {
 		l.Provider = c.providers.Of(e.Remote)
 	}
 	switch e.Kind {
 	case logparse.Reply, logparse.Refusal:
-		text := e.Text
-		if e.Said != nil {
-			text = e.Said
-		}
 		if l.Reason = e.Cause.String(); l.Reason == "" {
-			l.Reason = c.reasons.Reason(e.Direction, judged(e), e.Enhanced, l.Provider, text)
+			r := reply(program, e, l.Provider)
+			l.Reason = c.reasons.Reason(&r)
 		}
 	case logparse.Delivery:
 		l.Reason = e.Cause.String()
@@ -78,6 +75,29 @@ func (c *Classifier) Labels(e *logparse.Event) Labels {
 		}
 	}
 	return l
+}
+
+// Explain returns the labels of an event, as Labels does, and what decided its reason.
+// That is the zero Judgement where the reason is a cause.
+func (c *Classifier) Explain(program []byte, e *logparse.Event) (Labels, reason.Judgement) {
+	l := c.Labels(program, e)
+	if e.Kind == logparse.Delivery || e.Cause.String() != "" {
+		return l, reason.Judgement{}
+	}
+	r := reply(program, e, l.Provider)
+	return l, c.reasons.Explain(&r)
+}
+
+// reply returns what the reason of an event is found by.
+func reply(program []byte, e *logparse.Event, provider string) reason.Reply {
+	text := e.Text
+	if e.Said != nil {
+		text = e.Said
+	}
+	return reason.Reply{
+		Direction: e.Direction, Code: judged(e), Enhanced: e.Enhanced, Command: e.Command,
+		Provider: provider, Program: program, Text: text,
+	}
 }
 
 // judged returns the code that a reason may be found by. Where the log shows neither a

@@ -150,7 +150,7 @@ func TestLabels(t *testing.T) {
 	c := newClassifier(t, custom)
 	for _, tc := range labelCases {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, c.Labels(&tc.event)); diff != "" {
+			if diff := cmp.Diff(tc.want, c.Labels(nil, &tc.event)); diff != "" {
 				t.Errorf("labels (-want +got):\n%s", diff)
 			}
 		})
@@ -166,7 +166,7 @@ func TestReasonIsNoAddress(t *testing.T) {
 		if len(r.Events) != 1 {
 			t.Fatalf("%d events: %s", len(r.Events), line)
 		}
-		return c.Labels(&r.Events[0]).Reason
+		return c.Labels(r.Program, &r.Events[0]).Reason
 	}
 	for _, line := range []string{
 		"postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <TEXT>: Relay access denied; from=<> to=<QUOTED> proto=ESMTP helo=<pc>",
@@ -212,7 +212,7 @@ func TestReasonOfLine(t *testing.T) {
 			t.Errorf("no events: %s", tc.line)
 			continue
 		}
-		l := c.Labels(&r.Events[len(r.Events)-1])
+		l := c.Labels(r.Program, &r.Events[len(r.Events)-1])
 		if l.Peer != tc.peer || l.Reason != tc.reason {
 			t.Errorf("%s, %s, not %s, %s: %s", l.Peer, l.Reason, tc.peer, tc.reason, tc.line)
 		}

@@ -179,7 +179,7 @@ func (p *Pipeline) record(in *input, path string, r source.Record) {
 func (p *Pipeline) count(in *input, r *logparse.Result) {
 	p.labels = p.labels[:0]
 	for i := range r.Events {
-		p.labels = append(p.labels, p.classifier.Labels(&r.Events[i]))
+		p.labels = append(p.labels, p.classifier.Labels(r.Program, &r.Events[i]))
 	}
 	in.counts.Line(r, p.labels, p.now)
 }

@@ -109,7 +109,7 @@ func (l *ledger) compare(t *testing.T, s *session, parser *logparse.Parser, line
 		for i := range result.Events {
 			e := &result.Events[i]
 			checkPeer(t, e)
-			labels := classifier.Labels(e)
+			labels := classifier.Labels(result.Program, e)
 			if e.Kind == logparse.Reply && (labels.Peer != peer.External || labels.Provider != provider.Other) {
 				t.Errorf("%s %s is of peer %s, provider %s", e.Direction, e.Code, labels.Peer, labels.Provider)
 			}

@@ -107,29 +107,44 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile("(?i)" + pattern)
 }
 
-// Reason returns the reason of a reply, one of Names. provider is the label of the
-// server that answered; it matters only for received replies. text is the reply as
-// logged, with or without its code; Reason uses the first 512 bytes of it without
-// the addresses in angle brackets. Codes 200 to 399 are OK whatever the text says.
-// Without a code (0), the text and the enhanced code decide.
+// A Reply is what is known of a reply. The zero values of Code, Enhanced, Command,
+// Provider and Program stand for what is not known.
+type Reply struct {
+	Direction logparse.Direction
+	Code      logparse.Code
+	Enhanced  logparse.EnhancedCode
+	Command   logparse.Command // that it answers
+	Provider  string           // the label of the server that answered; it matters only if Received
+	Program   []byte           // that logged it
+	// Text is the reply as logged, with or without its code. The first 512 bytes of it
+	// count, without the addresses in angle brackets.
+	Text []byte
+}
+
+// Reason returns the reason of a reply, one of Names. Codes 200 to 399 are OK whatever
+// the text says. Without a code (0), the text and the enhanced code decide.
 //
 // It does not allocate, except for its first scratch buffers.
-func (c *Classifier) Reason(dir logparse.Direction, code logparse.Code, enhanced logparse.EnhancedCode, provider string, text []byte) string {
-	if class := code.Class(); class == 2 || class == 3 {
+func (c *Classifier) Reason(r *Reply) string {
+	if class := r.Code.Class(); class == 2 || class == 3 {
 		return OK
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	text = withoutAddresses(s.said[:0], text)
-	if len(c.custom) > 0 {
-		line := oneLine(s.text[:0], text)
-		for i := range c.custom {
-			if c.custom[i].pattern.Match(line) {
-				return c.custom[i].reason
-			}
-		}
+	text := withoutAddresses(s.said[:0], r.Text)
+	if i := c.customRule(text, s); i >= 0 {
+		return c.custom[i].reason
 	}
-	return c.builtin.reason(reply{dir, code, enhanced, provider}, text, s)
+	return c.builtin.reason(r, text, s)
+}
+
+// customRule returns the index of the first custom rule that matches the text, or -1.
+func (c *Classifier) customRule(text []byte, s *scratch) int {
+	if len(c.custom) == 0 {
+		return -1
+	}
+	line := oneLine(s.text[:0], text)
+	return slices.IndexFunc(c.custom, func(r customRule) bool { return r.pattern.Match(line) })
 }
 
 // oneLine appends text to dst with a blank for each newline.

@@ -19,20 +19,26 @@ func TestRules(t *testing.T) {
 	s := new(scratch)
 	for i := range set.rules {
 		r := &set.rules[i]
-		reply := reply{dir: logparse.Received}
+		reply := Reply{Direction: logparse.Received}
+		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << fromPostscreen}) {
+			reply.Program = []byte("postfix/postscreen")
+		}
+		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << toMail}) {
+			reply.Command = logparse.Mail
+		}
 		if len(r.directions) > 0 {
-			reply.dir = r.directions[0]
+			reply.Direction = r.directions[0]
 		}
 		if len(r.providers) > 0 {
-			reply.provider = r.providers[0]
+			reply.Provider = r.providers[0]
 		}
 		var ok bool
-		reply.code, reply.enhanced, ok = logparse.ParseReply([]byte(r.example))
+		reply.Code, reply.Enhanced, ok = logparse.ParseReply([]byte(r.example))
 		if !ok {
 			t.Errorf("%s: example %q does not begin with a reply code", r.source, r.example)
 			continue
 		}
-		if by := set.decide(reply, []byte(r.example), s); by != r {
+		if by := set.decide(&reply, []byte(r.example), s); by != r {
 			var source string
 			if by != nil {
 				source = by.source
@@ -43,8 +49,7 @@ func TestRules(t *testing.T) {
 }
 
 type labelledReply struct {
-	reply
-	text []byte
+	Reply
 	want string
 	line int
 }
@@ -72,17 +77,17 @@ func labelled(tb testing.TB) []labelledReply {
 		if len(f) != 6 {
 			tb.Fatalf("testdata/replies.tsv:%d: %d columns, want 6", line, len(f))
 		}
-		r := labelledReply{text: []byte(strings.ReplaceAll(f[4], `\n`, "\n")), want: f[5], line: line}
+		r := labelledReply{Reply: Reply{Text: []byte(strings.ReplaceAll(f[4], `\n`, "\n"))}, want: f[5], line: line}
 		if f[0] == "received" {
-			r.dir = logparse.Received
+			r.Direction = logparse.Received
 		}
 		code, err := strconv.Atoi(f[1])
 		if err != nil {
 			tb.Fatalf("testdata/replies.tsv:%d: %v", line, err)
 		}
-		r.code = logparse.Code(code)
-		r.enhanced, _ = logparse.ParseEnhanced([]byte(f[2]))
-		r.provider = providers.Of([]byte(f[3]))
+		r.Code = logparse.Code(code)
+		r.Enhanced, _ = logparse.ParseEnhanced([]byte(f[2]))
+		r.Provider = providers.Of([]byte(f[3]))
 		replies = append(replies, r)
 	}
 	return replies
@@ -95,33 +100,36 @@ func TestReplies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range labelled(t) {
-		if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
-			t.Errorf("testdata/replies.tsv:%d: got %s, want %s: %s", r.line, got, r.want, r.text)
+		if got := c.Reason(&r.Reply); got != r.want {
+			t.Errorf("testdata/replies.tsv:%d: got %s, want %s: %s", r.line, got, r.want, r.Text)
 		}
 	}
 }
 
+// TestIndependent tests the replies that may have more than one reason.
 func TestIndependent(t *testing.T) {
 	c, err := New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/independent.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
-		if strings.HasPrefix(line, "#") {
-			continue
+	for _, file := range []string{"testdata/independent.tsv", "testdata/families.tsv"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		fields := strings.Split(line, "\t")
-		dir, reply, right := logparse.Received, []byte(fields[1]), fields[2:]
-		if fields[0] == logparse.Sent.String() {
-			dir = logparse.Sent
-		}
-		code, enhanced, ok := logparse.ParseReply(reply)
-		if got := c.Reason(dir, code, enhanced, "", reply); !ok || !slices.Contains(right, got) {
-			t.Errorf("testdata/independent.tsv:%d: got %s, want one of %s: %s", i+1, got, right, reply)
+		for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			fields := strings.Split(line, "\t")
+			dir, reply, right := logparse.Received, []byte(fields[1]), fields[2:]
+			if fields[0] == logparse.Sent.String() {
+				dir = logparse.Sent
+			}
+			code, enhanced, ok := logparse.ParseReply(reply)
+			if got := c.Reason(&Reply{Direction: dir, Code: code, Enhanced: enhanced, Text: reply}); !ok || !slices.Contains(right, got) {
+				t.Errorf("%s:%d: got %s, want one of %s: %s", file, i+1, got, right, reply)
+			}
 		}
 	}
 }
@@ -151,6 +159,8 @@ func TestReason(t *testing.T) {
 		{"no provider", logparse.Received, 550, "", "550 Connection denied", "policy"},
 		{"address in <> is no evidence", logparse.Sent, 550, "", "550 5.1.1 <virus@spam.example>: Recipient address rejected: User unknown", "unknown_user"},
 		{"host name is no evidence", logparse.Received, 550, "", "550 smtp.spamexperts.example: user unknown", "unknown_user"},
+		{"host name is no word of a phrase", logparse.Sent, 450, "", "450 4.7.1 <mx.antispam-greylist.example[192.0.2.1]>: Client host rejected: message not wanted", "policy"},
+		{"bare host name is no word of a phrase", logparse.Received, 452, "", "452 antispam.virus.kontingent.example says: message not wanted", "policy"},
 		{"list's name is evidence", logparse.Received, 550, "", "550 see https://www.spamhaus.org/query/ip/192.0.2.1", "blocklist"},
 		{"behind 512 bytes", logparse.Sent, 599, "", "599 " + strings.Repeat("a ", 260) + "virus", Other},
 		{"verification takes the quoted reason", logparse.Sent, 450, "", "450 4.1.1 <u@x.example>: Recipient address rejected: unverified address: host mx.x.example[192.0.2.1] said: 452 4.2.2 Mailbox full (in reply to RCPT TO command)", "mailbox_full"},
@@ -168,10 +178,38 @@ func TestReason(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := c.Reason(tt.dir, tt.code, logparse.EnhancedCode{}, tt.provider, []byte(tt.text)); got != tt.want {
+			if got := c.Reason(&Reply{Direction: tt.dir, Code: tt.code, Provider: tt.provider, Text: []byte(tt.text)}); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestCircumstances tests what a reply answers, and which program says it.
+func TestCircumstances(t *testing.T) {
+	c, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		reply Reply
+		text  string
+		want  string
+	}{
+		{Reply{Direction: logparse.Received, Code: 553, Command: logparse.Mail}, "553 <ann@src.example> unable to verify address", "sender_rejected"},
+		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Mail}, "550 unknown domain", "sender_rejected"},
+		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Rcpt}, "550 unknown domain", "bad_domain"},
+		{Reply{Direction: logparse.Received, Code: 501, Command: logparse.Mail}, "501 bogus mail from", "sender_rejected"},
+		{Reply{Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "greylisted"},
+		{Reply{Code: 450, Program: []byte("postfix/smtpd")}, "450 4.3.2 Service currently unavailable", "system_error"},
+		{Reply{Direction: logparse.Received, Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "system_error"},
+		{Reply{Direction: logparse.Received, Code: 421, Provider: "yahoo"}, "421 4.3.2 Resources unavailable for now", "rate_limited"},
+		{Reply{Direction: logparse.Received, Code: 554, Provider: "gmx"}, `554-gmx.example (mx1) Nemesis ESMTP Service not available\n554-No SMTP service\n554 invalid DNS PTR resource record`, "dns"},
+	} {
+		tt.reply.Text = []byte(tt.text)
+		if got := c.Reason(&tt.reply); got != tt.want {
+			t.Errorf("got %s, want %s: %s", got, tt.want, tt.text)
+		}
 	}
 }
 
@@ -210,7 +248,7 @@ func TestParseRuleErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := parseRule(tt.line); err == nil || err.Error() != tt.want {
+			if _, err := parseRule(tt.line, newConcepts()); err == nil || err.Error() != tt.want {
 				t.Errorf("got error %v, want %s", err, tt.want)
 			}
 		})
@@ -238,8 +276,8 @@ func TestConcurrent(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for _, r := range replies {
-				if got := c.Reason(r.dir, r.code, r.enhanced, r.provider, r.text); got != r.want {
-					t.Errorf("got %s, want %s: %s", got, r.want, r.text)
+				if got := c.Reason(&r.Reply); got != r.want {
+					t.Errorf("got %s, want %s: %s", got, r.want, r.Text)
 				}
 			}
 		})
@@ -256,14 +294,14 @@ func TestAutomaton(t *testing.T) {
 		if i%16 != 0 {
 			continue // matching every pattern is slow
 		}
-		folded := fold(s.text[:0], r.text[:min(len(r.text), maxText)], r.code)
+		folded := fold(s.text[:0], r.Text[:min(len(r.Text), maxText)], r.Code)
 		clear(s.sets)
 		set.literals.mark(folded, s.sets)
 		for i := range set.rules {
 			if patterns[i] == nil {
 				continue
 			}
-			if got, want := set.rules[i].matches(folded, s.sets), patterns[i].Match(folded); got != want {
+			if got, want := set.rules[i].matches(folded, s.sets, nil), patterns[i].Match(folded); got != want {
 				t.Errorf("%s: got %v, want %v: %s", set.rules[i].source, got, want, folded)
 			}
 		}
@@ -287,7 +325,7 @@ func FuzzReason(f *testing.F) {
 	}
 	providers := provider.Names()
 	for _, r := range labelled(f) {
-		f.Add(r.dir == logparse.Received, uint16(r.code), r.enhanced.Class, r.enhanced.Subject, r.enhanced.Detail, slices.Index(providers, r.provider), r.text)
+		f.Add(r.Direction == logparse.Received, uint16(r.Code), r.Enhanced.Class, r.Enhanced.Subject, r.Enhanced.Detail, slices.Index(providers, r.Provider), r.Text)
 	}
 	f.Fuzz(func(t *testing.T, received bool, code uint16, class uint8, subject, detail uint16, p int, text []byte) {
 		dir := logparse.Sent
@@ -299,11 +337,12 @@ func FuzzReason(f *testing.F) {
 			label = providers[p]
 		}
 		enhanced := logparse.EnhancedCode{Class: class, Subject: subject, Detail: detail}
-		got := c.Reason(dir, logparse.Code(code), enhanced, label, text)
+		r := Reply{Direction: dir, Code: logparse.Code(code), Enhanced: enhanced, Provider: label, Text: text}
+		got := c.Reason(&r)
 		if !slices.Contains(names, got) {
 			t.Errorf("unknown reason %q", got)
 		}
-		if again := c.Reason(dir, logparse.Code(code), enhanced, label, text); again != got {
+		if again := c.Reason(&r); again != got {
 			t.Errorf("got %s, then %s", got, again)
 		}
 	})

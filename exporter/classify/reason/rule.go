@@ -28,17 +28,18 @@ type rule struct {
 	providers  []string             // empty: all
 	codes      codeSet
 	enhanced   []enhancedRange // empty: any
-	pattern    *pattern        // nil: any text
+	pattern    *pattern        // nil: any text, unless there is a phrase
+	phrase     *phrase
 	example    string
 }
 
 // applies reports whether the reply meets all conditions of the rule except the
-// pattern.
-func (r *rule) applies(reply reply) bool {
-	return r.codes.has(reply.code) &&
-		(len(r.directions) == 0 || slices.Contains(r.directions, reply.dir)) &&
-		(len(r.providers) == 0 || reply.dir == logparse.Received && slices.Contains(r.providers, reply.provider)) &&
-		(len(r.enhanced) == 0 || slices.ContainsFunc(r.enhanced, func(e enhancedRange) bool { return e.has(reply.enhanced) }))
+// pattern. enhanced is the reply's own, or found in its text.
+func (r *rule) applies(reply *Reply, enhanced logparse.EnhancedCode) bool {
+	return r.codes.has(reply.Code) &&
+		(len(r.directions) == 0 || slices.Contains(r.directions, reply.Direction)) &&
+		(len(r.providers) == 0 || reply.Direction == logparse.Received && slices.Contains(r.providers, reply.Provider)) &&
+		(len(r.enhanced) == 0 || slices.ContainsFunc(r.enhanced, func(e enhancedRange) bool { return e.has(enhanced) }))
 }
 
 // name returns the reason of the rule, or Other for nil.
@@ -51,8 +52,7 @@ func (r *rule) name() string {
 
 // loadRules reads the embedded rule files.
 func loadRules() (*ruleSet, error) {
-	var rules []rule
-	lists := make(wordLists)
+	f := ruleFile{lists: make(wordLists), concepts: newConcepts()}
 	files, err := fs.Glob(ruleFiles, "rules/*.tsv")
 	if err != nil {
 		return nil, err
@@ -69,23 +69,44 @@ func loadRules() (*ruleSet, error) {
 			if line == "" || line[0] == '#' {
 				continue
 			}
-			line, err := lists.expand(line)
-			if err != nil {
+			if err := f.read(line, fmt.Sprintf("%s:%d", file, n)); err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
 			}
-			if name, words, ok := strings.Cut(line, "\t=\t"); ok {
-				lists["{"+name+"}"] = "(?:" + words + ")"
-				continue
-			}
-			r, err := parseRule(line)
-			if err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
-			}
-			r.source = fmt.Sprintf("%s:%d", file, n)
-			rules = append(rules, r)
 		}
 	}
-	return newRuleSet(rules), nil
+	return newRuleSet(f.rules, f.concepts), nil
+}
+
+// A ruleFile holds what the lines of the files say.
+type ruleFile struct {
+	rules    []rule
+	lists    wordLists
+	concepts *concepts
+}
+
+// read reads one line: a rule, a list of words for patterns, or the words of a concept.
+func (f *ruleFile) read(line, source string) error {
+	line, err := f.lists.expand(line)
+	if err != nil {
+		return err
+	}
+	if name, words, ok := strings.Cut(line, "\t=\t"); ok {
+		f.lists["{"+name+"}"] = "(?:" + words + ")"
+		return nil
+	}
+	if name, words, ok := strings.Cut(line, "\t:\t"); ok {
+		return f.concepts.define(name, words)
+	}
+	if name, two, ok := strings.Cut(line, "\t+\t"); ok {
+		return f.concepts.join(name, two)
+	}
+	r, err := parseRule(line, f.concepts)
+	if err != nil {
+		return err
+	}
+	r.source = source
+	f.rules = append(f.rules, r)
+	return nil
 }
 
 // wordLists maps each {name} to the alternatives that patterns include by it.
@@ -105,7 +126,7 @@ func (l wordLists) expand(s string) (_ string, err error) {
 	return s, err
 }
 
-func parseRule(line string) (rule, error) {
+func parseRule(line string, c *concepts) (rule, error) {
 	const columns = 6
 	f := strings.Split(line, "\t")
 	if len(f) != columns {
@@ -115,7 +136,7 @@ func parseRule(line string) (rule, error) {
 	if !slices.Contains(names, r.reason) {
 		return rule{}, fmt.Errorf("unknown reason %q", r.reason)
 	}
-	if err := cmp.Or(r.parseFrom(f[1]), r.parseCodes(f[2]), r.parseEnhanced(f[3]), r.parsePattern(f[4])); err != nil {
+	if err := cmp.Or(r.parseFrom(f[1]), r.parseCodes(f[2]), r.parseEnhanced(f[3]), r.parsePattern(f[4], c)); err != nil {
 		return rule{}, err
 	}
 	return r, nil
@@ -139,8 +160,11 @@ func (r *rule) parseFrom(s string) error {
 	return nil
 }
 
-func (r *rule) parsePattern(s string) (err error) {
-	if s != "-" {
+// parsePattern reads "-", "= sender quota" for a phrase, or a regular expression.
+func (r *rule) parsePattern(s string, c *concepts) (err error) {
+	if words, ok := strings.CutPrefix(s, "= "); ok {
+		r.phrase, err = c.compile(words)
+	} else if s != "-" {
 		r.pattern, err = compilePattern(s)
 	}
 	return err

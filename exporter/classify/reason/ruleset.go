@@ -1,17 +1,21 @@
 package reason
 
 import (
+	"bytes"
 	"sync"
 
 	"smtp_reply_exporter/logparse"
 )
 
-// A reply holds what a rule checks besides the text.
-type reply struct {
-	dir      logparse.Direction
-	code     logparse.Code
-	enhanced logparse.EnhancedCode
-	provider string
+// circumstances returns the concepts that no word has.
+func (r *Reply) circumstances() (s conceptSet) {
+	if r.Command == logparse.Mail {
+		s.add(toMail)
+	}
+	if r.Direction == logparse.Sent && bytes.HasSuffix(r.Program, []byte("postscreen")) {
+		s.add(fromPostscreen)
+	}
+	return s
 }
 
 // A ruleSet holds the built-in rules in order, and the automaton for the literals that
@@ -20,6 +24,7 @@ type ruleSet struct {
 	rules    []rule
 	literals *automaton
 	sets     int // number of sets of literals
+	words    *vocabulary
 }
 
 // A scratch is the working memory of one call.
@@ -27,12 +32,13 @@ type scratch struct {
 	said [maxText + len("<@>")]byte
 	text [2 * maxText]byte
 	sets bitset
+	says reading
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-func newRuleSet(rules []rule) *ruleSet {
-	set := &ruleSet{rules: rules}
+func newRuleSet(rules []rule, c *concepts) *ruleSet {
+	set := &ruleSet{rules: rules, words: newVocabulary(c)}
 	var literals []hit
 	for i := range rules {
 		if rules[i].pattern == nil {
@@ -55,16 +61,28 @@ func newRuleSet(rules []rule) *ruleSet {
 }
 
 // reason returns the reason of the reply, or of the reply that its text quotes.
-func (set *ruleSet) reason(r reply, text []byte, s *scratch) string {
+func (set *ruleSet) reason(r *Reply, text []byte, s *scratch) string {
 	quoted, ofSender, ok := quote(text)
 	if !ok {
 		return set.decide(r, text, s).name()
 	}
-	q := reply{dir: logparse.Received, code: r.code}
+	q := quotedReply(r, quoted)
+	return quotedReason(set.decide(&q, quoted, s), ofSender)
+}
+
+// quotedReply returns the reply that another one quotes.
+func quotedReply(r *Reply, quoted []byte) Reply {
+	q := Reply{Direction: logparse.Received, Code: r.Code}
 	if code, _, ok := logparse.ParseReply(quoted); ok {
-		q.code = code
+		q.Code = code
 	}
-	reason := set.decide(q, quoted, s).name()
+	return q
+}
+
+// quotedReason returns the reason of a reply that quotes one: a sender who cannot be
+// reached is refused for that.
+func quotedReason(by *rule, ofSender bool) string {
+	reason := by.name()
 	if ofSender && (reason == "unknown_user" || reason == "mailbox_disabled" || reason == "bad_domain") {
 		return "sender_rejected"
 	}
@@ -72,27 +90,33 @@ func (set *ruleSet) reason(r reply, text []byte, s *scratch) string {
 }
 
 // decide returns the first rule that matches the reply, or nil.
-func (set *ruleSet) decide(r reply, text []byte, s *scratch) *rule {
-	if r.enhanced.Class == 0 {
-		r.enhanced = findEnhanced(text)
+func (set *ruleSet) decide(r *Reply, text []byte, s *scratch) *rule {
+	enhanced := r.Enhanced
+	if enhanced.Class == 0 {
+		enhanced = findEnhanced(text)
 	}
-	folded := fold(s.text[:0], text, r.code)
+	folded := fold(s.text[:0], text, r.Code)
 	if s.sets == nil {
 		s.sets = newBitset(set.sets)
 	}
 	clear(s.sets)
 	set.literals.mark(folded, s.sets)
+	s.says.read(folded, set.words)
+	clauses := s.says.parse(set.words, r.circumstances())
 	for i := range set.rules {
-		if rule := &set.rules[i]; rule.applies(r) && rule.matches(folded, s.sets) {
+		if rule := &set.rules[i]; rule.applies(r, enhanced) && rule.matches(folded, s.sets, clauses) {
 			return rule
 		}
 	}
 	return nil
 }
 
-// matches reports whether the rule's pattern matches the folded text. sets are the sets
-// of literals that occur in the text.
-func (r *rule) matches(folded []byte, sets bitset) bool {
+// matches reports whether the rule's pattern matches the folded text, or one of its
+// clauses says the rule's phrase. sets are the sets of literals that occur in the text.
+func (r *rule) matches(folded []byte, sets bitset, clauses []conceptSet) bool {
+	if r.phrase != nil {
+		return r.phrase.in(clauses) >= 0
+	}
 	if r.pattern == nil {
 		return true
 	}
