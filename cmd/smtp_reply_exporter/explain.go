@@ -32,7 +32,7 @@ func addExplain(app *kingpin.Application, commands map[string]func() error, stdo
 	kingpin.EnableFileExpansion = false // lines of qmail begin with @, which is no name of a file
 	cmd := app.Command("explain", "Explain a reply code, an enhanced code, a whole reply or a log line, and say what to do.")
 	words := cmd.Arg("what", "A reply code such as 451, an enhanced code such as 4.7.1, both, a whole reply, or a line of a mail log; standard input if there is none.").Strings()
-	p := &parseCommand{configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String()}
+	configFile := cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String()
 	commands[cmd.FullCommand()] = func() error {
 		what := strings.Join(*words, " ")
 		if len(*words) == 0 {
@@ -42,7 +42,7 @@ func addExplain(app *kingpin.Application, commands map[string]func() error, stdo
 			}
 			what = string(in)
 		}
-		cfg, classifier, err := p.load()
+		cfg, classifier, err := loadNamed(*configFile)
 		if err != nil {
 			return err
 		}

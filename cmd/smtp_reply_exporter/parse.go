@@ -93,23 +93,28 @@ func (p *parseCommand) run() error {
 	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
 }
 
-// load loads the configuration file. Without one, it returns the defaults without a
-// source. It returns the files to read, which are those that serve would follow if none is
-// named.
+// load loads the configuration. It returns the files to read, which are those that serve
+// would follow if none is named.
 func (p *parseCommand) load() (cfg *config.Config, classifier *classify.Classifier, files []string, err error) {
-	switch {
-	case len(*p.files) == 0:
-		if cfg, classifier, err = (&server{configFile: p.configFile}).load(); err == nil {
-			files, err = followedFiles(cfg.Sources)
-		}
-	case *p.configFile != "":
-		cfg, classifier, err = setup.Load(*p.configFile)
-		files = *p.files
-	default:
-		cfg, files = &config.Config{}, *p.files
-		classifier, err = classify.New(cfg)
+	if len(*p.files) > 0 {
+		cfg, classifier, err = loadNamed(*p.configFile)
+		return cfg, classifier, *p.files, err
+	}
+	if cfg, classifier, err = (&server{configFile: p.configFile}).load(); err == nil {
+		files, err = followedFiles(cfg.Sources)
 	}
 	return cfg, classifier, files, err
+}
+
+// loadNamed loads a configuration file. Without one, it returns the defaults without a
+// source.
+func loadNamed(file string) (*config.Config, *classify.Classifier, error) {
+	if file != "" {
+		return setup.Load(file)
+	}
+	cfg := &config.Config{}
+	classifier, err := classify.New(cfg)
+	return cfg, classifier, err
 }
 
 // followedFiles returns the files that sources follow now, and says which on stderr.
