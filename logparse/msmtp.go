@@ -25,9 +25,13 @@ var msmtpMTA = mtaSpec{
 	new:       newMsmtp,
 }
 
-// msmtpOwnsForm reports whether a line is one of msmtp's log file.
+// msmtpOwnsForm reports whether a line is one of msmtp's log file, or rsyslog repeats it.
 func msmtpOwnsForm(env *Envelope) bool {
-	_, _, ok := cutMsmtpHost(cutMsmtpTime(env, env.Message))
+	message := env.Message
+	if rest, ok := bytes.CutPrefix(message, []byte("message repeated ")); ok {
+		_, message, _ = bytes.Cut(rest, []byte(" times: [ "))
+	}
+	_, _, ok := cutMsmtpHost(cutMsmtpTime(env, message))
 	return ok
 }
 
@@ -82,26 +86,46 @@ func (l *msmtp) parse() {
 }
 
 // cutMsmtpTime passes over a time that the envelope does not know, in any form of
-// strftime(3): numbers, and names of days, months and zones. It returns b where no
-// "host=" or "socket=" follows.
+// strftime(3): names of days and months, numbers with a clock among them, such as 14:25
+// or 20261123-142513, and names of zones. It returns b where no "host=" or "socket=" follows. A request that a web server
+// logs has no clock before its method, which would be a zone:
+//
+//	192.0.2.7 GET host=...
 func cutMsmtpTime(env *Envelope, b []byte) []byte {
 	const longestTime = 64
+	clock, digits := false, 0
 	for i, word := 0, 0; i < len(b) && i < longestTime; i++ {
 		switch {
 		case i == word && (bytes.HasPrefix(b[i:], []byte("host=")) || bytes.HasPrefix(b[i:], []byte("socket="))):
+			if i > 0 && !clock {
+				return b
+			}
 			return b[i:]
 		case env.Time.kind != timeNone, b[i] == ':' && i > 0 && b[i-1] == ']': // a program's tag
 			return b
 		case b[i] == ' ':
-			if i-word > len("September") && !bytes.ContainsAny(b[word:i], "0123456789") {
+			if !isMsmtpTimeWord(b[word:i], clock) {
 				return b
 			}
 			word = i + 1
 		case !isAlphanumeric(b[i]) && bytes.IndexByte([]byte(":.,/+-[]"), b[i]) < 0:
 			return b
 		}
+		if digits++; !isDigit(b[i]) {
+			clock, digits = clock || b[i] == ':' && digits > 1, 0
+		}
+		clock = clock || digits == len("20261123")
 	}
 	return b
+}
+
+// isMsmtpTimeWord reports whether a word can be a part of a time. After the clock it may
+// be a zone, which has capital letters alone.
+func isMsmtpTimeWord(word []byte, clock bool) bool {
+	if bytes.ContainsAny(word, "0123456789") {
+		return true
+	}
+	return len(word) <= len("September") && (clock || len(word) < 2 || word[1] > 'Z')
 }
 
 // cutMsmtpHost reads "host=H tls=on auth=off ", or socket=.
