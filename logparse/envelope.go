@@ -68,11 +68,15 @@ func (u *unwrapper) begin(message []byte) {
 
 // text sets env to the envelope of a line, or of a line within one.
 func (u *unwrapper) text(line []byte, env *Envelope) (whole bool) {
-	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
-	if rest, ok := cutPod(line, nil); ok {
-		*env = Envelope{}
-		u.inner(rest, env)
-		return true
+	if len(line) > 0 && line[0] == '\xef' {
+		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // byte order mark of a file written on Windows
+	}
+	if len(line) > 0 && (line[0] == '[' || line[0] == '\x1b') {
+		if rest, ok := cutPod(line, nil); ok {
+			*env = Envelope{}
+			u.inner(rest, env)
+			return true
+		}
 	}
 	if len(line) > 0 && line[0] == '{' {
 		o := &u.objects[u.nested]

@@ -28,8 +28,10 @@ func parseHeader(b []byte, env *Envelope) {
 		}
 		return
 	}
-	rest = bytes.TrimLeft(rest, " ")
-	if bytes.HasPrefix(rest, []byte("<")) && !at.separated() { // FreeBSD's syslogd -v
+	for len(rest) > 0 && rest[0] == ' ' {
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && rest[0] == '<' && !at.separated() { // FreeBSD's syslogd -v
 		if level, after, ok := bytes.Cut(rest, []byte("> ")); ok && bytes.IndexByte(level, ' ') < 0 {
 			rest = after
 		}
@@ -37,16 +39,16 @@ func parseHeader(b []byte, env *Envelope) {
 	host, tagged, _ := bytes.Cut(rest, []byte(" "))
 	// maddy's words and fields: delivered<TAB>{"rcpt":"x smtpd[1]: ...
 	// metalog's program: [postfix/smtp] 4BD8F1A2C3: ...
-	if bytes.IndexByte(host, '\t') >= 0 || at.kind == timeSyslog && bytes.HasPrefix(host, []byte("[")) {
+	if bytes.IndexByte(host, '\t') >= 0 || at.kind == timeSyslog && len(host) > 0 && host[0] == '[' {
 		tagged = nil
 	}
-	if bytes.HasPrefix(tagged, []byte("mail:")) { // AIX' syslogd
+	if len(tagged) > 4 && tagged[4] == ':' && string(tagged[:4]) == "mail" { // AIX' syslogd
 		_, tagged, _ = bytes.Cut(tagged, []byte(" "))
 	}
 	switch {
-	case bytes.HasPrefix(rest, []byte("{")): // an object of an MTA that logs in JSON
+	case len(rest) > 0 && rest[0] == '{': // an object of an MTA that logs in JSON
 		env.Message = rest
-	case bytes.HasSuffix(host, []byte(":")) && parseTag(rest, env): // some formats omit the host
+	case len(host) > 0 && host[len(host)-1] == ':' && parseTag(rest, env): // some formats omit the host
 	case parseTag(bytes.TrimLeft(tagged, " "), env):
 		env.Host = host
 	default:
