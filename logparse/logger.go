@@ -77,9 +77,12 @@ func rsyslogLost(message []byte) int {
 //	mx1 syslogd: last message repeated 3 times       FreeBSD (syslogd.c, fprintlog_successive())
 //	--- last message repeated 3 times ---            macOS
 func repeatedLines(env *Envelope) int {
+	if env.Program != nil && string(env.Program) != Syslogd {
+		return 0
+	}
 	message := bytes.TrimSuffix(env.Message, []byte(" ---"))
 	message, ok := bytes.CutSuffix(message, []byte(" times"))
-	if !ok || env.Program != nil && string(env.Program) != Syslogd {
+	if !ok {
 		return 0
 	}
 	const words = "last message repeated "
@@ -97,8 +100,10 @@ func (p *Parser) lost() (n int, logger string) {
 	if n, logger = lostLines(&p.line.env); n > 0 {
 		return n, logger
 	}
-	if n = repeatedLines(&p.line.env); n > 0 && p.counts.value {
-		return n, Syslogd
+	if p.counts.value {
+		if n = repeatedLines(&p.line.env); n > 0 {
+			return n, Syslogd
+		}
 	}
 	return 0, ""
 }
