@@ -239,13 +239,17 @@ func isEximIDPart(b []byte) bool {
 	return true
 }
 
-// cutEximAuthenticator cuts "NAME authenticator failed " from the start of b.
+// cutEximAuthenticator cuts "NAME authenticator failed " from the start of b. A name has
+// letters, digits and underlines alone (readconf.c, readconf_readname()).
 func cutEximAuthenticator(b []byte) (rest []byte, ok bool) {
-	_, rest, ok = bytes.Cut(b, []byte(" "))
-	if !ok {
+	n := 0
+	for n < len(b) && (isAlphanumeric(b[n]) || b[n] == '_') {
+		n++
+	}
+	if n == 0 {
 		return nil, false
 	}
-	return bytes.CutPrefix(rest, []byte("authenticator failed "))
+	return bytes.CutPrefix(b[n:], []byte(" authenticator failed "))
 }
 
 // eximStartsWith reports whether b begins with one of some words.

@@ -2,6 +2,7 @@ package logparse_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
@@ -108,7 +109,7 @@ func written(how byte, words string) string {
 	case 'D':
 		return double.Replace(escaped())
 	case 'b':
-		return special.ReplaceAllString(printable, `\$0`)
+		return special.ReplaceAllString(cmp.Or(printable, "x"), `\$0`) // a local part is not empty
 	case 'a':
 		return special.ReplaceAllString(printable, "?")
 	case 'm':
