@@ -155,10 +155,14 @@ type openSMTPDField struct {
 
 // cutOpenSMTPDFields reads fields that follow one another.
 func cutOpenSMTPDFields(b []byte, fields []openSMTPDField) (rest []byte, ok bool) {
-	for _, field := range fields {
-		rest, ok := bytes.CutPrefix(b, []byte(field.before))
-		value, rest, found := bytes.Cut(rest, []byte(field.after))
-		if !ok || !found {
+	for i := range fields {
+		field := &fields[i]
+		n := len(field.before)
+		if len(b) < n || string(b[:n]) != field.before {
+			return nil, false
+		}
+		value, rest, found := cutAt(b[n:], field.after)
+		if !found {
 			return nil, false
 		}
 		if field.value != nil {
@@ -167,6 +171,19 @@ func cutOpenSMTPDFields(b []byte, fields []openSMTPDField) (rest []byte, ok bool
 		b = rest
 	}
 	return b, true
+}
+
+// cutAt is bytes.Cut for a string that begins with a rare byte.
+func cutAt(b []byte, sep string) (before, after []byte, found bool) {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], sep[0])
+		if n < 0 {
+			return b, nil, false
+		}
+		if i += n; len(b)-i >= len(sep) && string(b[i:i+len(sep)]) == sep {
+			return b[:i], b[i+len(sep):], true
+		}
+	}
 }
 
 // setRelay reads "ADDR (NAME)" or a domain, and reports whether relay is one of these. Both
