@@ -79,8 +79,9 @@ func (l *haraka) readRaw() (ok bool) {
 			return true
 		}
 	}
-	if !l.raw.read(f, attributes) {
-		return !twice
+	read, ambiguous := l.raw.read(f, attributes)
+	if !read {
+		return !twice && !ambiguous
 	}
 	l.raw.form = f
 	if isHook {
@@ -149,11 +150,12 @@ func (l *haraka) areWhole(b []byte) (whole, twice bool) {
 	return !twice, twice
 }
 
-// read reads the values of a form, and reports whether they are those of the line.
-func (r *harakaRaw) read(f *harakaRawForm, b []byte) bool {
-	b, ok := bytes.CutSuffix(b, []byte(f.end))
+// read reads the values of a form, and reports whether they are those of the line. If they
+// are not, ambiguous reports whether an attribute can begin at two places.
+func (r *harakaRaw) read(f *harakaRawForm, b []byte) (ok, ambiguous bool) {
+	b, ok = bytes.CutSuffix(b, []byte(f.end))
 	if !ok || !bytes.HasPrefix(b, []byte(f.fields[0].before)) {
-		return false
+		return false, false
 	}
 	b = b[len(f.fields[0].before):]
 	last := len(f.fields) - 1
@@ -164,20 +166,20 @@ func (r *harakaRaw) read(f *harakaRawForm, b []byte) bool {
 			n = bytes.LastIndex(b, before)
 		}
 		if n < 0 {
-			return false
+			return false, false
 		}
 		r.values[i], b = b[:n], b[n+len(before):]
 		if bytes.Contains(b, before) {
-			return false
+			return false, true
 		}
 	}
 	r.values[last] = b
 	if f.end == "" {
 		if len(bytes.Trim(b, "0123456789.")) > 0 {
-			return false
+			return false, false
 		}
 		last--
 	}
 	// A later version's line that the logger cut may end so.
-	return len(f.text) == 0 || !bytes.HasSuffix(r.values[last], []byte(`\`))
+	return len(f.text) == 0 || !bytes.HasSuffix(r.values[last], []byte(`\`)), false
 }
