@@ -31,7 +31,7 @@ var objectNames = [numKeys][]string{
 		"message", "msg", "log", "MESSAGE", "Message", "_msg", "full_message", "short_message", "line", "body",
 		"body.stringValue", "event.original", "rawmsg", "raw_message", "@message", "text",
 	},
-	keyTag: {"syslogtag", "tag", "TAG"},
+	keyTag: {"syslogtag", "syslog-tag", "tag", "TAG"},
 	keyProgram: {
 		"SYSLOG_IDENTIFIER", "process.name", "log.syslog.appname", "program", "PROGRAM", "appname", "app_name", "APP-NAME",
 		"APPNAME", "app-name", "ident", "programname", "application_name", "_application_name", "process_name",

@@ -1,0 +1,99 @@
+//go:build shippers
+
+package shippers
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rsyslogFiles are templates of files. RSYSLOG_DebugFormat is none of them: its entries
+// have many lines and are for people.
+var rsyslogFiles = []form{
+	{name: "RSYSLOG_TraditionalFileFormat"},
+	{name: "RSYSLOG_FileFormat"},
+	{name: "RSYSLOG_SysklogdFileFormat"},
+	{name: "RSYSLOG_SyslogProtocol23Format", programIsFolder: true}, // parser.permitSlashInProgramName is off
+	{name: "jsonmesg", text: `template(name="jsonmesg" type="list") { property(name="jsonmesg") constant(value="\n") }`},
+	{name: "jsonf", text: `template(name="jsonf" type="list" option.jsonf="on") {
+	property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
+	property(outname="host" name="hostname" format="jsonf")
+	property(outname="severity" name="syslogseverity-text" caseConversion="upper" format="jsonf")
+	property(outname="facility" name="syslogfacility-text" format="jsonf")
+	property(outname="syslog-tag" name="syslogtag" format="jsonf")
+	property(outname="source" name="app-name" format="jsonf")
+	property(outname="message" name="msg" format="jsonf")
+}`},
+	{name: "logstash", text: `template(name="logstash" type="list") {
+	constant(value="{")
+	property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf") constant(value=",")
+	property(outname="host" name="hostname" format="jsonf") constant(value=",")
+	property(outname="severity" name="syslogseverity-text" format="jsonf") constant(value=",")
+	property(outname="syslogtag" name="syslogtag" format="jsonf") constant(value=",")
+	property(outname="programname" name="programname" format="jsonf") constant(value=",")
+	property(outname="procid" name="procid" format="jsonf") constant(value=",")
+	property(outname="message" name="msg" format="jsonf")
+	constant(value="}\n")
+}`},
+}
+
+// rsyslogForwards are templates without a line end, which the transport adds.
+var rsyslogForwards = []form{
+	{name: "RSYSLOG_ForwardFormat"},
+	{name: "RSYSLOG_TraditionalForwardFormat"},
+}
+
+func TestRsyslog(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "input")
+	var conf strings.Builder
+	fmt.Fprintf(&conf, `global(workDirectory="%s")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="%s" RateLimit.Interval="0")
+`, dir, socket)
+	for _, f := range rsyslogFiles {
+		fmt.Fprintf(&conf, "%s\naction(type=\"omfile\" file=\"%s\" template=\"%s\")\n", f.text, filepath.Join(dir, f.name), f.name)
+	}
+	for _, f := range rsyslogForwards {
+		fmt.Fprintf(&conf, "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"%s\" protocol=\"tcp\" template=\"%s\")\n", receive(t, filepath.Join(dir, f.name)), f.name)
+	}
+	name := filepath.Join(dir, "conf")
+	must(t, os.WriteFile(name, []byte(conf.String()), 0o600))
+	start(t, socket, "rsyslogd", "-n", "-f", name, "-i", filepath.Join(dir, "pid"))
+	sent, begin := records(t), time.Now()
+	send(t, socket, sent)
+	compareFiles(t, dir, append(rsyslogFiles[:len(rsyslogFiles):len(rsyslogFiles)], rsyslogForwards...), sent, begin)
+}
+
+// receive writes what comes in by TCP, on the port that it returns, into a file.
+func receive(t *testing.T, file string) (port string) {
+	t.Helper()
+	f, err := os.Create(file)
+	must(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		defer conn.Close()
+		_, _ = io.Copy(f, conn) // the test sees what is missing
+	}()
+	t.Cleanup(func() {
+		listener.Close()
+		<-done // the daemon has ended, since it started later
+		f.Close()
+	})
+	_, port, err = net.SplitHostPort(listener.Addr().String())
+	must(t, err)
+	return port
+}
