@@ -35,7 +35,7 @@ var objectNames = [numKeys][]string{
 	keyProgram: {
 		"SYSLOG_IDENTIFIER", "process.name", "log.syslog.appname", "program", "PROGRAM", "appname", "app_name", "APP-NAME",
 		"APPNAME", "app-name", "ident", "programname", "application_name", "_application_name", "process_name",
-		"_process_name", "SourceName", "syslog_program", "syslog_identifier",
+		"_process_name", "_program", "SourceName", "syslog_program", "syslog_identifier",
 	},
 	keyPID: {
 		"SYSLOG_PID", "process.pid", "log.syslog.procid", "procid", "proc_id", "pid", "PID", "PROCID", "process_id",

@@ -3,6 +3,7 @@
 package shippers
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -11,10 +12,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"smtp_reply_exporter/logparse"
 )
 
-// rsyslogFiles are templates of files. RSYSLOG_DebugFormat is none of them: its entries
-// have many lines and are for people.
+// rsyslogFiles are templates of files.
 var rsyslogFiles = []form{
 	{name: "RSYSLOG_TraditionalFileFormat"},
 	{name: "RSYSLOG_FileFormat"},
@@ -60,6 +62,7 @@ input(type="imuxsock" Socket="%s" RateLimit.Interval="0")
 	for _, f := range rsyslogFiles {
 		fmt.Fprintf(&conf, "%s\naction(type=\"omfile\" file=\"%s\" template=\"%s\")\n", f.text, filepath.Join(dir, f.name), f.name)
 	}
+	fmt.Fprintf(&conf, "action(type=\"omfile\" file=\"%s\" template=\"RSYSLOG_DebugFormat\")\n", filepath.Join(dir, "debug"))
 	for _, f := range rsyslogForwards {
 		fmt.Fprintf(&conf, "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"%s\" protocol=\"tcp\" template=\"%s\")\n", receive(t, filepath.Join(dir, f.name)), f.name)
 	}
@@ -69,6 +72,26 @@ input(type="imuxsock" Socket="%s" RateLimit.Interval="0")
 	sent, begin := records(t), time.Now()
 	send(t, socket, sent)
 	compareFiles(t, dir, append(rsyslogFiles[:len(rsyslogFiles):len(rsyslogFiles)], rsyslogForwards...), sent, begin)
+	t.Run("RSYSLOG_DebugFormat", func(t *testing.T) { notRead(t, written(t, filepath.Join(dir, "debug")), sent) })
+}
+
+// notRead reads output whose records have many lines and are for people: it must not
+// count, and must show as not understood.
+func notRead(t *testing.T, output []byte, sent []record) {
+	t.Helper()
+	parser, n := logparse.NewParser(), 0
+	for line := range bytes.Lines(output) {
+		r := parser.Parse(bytes.TrimSuffix(line, []byte("\n")))
+		if len(r.Events) > 0 {
+			t.Fatalf("counts: %s", line)
+		}
+		if r.Shape == "header" {
+			n++
+		}
+	}
+	if n < len(sent) {
+		t.Fatalf("of %d records %d lines have no readable header", len(sent), n)
+	}
 }
 
 // receive writes what comes in by TCP, on the port that it returns, into a file.

@@ -143,14 +143,19 @@ func compareFiles(t *testing.T, dir string, forms []form, sent []record, begin t
 	t.Helper()
 	for _, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
-			var output []byte
-			wait(t, "the file is written", func() bool {
-				output, _ = os.ReadFile(filepath.Join(dir, f.name)) // it may not be there yet
-				return bytes.Contains(output, []byte(last.message))
-			})
-			compare(t, &f, output, sent, begin)
+			compare(t, &f, written(t, filepath.Join(dir, f.name)), sent, begin)
 		})
 	}
+}
+
+// written returns what is in a file once all is written.
+func written(t *testing.T, file string) (output []byte) {
+	t.Helper()
+	wait(t, "the file is written", func() bool {
+		output, _ = os.ReadFile(file) // it may not be there yet
+		return bytes.Contains(output, []byte(last.message))
+	})
+	return output
 }
 
 // start runs a daemon until the end of the test, and waits until it has a socket.

@@ -20,6 +20,9 @@ var syslogngFiles = []form{
 	{name: "json-rfc5424", text: `template("$(format-json --scope rfc5424)\n")`},
 	{name: "json-iso", text: `template("$(format-json --scope rfc5424 --exclude DATE --key ISODATE)\n")`},
 	{name: "json-selected", text: `template("$(format-json --scope selected-macros --scope nv-pairs)\n")`},
+	// The template function format-gelf, without the NUL at its end: syslog-ng-scl defines it.
+	{name: "gelf", text: `template("$(format-json version='1.1' host='${HOST}' short_message='${MSG}' level=int(${LEVEL_NUM}) timestamp=int64(${R_UNIXTIME}) ` +
+		`_program='${PROGRAM}' _pid=int(${PID:-0}) _facility='${FACILITY}' _class='${.classifier.class}' --key .* --key _*)\n")`},
 	{name: "json-everything", text: `template("$(format-json --scope everything)\n")`},
 }
 
