@@ -4,8 +4,10 @@ package shippers
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +58,23 @@ func TestJournald(t *testing.T) {
 			compare(t, &f, output, sent, begin)
 		})
 	}
+	t.Run("rsyslog", func(t *testing.T) { importJournal(t, sent, begin) })
+}
+
+// imported are templates of rsyslog for what it reads from the journal, as on Red Hat's
+// systems.
+var imported = []form{
+	{name: "RSYSLOG_TraditionalFileFormat"},
+	{name: "RSYSLOG_FileFormat"},
+	{name: "jsonmesg", text: `template(name="jsonmesg" type="list") { property(name="jsonmesg") constant(value="\n") }`},
+	{name: "all-json", text: `template(name="all-json" type="string" string="%$!all-json%\n")`, noTime: true},
+}
+
+func importJournal(t *testing.T, sent []record, begin time.Time) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "input")
+	startRsyslog(t, dir, socket, fmt.Sprintf(`module(load="imjournal" StateFile="%s" RateLimit.Interval="0")`+"\n%s", filepath.Join(dir, "state"), files(dir, imported)))
+	compareFiles(t, dir, imported, sent, begin)
 }
 
 // cat logs records by systemd-cat, and returns them with the PIDs of the processes that

@@ -54,25 +54,36 @@ var rsyslogForwards = []form{
 func TestRsyslog(t *testing.T) {
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "input")
-	var conf strings.Builder
-	fmt.Fprintf(&conf, `global(workDirectory="%s")
-module(load="imuxsock" SysSock.Use="off")
-input(type="imuxsock" Socket="%s" RateLimit.Interval="0")
-`, dir, socket)
-	for _, f := range rsyslogFiles {
-		fmt.Fprintf(&conf, "%s\naction(type=\"omfile\" file=\"%s\" template=\"%s\")\n", f.text, filepath.Join(dir, f.name), f.name)
-	}
-	fmt.Fprintf(&conf, "action(type=\"omfile\" file=\"%s\" template=\"RSYSLOG_DebugFormat\")\n", filepath.Join(dir, "debug"))
+	debug := form{name: "RSYSLOG_DebugFormat"}
+	actions := files(dir, append(rsyslogFiles[:len(rsyslogFiles):len(rsyslogFiles)], debug))
 	for _, f := range rsyslogForwards {
-		fmt.Fprintf(&conf, "action(type=\"omfwd\" target=\"127.0.0.1\" port=\"%s\" protocol=\"tcp\" template=\"%s\")\n", receive(t, filepath.Join(dir, f.name)), f.name)
+		actions += fmt.Sprintf("action(type=\"omfwd\" target=\"127.0.0.1\" port=\"%s\" protocol=\"tcp\" template=\"%s\")\n", receive(t, filepath.Join(dir, f.name)), f.name)
 	}
-	name := filepath.Join(dir, "conf")
-	must(t, os.WriteFile(name, []byte(conf.String()), 0o600))
-	start(t, socket, "rsyslogd", "-n", "-f", name, "-i", filepath.Join(dir, "pid"))
+	startRsyslog(t, dir, socket, actions)
 	sent, begin := records(t), time.Now()
 	send(t, socket, sent)
 	compareFiles(t, dir, append(rsyslogFiles[:len(rsyslogFiles):len(rsyslogFiles)], rsyslogForwards...), sent, begin)
-	t.Run("RSYSLOG_DebugFormat", func(t *testing.T) { notRead(t, written(t, filepath.Join(dir, "debug")), sent) })
+	t.Run(debug.name, func(t *testing.T) { notRead(t, written(t, filepath.Join(dir, debug.name)), sent) })
+}
+
+// files returns what makes rsyslogd write a file in dir in each form.
+func files(dir string, forms []form) string {
+	var b strings.Builder
+	for _, f := range forms {
+		fmt.Fprintf(&b, "%s\naction(type=\"omfile\" file=\"%s\" template=\"%s\")\n", f.text, filepath.Join(dir, f.name), f.name)
+	}
+	return b.String()
+}
+
+// startRsyslog runs rsyslogd, which has a socket for messages.
+func startRsyslog(t *testing.T, dir, socket, actions string) {
+	t.Helper()
+	conf := filepath.Join(dir, "conf")
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, `global(workDirectory="%s")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="%s" RateLimit.Interval="0")
+%s`, dir, socket, actions), 0o600))
+	start(t, socket, "rsyslogd", "-n", "-f", conf, "-i", filepath.Join(dir, "pid"))
 }
 
 // notRead reads output whose records have many lines and are for people: it must not
