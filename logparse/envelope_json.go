@@ -31,11 +31,11 @@ var objectNames = [numKeys][]string{
 		"message", "msg", "log", "MESSAGE", "Message", "_msg", "full_message", "short_message", "line", "body",
 		"body.stringValue", "event.original", "rawmsg", "raw_message", "@message", "text",
 	},
-	keyTag: {"syslogtag", "tag", "TAG"},
+	keyTag: {"syslogtag", "syslog-tag", "tag", "TAG"},
 	keyProgram: {
 		"SYSLOG_IDENTIFIER", "process.name", "log.syslog.appname", "program", "PROGRAM", "appname", "app_name", "APP-NAME",
 		"APPNAME", "app-name", "ident", "programname", "application_name", "_application_name", "process_name",
-		"_process_name", "SourceName", "syslog_program", "syslog_identifier",
+		"_process_name", "_program", "SourceName", "syslog_program", "syslog_identifier",
 	},
 	keyPID: {
 		"SYSLOG_PID", "process.pid", "log.syslog.procid", "procid", "proc_id", "pid", "PID", "PROCID", "process_id",
