@@ -196,14 +196,17 @@ func (m *template) splice(words string) string {
 	log, forms := m.fill(words)
 	p := logparse.NewParser()
 	missed := false
+	var late []logparse.Event // of the lines that were missed
 	for i := range m.want {
 		line, rest, _ := strings.Cut(log, "\n")
 		log = rest
 		r := p.Parse([]byte(line))
-		if missed && countsInstead(&m.want[i], &r) {
+		if missed && (countsInstead(&m.want[i], &r) || countsLate(late, &r)) {
 			continue
 		}
-		missed = missed || r.Outcome == logparse.NotUnderstood
+		if r.Outcome == logparse.NotUnderstood {
+			missed, late = true, append(late, m.want[i].events...)
+		}
 		if !m.allows(&m.want[i], &r, forms) {
 			told := logparse.Result{Outcome: m.want[i].outcome, Events: m.want[i].events}
 			return fmt.Sprintf("%s\n%s-> %s", line, showResult(told), showResult(r))
@@ -218,6 +221,14 @@ func countsInstead(want *lineTold, got *logparse.Result) bool {
 	i := slices.IndexFunc(want.events, func(e logparse.Event) bool { return e.Repeat })
 	return i >= 0 && len(got.Events) == 1 && !got.Events[0].Repeat &&
 		got.Events[0].Code == want.events[i].Code && got.Events[0].Direction == want.events[i].Direction
+}
+
+// countsLate reports whether a line counts what an earlier line, which was not
+// understood, would have counted of the lines before it.
+func countsLate(late []logparse.Event, got *logparse.Result) bool {
+	return len(got.Events) == 1 && slices.ContainsFunc(late, func(e logparse.Event) bool {
+		return e.Code == got.Events[0].Code && e.Direction == got.Events[0].Direction && e.Command == got.Events[0].Command
+	})
 }
 
 // allows reports whether a result differs from that with innocent words in the words
