@@ -239,11 +239,17 @@ func isEximIDPart(b []byte) bool {
 	return true
 }
 
-// cutEximAuthenticator cuts "NAME authenticator failed " from the start of b.
+// cutEximAuthenticator cuts "NAME authenticator failed " from the start of b. The name has
+// letters, digits and "_" (readconf_readname()); an address may stand there too.
 func cutEximAuthenticator(b []byte) (rest []byte, ok bool) {
-	_, rest, ok = bytes.Cut(b, []byte(" "))
+	name, rest, ok := bytes.Cut(b, []byte(" "))
 	if !ok {
 		return nil, false
+	}
+	for _, c := range name {
+		if !isAlphanumeric(c) && c != '_' {
+			return nil, false
+		}
 	}
 	return bytes.CutPrefix(rest, []byte("authenticator failed "))
 }
