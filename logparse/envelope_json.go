@@ -43,7 +43,7 @@ var objectNames = [numKeys][]string{
 	},
 	keyHost: {
 		"_HOSTNAME", "host.hostname", "log.syslog.hostname", "hostname", "HOSTNAME", "Hostname", "host", "HOST", "_host",
-		"_hostname", "host.name", "logsource", "source_host", "fromhost", "labels.host", "labels.hostname",
+		"_hostname", "sysloghost", "host.name", "logsource", "source_host", "fromhost", "labels.host", "labels.hostname",
 	},
 	keyTime: {
 		"__REALTIME_TIMESTAMP", "timereported", "timestamp", "@timestamp", "time", "_time", "TIMESTAMP", "date", "DATE",

@@ -48,6 +48,7 @@ var forms = [...]form{
 	{name: "months that are numbers", example: "11月 23 14:16:23 mx1 postfix/smtpd[699]: MSG", time: cutNumberedMonth},
 
 	{name: "a line without a time", example: "mx1 postfix/smtpd[699]: MSG"}, // isTaggedByHost
+	{name: "socklog", example: "2026-11-23_14:16:23.94148 mail.info: Nov 23 14:16:23 postfix/smtpd[699]: MSG", cut: cutSocklog},
 	{name: "docker logs -t", example: "2026-11-23T14:16:23.130405545Z Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG", cut: cutRelay},
 	{name: "a relay", example: "Nov 23 14:16:23 relay Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG"},
 	{name: "docker compose logs", example: "postfix-1  | Nov 23 14:16:23 mx1 postfix/smtpd[699]: MSG", cut: cutComposed},
@@ -62,11 +63,12 @@ const firstRare = 12
 // was one: a rare form of the header that env holds none of, or the envelope of a line
 // within the line. An ordinary program's message that looks like a line stays what it
 // is: only the output of a container, and what a tool wrote before a line, hold another.
+// socklog's priority looks like a program: 2026-11-23T14:16:23.94148 mail.info: LINE
 func (u *unwrapper) next(env *Envelope) bool {
 	switch {
 	case u.nested == maxNested:
 		return false
-	case u.container || isContainer(env.Program):
+	case u.container || isContainer(env.Program) || isFacilityAndSeverity(env.Program):
 		u.inner(env.Message, env)
 		return true
 	case env.Program != nil || u.rare || len(u.raw) == 0:
@@ -251,6 +253,16 @@ func isContainer(program []byte) bool {
 		}
 	}
 	return true
+}
+
+// cutSocklog takes off a line the time of svlogd or s6-log, if any, and socklog's
+// priority: "mail.info: LINE".
+func cutSocklog(b []byte, scratch *Envelope) (line []byte, ok bool) {
+	if at, rest, ok := cutTime(b); ok && (at.kind == timeTAI64N || at.kind == timeZoned && at.text[10] == '_') {
+		b = rest
+	}
+	priority, line, _ := bytes.Cut(bytes.TrimLeft(b, " "), []byte(": "))
+	return line, isFacilityAndSeverity(priority) && isWhole(line, scratch)
 }
 
 // cutComposed takes the name of a container, with or without colours, off a line:

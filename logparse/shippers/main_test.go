@@ -4,7 +4,8 @@
 // compares what logparse reads in the shippers' output with what it reads in plain lines.
 //
 // It needs root on Debian and the network of apt-get; `make shippers` runs it. rsyslog and
-// systemd are installed. syslog-ng, which conflicts with rsyslog, is fetched and unpacked.
+// systemd are installed. syslog-ng, which conflicts with rsyslog, and socklog are fetched and
+// unpacked.
 // The test itself runs in new PID, mount and UTS namespaces, so that the journal and the
 // host's name are its own.
 package shippers
@@ -26,7 +27,10 @@ import (
 // host is the name of the host in the namespaces.
 const host = "mx1"
 
-// workDir is where syslog-ng is; set for the process that runs the tests.
+// packages are fetched, and what they depend on and the host lacks.
+var packages = []string{"syslog-ng-core", "socklog", "runit"}
+
+// workDir is where the packages are; set for the process that runs the tests.
 var workDir = os.Getenv("SHIPPERS_DIR")
 
 func TestMain(m *testing.M) {
@@ -47,7 +51,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// inNamespaces fetches syslog-ng, runs this program again in namespaces of its own and
+// inNamespaces fetches the packages, runs this program again in namespaces of its own and
 // returns its exit status. Whatever happens to that process, nothing stays behind.
 func inNamespaces() (status int, err error) {
 	if os.Geteuid() != 0 {
@@ -79,8 +83,8 @@ func inNamespaces() (status int, err error) {
 	return 0, fmt.Errorf("the tests ended with %v", cmd.ProcessState)
 }
 
-// fetch downloads syslog-ng, and what it depends on and the host lacks, and unpacks both
-// into dir. What apt-get keeps for itself is there too.
+// fetch downloads the packages and unpacks them into a root in dir. What apt-get keeps for
+// itself is in dir, too.
 func fetch(ctx context.Context, dir string) error {
 	lists := filepath.Join(dir, "lists")
 	if err := os.Mkdir(lists, 0o755); err != nil {
@@ -90,7 +94,7 @@ func fetch(ctx context.Context, dir string) error {
 	if err := command(ctx, "apt-get", append(own, "update")...); err != nil {
 		return err
 	}
-	install := slices.Concat(own, []string{"install", "--download-only", "--reinstall", "--no-install-recommends", "syslog-ng-core"})
+	install := slices.Concat(own, []string{"install", "--download-only", "--reinstall", "--no-install-recommends"}, packages)
 	if err := command(ctx, "apt-get", install...); err != nil {
 		return err
 	}

@@ -32,16 +32,16 @@ var rsyslogFiles = []form{
 	property(outname="source" name="app-name" format="jsonf")
 	property(outname="message" name="msg" format="jsonf")
 }`},
-	{name: "logstash", text: `template(name="logstash" type="list") {
-	constant(value="{")
-	property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf") constant(value=",")
-	property(outname="host" name="hostname" format="jsonf") constant(value=",")
-	property(outname="severity" name="syslogseverity-text" format="jsonf") constant(value=",")
-	property(outname="syslogtag" name="syslogtag" format="jsonf") constant(value=",")
-	property(outname="programname" name="programname" format="jsonf") constant(value=",")
-	property(outname="procid" name="procid" format="jsonf") constant(value=",")
-	property(outname="message" name="msg" format="jsonf")
-	constant(value="}\n")
+	{name: "logstash", programIsFolder: true, text: `template(name="logstash" type="list") {
+	constant(value="{\"@timestamp\":\"") property(name="timereported" dateFormat="rfc3339")
+	constant(value="\",\"@version\":\"1")
+	constant(value="\",\"message\":\"") property(name="msg" format="json")
+	constant(value="\",\"sysloghost\":\"") property(name="hostname")
+	constant(value="\",\"severity\":\"") property(name="syslogseverity-text")
+	constant(value="\",\"facility\":\"") property(name="syslogfacility-text")
+	constant(value="\",\"programname\":\"") property(name="programname")
+	constant(value="\",\"procid\":\"") property(name="procid")
+	constant(value="\"}\n")
 }`},
 }
 
