@@ -5,6 +5,7 @@ package shippers
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,19 +78,32 @@ func importJournal(t *testing.T, sent []record, begin time.Time) {
 	compareFiles(t, dir, imported, sent, begin)
 }
 
-// cat logs records by systemd-cat, and returns them with the PIDs of the processes that
-// wrote them.
-func cat(t *testing.T, records []record) []record {
+// cat logs each tenth of the records by systemd-cat, and returns these with the PIDs of
+// the processes that wrote them. A process lives until its record is in the journal:
+// journald looks up its PID after it has read the record.
+func cat(t *testing.T, records []record) (sent []record) {
 	t.Helper()
-	for i := range records {
-		r := &records[i]
-		cmd := exec.CommandContext(t.Context(), "systemd-cat", "--identifier="+r.program, "--priority=info", "printf", "%s\\n", r.message)
+	for i := 0; i < len(records); i += 10 {
+		r := records[i]
+		cmd := exec.CommandContext(t.Context(), "systemd-cat", "--identifier="+r.program, "--priority=info", "cat")
 		var output strings.Builder
 		cmd.Stderr = &output
-		if err := cmd.Run(); err != nil {
+		input, err := cmd.StdinPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		_, err = io.WriteString(input, r.message+"\n")
+		must(t, err)
+		r.pid = strconv.Itoa(cmd.Process.Pid)
+		wait(t, "the journal has the record", func() bool {
+			message, err := exec.CommandContext(t.Context(), "journalctl", "--no-pager", "--quiet", "--output=cat", "_PID="+r.pid).Output()
+			must(t, err)
+			return len(message) > 0
+		})
+		must(t, input.Close())
+		if err := cmd.Wait(); err != nil {
 			t.Fatalf("systemd-cat: %v: %s", err, &output)
 		}
-		r.pid = strconv.Itoa(cmd.Process.Pid)
+		sent = append(sent, r)
 	}
-	return records
+	return sent
 }
