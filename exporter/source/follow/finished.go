@@ -102,8 +102,9 @@ func (d *Finished) in(f *file, start int64, text []byte) (same, more bool) {
 	return same, same && f.info.id.inode == d.Inode
 }
 
-// heads reports whether r begins with the text of the file. It does if that had none.
-func (d *Finished) heads(r io.ReaderAt) bool {
+// holds reports whether r has the beginning and the end of the file. It does if the file had
+// no text.
+func (d *Finished) holds(r io.ReaderAt) bool {
 	_, same := d.Head.read(r)
 	return d.Head.Len == 0 || same && d.End.holds(r)
 }

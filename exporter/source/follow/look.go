@@ -261,7 +261,7 @@ func (w *Follower) appeared(p *path, st info, now time.Time) error {
 		if follows {
 			p.source.stats.Rotations++
 		}
-		f.find()
+		f.note()
 		w.replaces(f, p, now)
 		w.add(f, len(p.files))
 	case f.path != p && f.path.named == f: // followed under another name

@@ -45,7 +45,7 @@ func (w *Follower) resume(p *path, now time.Time) error {
 		w.addMissed(p, len(p.files), nil, p.seen, now)
 	}
 	if last != nil {
-		last.find()
+		last.note()
 	}
 	if !p.searched {
 		w.gone(p, statErr == nil || len(p.files) > found)
@@ -253,7 +253,7 @@ func (w *Follower) truncated(f *file, now time.Time) error {
 	f.info = st
 	m, _ := f.match(pos)
 	f.resume(Position{}, Mark{}) // at its beginning
-	defer f.find()
+	defer f.note()
 	f.was = &predecessor{pos: pos, since: now}
 	if m.Offset > 0 {
 		return nil // it is written anew

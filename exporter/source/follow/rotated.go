@@ -105,8 +105,8 @@ func (w *Follower) rotatedIn(log string) (found []rotated, ok bool) {
 	return found, true
 }
 
-// logsOf returns the names of logs of which name may be a rotated file. rotation tells
-// whether it is.
+// logsOf returns the names of logs of which name may be a rotated file, by what
+// rotation says.
 func logsOf(name string) (logs []string) {
 	if isCompressed(name) {
 		name = strings.TrimSuffix(name, filepath.Ext(name))
