@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // The ACLs are those of Exim's own default configuration, as far as they concern here.
@@ -205,7 +207,7 @@ func TestExim(t *testing.T) {
 			m.start(t, "/usr/sbin/exim4", "-bdf")
 			attack(t, m, eximSessions(), func(t *testing.T) {
 				t.Helper()
-				wait(t, "only the daemon runs", func() bool { return m.processes(t) == 1 })
+				sandbox.Wait(t, "only the daemon runs", func() bool { return m.processes(t) == 1 })
 			})
 		})
 	}

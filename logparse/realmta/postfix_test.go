@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // Port 25 relays for the client, 26 does not, 587 is a submission service.
@@ -201,13 +203,13 @@ func (m *mta) postfixQuiet(t *testing.T) {
 		t.Helper()
 		last := fmt.Sprintf("flush %d", len(logged()))
 		m.run(t, "/usr/sbin/postlog", "-t", "realmta", last)
-		wait(t, last, func() bool { return bytes.Contains(logged(), []byte(last)) })
+		sandbox.Wait(t, last, func() bool { return bytes.Contains(logged(), []byte(last)) })
 	}
 	flush()
-	wait(t, "sessions end", func() bool {
+	sandbox.Wait(t, "sessions end", func() bool {
 		return bytes.Count(logged(), []byte(": connect from ")) == bytes.Count(logged(), []byte(": disconnect from "))
 	})
-	wait(t, "the queue is empty", func() bool {
+	sandbox.Wait(t, "the queue is empty", func() bool {
 		n := 0
 		for _, queue := range []string{"maildrop", "incoming", "active"} {
 			files, err := filepath.Glob(filepath.Join(m.root, "var/spool/postfix", queue, "*"))

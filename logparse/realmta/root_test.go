@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // An mta is a real mail server in a root of its own.
@@ -36,11 +38,11 @@ func newRoot(t *testing.T, name string) *mta {
 		must(t, syscall.Unmount(base, 0))
 	})
 	m := &mta{root: root}
-	archives, err := filepath.Glob(filepath.Join(workDir, name, "*.deb"))
+	archives, err := filepath.Glob(filepath.Join(sandbox.Dir(), name, "*.deb"))
 	must(t, err)
 	for _, archive := range archives {
 		// Unlike dpkg-deb -x, this keeps the host's link from /lib to /usr/lib.
-		must(t, command(t.Context(), "sh", "-ec", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"`, "sh", archive, root))
+		must(t, sandbox.Command(t.Context(), "sh", "-ec", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"`, "sh", archive, root))
 	}
 	must(t, os.RemoveAll(filepath.Join(root, "dev")))
 	must(t, os.Mkdir(filepath.Join(root, "dev"), 0o755))
@@ -130,7 +132,7 @@ func (m *mta) start(t *testing.T, program string, args ...string) {
 			t.Logf("%s printed:\n%s", program, text)
 		}
 	})
-	wait(t, program+" answers", func() bool {
+	sandbox.Wait(t, program+" answers", func() bool {
 		conn, err := dial("25")
 		if err != nil {
 			return false
@@ -166,16 +168,6 @@ func (m *mta) lines(t *testing.T, offset int) (lines [][]byte, size int) {
 		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
 	}
 	return lines, len(b)
-}
-
-// wait waits until something holds, and fails after a minute.
-func wait(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
 }
 
 func must(t *testing.T, err error) {

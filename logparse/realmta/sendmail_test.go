@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // Without DNS in its service switch, Sendmail delivers to hosts by their names.
@@ -122,7 +124,7 @@ func TestSendmail(t *testing.T) {
 			m.start(t, "/usr/libexec/sendmail/sendmail", "-bD", "-L", "sm-mta")
 			attack(t, m, sendmailSessions(), func(t *testing.T) {
 				t.Helper()
-				wait(t, "only the daemon runs", func() bool { return m.processes(t) == 1 })
+				sandbox.Wait(t, "only the daemon runs", func() bool { return m.processes(t) == 1 })
 				flush(t)
 			})
 		})
@@ -176,7 +178,7 @@ func (m *mta) syslog(t *testing.T) (flush func(*testing.T)) {
 		last := fmt.Sprintf("flush %d", size)
 		_, err := fmt.Fprintf(sender, "<22>%s realmta: %s", time.Now().UTC().Format(time.Stamp), last)
 		must(t, err)
-		wait(t, last, func() bool {
+		sandbox.Wait(t, last, func() bool {
 			b, err := os.ReadFile(m.log)
 			must(t, err)
 			return bytes.Contains(b, []byte(last))

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // journalForms are outputs of journalctl that have a line for each entry.
@@ -50,7 +52,7 @@ func TestJournald(t *testing.T) {
 	for _, f := range journalForms {
 		t.Run(f.name, func(t *testing.T) {
 			var output []byte
-			wait(t, "the journal is written", func() (whole bool) {
+			sandbox.Wait(t, "the journal is written", func() (whole bool) {
 				var err error
 				output, err = exec.CommandContext(t.Context(), "journalctl", "--no-pager", "--quiet", "--output="+f.name).Output()
 				must(t, err)
@@ -94,7 +96,7 @@ func cat(t *testing.T, records []record) (sent []record) {
 		_, err = io.WriteString(input, r.message+"\n")
 		must(t, err)
 		r.pid = strconv.Itoa(cmd.Process.Pid)
-		wait(t, "the journal has the record", func() bool {
+		sandbox.Wait(t, "the journal has the record", func() bool {
 			message, err := exec.CommandContext(t.Context(), "journalctl", "--no-pager", "--quiet", "--output=cat", "_PID="+r.pid).Output()
 			must(t, err)
 			return len(message) > 0

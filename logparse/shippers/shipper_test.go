@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"smtp_reply_exporter/logparse"
+	"smtp_reply_exporter/logparse/sandbox"
 )
 
 // The shippers' zone, as POSIX writes it in TZ, is none that a host has by default: times
@@ -151,7 +152,7 @@ func compareFiles(t *testing.T, dir string, forms []form, sent []record, begin t
 // written returns what is in a file once all is written.
 func written(t *testing.T, file string) (output []byte) {
 	t.Helper()
-	wait(t, "the file is written", func() bool {
+	sandbox.Wait(t, "the file is written", func() bool {
 		output, _ = os.ReadFile(file) // it may not be there yet
 		return bytes.Contains(output, []byte(last.message))
 	})
@@ -173,23 +174,13 @@ func start(t *testing.T, socket, program string, args ...string) {
 			t.Logf("%s: %v: %s", program, err, &output)
 		}
 	})
-	wait(t, program+" takes messages", func() bool {
+	sandbox.Wait(t, program+" takes messages", func() bool {
 		conn, err := net.Dial("unixgram", socket)
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	})
-}
-
-// wait waits until something holds, and fails after a minute.
-func wait(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
 }
 
 func must(t *testing.T, err error) {

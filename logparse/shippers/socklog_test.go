@@ -25,7 +25,7 @@ func TestSocklog(t *testing.T) {
 			dir := t.TempDir()
 			socket, log := filepath.Join(dir, "input"), filepath.Join(dir, "log")
 			must(t, os.Mkdir(log, 0o755))
-			root := filepath.Join(workDir, "root")
+			root := unpacked()
 			// svlogd ends once socklog has.
 			start(t, socket, "bash", "-c", `exec "$0/usr/sbin/socklog" unix "$1" > >(exec "$0/usr/bin/svlogd" "$2" "$3")`, root, socket, f.name, log)
 			var sent []record

@@ -36,7 +36,7 @@ func TestSyslogNG(t *testing.T) {
 	}
 	name := filepath.Join(dir, "conf")
 	must(t, os.WriteFile(name, []byte(conf.String()), 0o600))
-	root := filepath.Join(workDir, "root")
+	root := unpacked()
 	modules, err := filepath.Glob(filepath.Join(root, "usr/lib/syslog-ng/*.*"))
 	must(t, err)
 	var libraries []string
