@@ -48,8 +48,7 @@ type unwrapper struct {
 // unwrap sets env to the envelope of a line. whole is false if the line is a part of a
 // message whose rest comes in later lines.
 func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
-	u.begin(nil)
-	u.batch.rest, u.again = nil, nil
+	u.reset(nil)
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	// Truncating a file under a writer without O_APPEND leaves a hole of NULs.
 	line = bytes.TrimLeft(line, "\x00")
@@ -60,7 +59,14 @@ func (u *unwrapper) unwrap(line []byte, env *Envelope) (whole bool) {
 	return u.text(line, env)
 }
 
-// begin prepares the unwrapper for a message whose envelope the caller has taken off.
+// reset prepares the unwrapper for a line of which the caller has taken off all but message;
+// nil for none of it. Records of the line before are left out.
+func (u *unwrapper) reset(message []byte) {
+	u.begin(message)
+	u.batch.rest, u.again = nil, nil
+}
+
+// begin is reset for a record of the same line.
 func (u *unwrapper) begin(message []byte) {
 	u.logged, u.raw, u.rare, u.container, u.nested = nil, message, false, false, 0
 	u.outer.Time, u.outer.Host = Timestamp{}, nil

@@ -90,8 +90,7 @@ func (h *Header) unwrap(u *unwrapper, line []byte, env *Envelope) (whole, ok boo
 		return line[match[i]:match[i+1]]
 	}
 	if program := group(headerProgram); len(program) > 0 {
-		u.begin(nil)
-		u.batch.rest, u.again = nil, nil
+		u.reset(nil)
 		*env = Envelope{Program: program, PID: group(headerPID), Message: group(headerMessage)}
 		whole = true
 	} else {

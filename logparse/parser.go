@@ -134,9 +134,8 @@ func (p *Parser) Next() (r Result, ok bool) {
 // ParseEnvelope is Parse for a message whose envelope the caller has taken off, such
 // as that of an entry of the journal.
 func (p *Parser) ParseEnvelope(env Envelope) (r Result) {
-	p.unwrapper.begin(env.Message)
+	p.unwrapper.reset(env.Message)
 	p.unwrapper.container = env.Container
-	p.unwrapper.batch.rest, p.unwrapper.again = nil, nil
 	p.line.env = env
 	p.parse(&r)
 	return r
