@@ -148,11 +148,11 @@ func (u *unwrapper) readObject(o *jsonObject, line []byte, env *Envelope) (whole
 }
 
 var (
-	objectLog        = objectKeys.index["log"]
-	objectTime       = objectKeys.index["time"]
-	objectBatch      = objectKeys.index["resourceLogs"]
-	objectAttributes = objectKeys.index["attrs"]
-	objectIdentifier = objectKeys.index["SYSLOG_IDENTIFIER"]
+	objectLog        = objectKeys.find([]byte("log"))
+	objectTime       = objectKeys.find([]byte("time"))
+	objectBatch      = objectKeys.find([]byte("resourceLogs"))
+	objectAttributes = objectKeys.find([]byte("attrs"))
+	objectIdentifier = objectKeys.find([]byte("SYSLOG_IDENTIFIER"))
 )
 
 // isDocker reports whether an object is one of Docker's json-file driver, with nothing that

@@ -10,17 +10,17 @@ type batch struct {
 	rest      []byte // nil where the line is no batch
 	inRecords bool
 	depth     int        // how many objects rest begins in
-	resource  []byte     // what the records are from, if that stands before them
+	resource  []byte     // the attributes of what the records are from
 	walk      jsonObject // through rest
-	lists     jsonObject // of a resource
+	element   jsonObject // of the outermost list
 	member    jsonObject // of a list of attributes
 }
 
 // begin reads a list of records' resources and reports whether it holds a record.
 func (b *batch) begin(list []byte) bool {
 	if b.member.jsonNames == nil {
-		b.walk, b.lists = newJSONObject(), newJSONObject("attributes")
-		b.lists.whole = true
+		b.walk, b.element = newJSONObject(), newJSONObject("resource.attributes")
+		b.element.whole = true
 		b.member = newJSONObject("key", "value.stringValue", "value.intValue")
 	}
 	b.rest, b.inRecords, b.depth, b.resource = list, false, 0, nil
@@ -42,12 +42,13 @@ func (b *batch) skipToRecord() bool {
 				b.rest = o.b[o.at:]
 				return true
 			}
+			if b.depth == 0 {
+				b.readResource()
+			}
 			b.depth++
 			o.at++
 		case '}':
-			if b.depth--; b.depth == 0 {
-				b.resource = nil
-			}
+			b.depth--
 			o.at++
 		case '"':
 			start := o.at + 1
@@ -65,20 +66,20 @@ func (b *batch) skipToRecord() bool {
 	}
 }
 
-// name reads what follows a string, if that is a name.
+// readResource reads the resource of the element that begins here. It may stand behind the
+// records.
+func (b *batch) readResource() {
+	ahead := b.walk
+	b.resource = nil
+	if start := ahead.at; ahead.skip() && b.element.parse(ahead.b[start:ahead.at]) && b.element.texts[0] == 0 {
+		b.resource = b.element.values[0]
+	}
+}
+
+// name reads what follows a string, if that is the name of a list of records.
 func (b *batch) name(text []byte) {
 	o := &b.walk
-	if o.peek() != ':' {
-		return
-	}
-	switch string(text) {
-	case "resource":
-		o.at++
-		start := o.at
-		if o.skip() {
-			b.resource = o.b[start:o.at]
-		}
-	case "logRecords":
+	if o.peek() == ':' && string(text) == "logRecords" {
 		o.at++
 		b.inRecords = o.token('[')
 	}
@@ -134,9 +135,7 @@ func (u *unwrapper) record(env *Envelope) (whole bool) {
 	for i := objectFirst[keyMembers]; i < objectFirst[keyMembers+1]; i++ {
 		b.addMembers(o, o.values[i])
 	}
-	if len(resource) > 0 && b.lists.parse(resource) {
-		b.addMembers(o, b.lists.values[0])
-	}
+	b.addMembers(o, resource)
 	return u.readObject(o, text, env)
 }
 

@@ -43,6 +43,10 @@ func TestBatch(t *testing.T) {
 			"several", `{"resourceLogs":[{` + resource + `,"scopeLogs":[` + scope(parsed, whole) + `,` + scope(journal) + `]},{"scopeLogs":[` + scope(hostile) + `]}]}`,
 			[]string{"node1 postfix/smtpd[7] 451", "mx1 postfix/smtpd[699] 451", "node1 postfix/smtpd[8] 451", " policyd[]"},
 		},
+		{
+			"a resource behind its records", `{"resourceLogs":[{"scopeLogs":[` + scope(parsed, journal) + `],` + resource + `},{"scopeLogs":[` + scope(parsed) + `]}]}`,
+			[]string{"node1 postfix/smtpd[7] 451", "node1 postfix/smtpd[8] 451", " postfix/smtpd[7] 451"},
+		},
 		{"none", `{"resourceLogs":[]}`, []string{" []"}},
 		{"a record that is none", `{"resourceLogs":[{"scopeLogs":[` + scope(`{"body":7}`, whole) + `]}]}`, []string{" []", "mx1 postfix/smtpd[699] 451"}},
 	} {

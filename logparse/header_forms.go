@@ -200,7 +200,10 @@ func lowered(b *[maxPriority]byte, word []byte) []byte {
 }
 
 func isFacilityAndSeverity(word []byte) bool {
-	i := bytes.IndexAny(word, ".:")
+	i := bytes.IndexByte(word, '.')
+	if i < 0 {
+		i = bytes.IndexByte(word, ':')
+	}
 	return i > 0 && i <= maxPriority && isFacility(word[:i]) && isSeverity(word[i+1:])
 }
 
