@@ -19,6 +19,7 @@ import (
 // MTA counts in turn, so that none takes all the room.
 func full(mtas []string) *counter.Source {
 	s := counter.NewSource(mtas, counter.Hosts{}, time.Now())
+	const years = 1 << 40 // of counting: large numbers take more bytes
 	reasons, providers := reason.Names(), provider.Names()
 	peers := []string{"external", "internal", "authenticated"}
 	line := func(mta string, i int, e logparse.Event) {
@@ -30,16 +31,16 @@ func full(mtas []string) *counter.Source {
 		r.Program = fmt.Appendf(nil, "%s%02d", strings.Repeat("x", 62), i%32)
 		s.Line(&r, []classify.Labels{l}, time.Now())
 	}
-	for i := range 12_000 {
+	for i := range 2000 {
 		for _, mta := range mtas {
 			for _, dir := range []logparse.Direction{logparse.Sent, logparse.Received} {
-				e := logparse.Event{Direction: dir, Command: logparse.Command(i % 14), Code: logparse.Code(200 + i%400), Count: 1, Deliveries: int(dir)}
+				e := logparse.Event{Direction: dir, Command: logparse.Command(i % 14), Code: logparse.Code(200 + i%400), Count: years, Deliveries: int(dir)}
 				e.Enhanced = logparse.EnhancedCode{Class: 5, Subject: 7, Detail: uint16(i % 11)}
 				line(mta, i, e)
 				e.Dialogue = true
 				line(mta, i/14, e)
 			}
-			line(mta, i, logparse.Event{Kind: logparse.Refusal, Command: logparse.Command(i / 3 % 14), Count: 1})
+			line(mta, i, logparse.Event{Kind: logparse.Refusal, Command: logparse.Command(i / 3 % 14), Count: years})
 		}
 	}
 	return s
