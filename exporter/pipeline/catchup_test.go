@@ -14,12 +14,12 @@ import (
 // TestCatchUpAfterRestart tests how long the exporter may be down. The lines are read in
 // the first poll.
 func TestCatchUpAfterRestart(t *testing.T) {
-	const lines = 3
+	lines := refusals(3)
 	for _, tc := range []struct {
 		name  string
 		down  time.Duration
 		pace  time.Duration
-		lines int
+		lines string
 		want  bool
 	}{
 		{"2 seconds", 2 * time.Second, slowest, lines, false},
@@ -27,11 +27,11 @@ func TestCatchUpAfterRestart(t *testing.T) {
 		{"6 minutes", 6 * time.Minute, slowest, lines, true},
 		{"a day", 24 * time.Hour, slowest, lines, true},
 		{"the clock was set back", -time.Hour, slowest, lines, false},
-		{"a day without lines", 24 * time.Hour, slowest, 0, false},
+		{"a day without lines", 24 * time.Hour, slowest, "", false},
 		{"25 seconds and a scrape every second", 25 * time.Second, time.Second, lines, false},
 		{"a minute and a scrape every second", time.Minute, time.Second, lines, true},
-		{"lines of hours copied in 5 seconds", 5 * time.Second, slowest, 12 << 20 / len(refused), true},
-		{"many lines", 5 * time.Second, slowest, 6 << 20 / len(refused), false},
+		{"lines of hours copied in 5 seconds", 5 * time.Second, slowest, backlog(12 << 20), true},
+		{"many lines", 5 * time.Second, slowest, backlog(6 << 20), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +45,7 @@ func TestCatchUpAfterRestart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.write("mail.log", strings.Repeat(refused, tc.lines))
+			h.write("mail.log", tc.lines)
 			p, err := h.restoreFrom(payload)
 			if err != nil {
 				t.Fatal(err)

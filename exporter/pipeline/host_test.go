@@ -25,6 +25,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const refused = "Nov 23 14:16:23 mx1 postfix/smtpd[25062]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: " +
 	"554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.org> to=<a@example.net> proto=ESMTP helo=<h.example>\n"
 
+// backlog returns some n bytes of lines. They are long, since their number takes time.
+func backlog(n int) string {
+	line := "Nov 23 14:16:23 mx1 policyd[323]: " + strings.Repeat("x", 8000) + "\n"
+	return strings.Repeat(line, n/len(line))
+}
+
 // a host is a directory of logs, and a Pipeline that reads them.
 type host struct {
 	*testing.T

@@ -27,8 +27,8 @@ func TestCommitBeforeReady(t *testing.T) {
 	first := h.live(oneLog)
 	h.wantDurable(h.commit(CommitTime), true, 0)
 	first.kill()
-	const lines = 40_000 // more than one poll reads
-	h.write("mail.log", strings.Repeat(refused, lines))
+	const lines = 2
+	h.write("mail.log", refused+backlog(10<<20)+refused) // more than one poll reads
 
 	file, payload := h.openState()
 	cfg, classifier := h.configure(oneLog)
@@ -337,7 +337,6 @@ func TestReloadAfterRestart(t *testing.T) {
 // TestReadyAfterRestart has a longer backlog than one poll reads.
 func TestReadyAfterRestart(t *testing.T) {
 	t.Parallel()
-	backlog := strings.Repeat(refused, 10<<20/len(refused))
 	for _, tc := range []struct {
 		name  string
 		log   string
@@ -357,7 +356,7 @@ func TestReadyAfterRestart(t *testing.T) {
 			h := newHost(t)
 			payload := h.payload()
 			if tc.log != "" {
-				h.write(tc.log, backlog)
+				h.write(tc.log, backlog(10<<20))
 			} else if err := os.Remove(h.path("mail.log")); err != nil {
 				t.Fatal(err)
 			}
