@@ -80,39 +80,44 @@ func (p *parseCommand) run() error {
 	if err := cfg.CheckMTA(*p.mta); err != nil {
 		return fmt.Errorf("--mta: %w", err)
 	}
-	out := bufio.NewWriterSize(p.stdout, 1<<16)
 	in := logReader{parserOf: p.parsers(cfg), classifier: classifier, watched: isTerminal(os.Stderr)}
-	switch *p.output {
-	case "json":
-		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
-		w := newJSONWriter(out, cmp.Or(year, time.Now().Year()), location)
-		in.report = w
-		if err := cmp.Or(in.readAll(files), out.Flush()); err != nil {
-			return err
-		}
-		w.notUnderstood.print(os.Stderr)
-	case "openmetrics":
-		in.watched = in.watched && !isTerminal(os.Stdout)
-		h, err := p.readHistory(&in, cfg, files, out, year, location)
-		if err != nil {
-			return errors.Join(append(in.failed, err)...)
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		h.print(os.Stderr)
-	default:
+	if err := p.report(&in, cfg, files, year, location); err != nil {
+		return err
+	}
+	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
+}
+
+// report reads files and prints what is in them. The year is 0 if it is not known.
+func (p *parseCommand) report(in *logReader, cfg *config.Config, files []string, year int, zone *time.Location) error {
+	out := bufio.NewWriterSize(p.stdout, 1<<16)
+	if *p.output == "summary" {
 		s := newSummary()
 		in.report = s
 		if err := in.readAll(files); err != nil {
 			return err
 		}
 		s.print(out)
-		if err := out.Flush(); err != nil {
+		return out.Flush()
+	}
+	in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
+	if *p.output == "json" {
+		w := newJSONWriter(out, cmp.Or(year, time.Now().Year()), zone)
+		in.report = w
+		if err := cmp.Or(in.readAll(files), out.Flush()); err != nil {
 			return err
 		}
+		w.notUnderstood.print(os.Stderr)
+		return nil
 	}
-	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
+	h, err := p.readHistory(in, cfg, files, out, year, zone)
+	if err != nil {
+		return errors.Join(append(in.failed, err)...)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	h.print(os.Stderr)
+	return nil
 }
 
 // load loads the configuration. It returns the files to read, which are those that serve
