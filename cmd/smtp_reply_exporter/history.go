@@ -118,8 +118,10 @@ func (h *history) writeUntil(when time.Time) error {
 // write writes a sample of all series.
 func (h *history) write(at time.Time) error {
 	if h.changed || h.written.IsZero() {
+		counts := h.counts.Snapshot()
+		counts.DropZeros() // the History does without them, too, but at a higher cost
 		h.out.Set(&pipeline.Snapshot{Sources: []pipeline.SourceSnapshot{{
-			Name: h.name, Snapshot: h.counts.Snapshot(), Stats: follow.Stats{Stats: source.Stats{Up: true}},
+			Name: h.name, Snapshot: counts, Stats: follow.Stats{Stats: source.Stats{Up: true}},
 		}}}, at.Add(-h.step))
 		h.changed = false
 	}

@@ -76,7 +76,7 @@ func NewHistory(out io.Writer, labels map[string]string) *History {
 // Set sets the values that Write writes to those of a snapshot. A counter with its first
 // count gets a sample 0 at the time before, which lies after all others of it.
 func (h *History) Set(s *pipeline.Snapshot, before time.Time) {
-	metrics := make(chan prometheus.Metric, 64)
+	metrics := make(chan prometheus.Metric, 1024)
 	go func() {
 		NewCollector(s).Collect(metrics)
 		close(metrics)
