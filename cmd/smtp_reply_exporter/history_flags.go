@@ -30,7 +30,7 @@ func addHistoryFlags(cmd *kingpin.CmdClause) historyFlags {
 		labels: cmd.Flag("label", "For openmetrics: a label of all series, such as job=smtp_reply_exporter and instance=mx1.example:10451, which Prometheus gives the exporter; source=NAME if it is not mail or the configuration's. Repeat it for more labels.").
 			PlaceHolder("NAME=VALUE").Strings(),
 		step:  cmd.Flag("step", "For openmetrics: time between samples, at most 2m.").Default(defaultStep.String()).Duration(),
-		until: cmd.Flag("until", "For openmetrics: end of the history, as RFC 3339 or in seconds since 1970: the exporter's first scrape. By default, now.").String(),
+		until: cmd.Flag("until", "For openmetrics: end of the history, as RFC 3339 or in seconds since 1970: when the exporter began to count. By default, now.").String(),
 	}
 }
 
