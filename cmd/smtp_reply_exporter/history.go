@@ -153,7 +153,7 @@ func (h *history) end() error {
 func (h *history) print(w io.Writer) {
 	h.notUnderstood.print(w)
 	series, samples := h.out.Written()
-	fmt.Fprintf(w, "%s: %d samples of %d series; the recording rules have them with --start=%d --end=%d\n",
+	fmt.Fprintf(w, "%s: %d samples of %d series; for the recording rules: --start=%d --end=%d\n",
 		name, samples, series, h.begin.Unix(), h.written.Unix())
 	if h.late > 0 {
 		fmt.Fprintf(w, "%s: lines logged up to %s before the lines above them: %d; they count at the time of these\n", name, h.latest.Round(time.Second), h.late)

@@ -18,11 +18,11 @@ import (
 	"smtp_reply_exporter/exporter/source/follow"
 )
 
-// calmLog returns the log of two days in which a mail arrived every 10 minutes, another
+// calmLog returns the log of some hours in which a mail arrived every 10 minutes, another
 // was delivered, and a stranger was put off.
-func calmLog(begin time.Time) string {
+func calmLog(begin time.Time, hours int) string {
 	var log strings.Builder
-	for i := range 2 * 24 * 6 {
+	for i := range 6 * hours {
 		at := begin.Add(time.Duration(i) * 10 * time.Minute).Format(time.Stamp)
 		fmt.Fprintf(&log, "%s mx1 postfix/smtpd[698]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 451 4.7.1 <bob@dest.example>: Recipient address rejected: Greylisted; "+
 			"from=<a@src.example> to=<bob@dest.example> proto=ESMTP helo=<pc>\n", at)
@@ -34,7 +34,8 @@ func calmLog(begin time.Time) string {
 }
 
 // A Prometheus with the history of two logs has the replies that the peers of the one
-// recorded, and the past of the rules for the other, over which no alert would have fired.
+// recorded, and the past of the rules for the other. After the latter, counters begin at 0
+// again, as those of the exporter do at its first start. Over both no alert would have fired.
 func TestHistoryInPrometheus(t *testing.T) {
 	for _, program := range []string{"prometheus", "promtool"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -48,16 +49,17 @@ func TestHistoryInPrometheus(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	begin := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var files []string
-	for source, log := range map[string]string{
-		"calm":   write(t, "mail.log", calmLog(begin)),
-		"corpus": "../../logparse/testdata/corpus/postfix/hard-cases.log.gz",
+	for _, log := range []struct{ source, file string }{
+		{"calm", write(t, "mail.log", calmLog(begin, 48))},
+		{"calm", write(t, "live", calmLog(begin.Add(48*time.Hour+20*time.Minute), 5))},
+		{"corpus", "../../logparse/testdata/corpus/postfix/hard-cases.log.gz"},
 	} {
 		text, err := run(t, "parse", "--output=openmetrics", "--year=2026", "--timezone=UTC", "--until=2026-11-24T00:00:00Z",
-			"--label=job=mail", "--label=instance=mx1:10451", "--label=source="+source, log)
+			"--label=job=mail", "--label=instance=mx1:10451", "--label=source="+log.source, log.file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, write(t, source, text))
+		files = append(files, write(t, "samples", text))
 	}
 	past := replay.Past{Start: begin, End: begin.Add(54 * time.Hour)}
 	p, err := replay.Import(ctx, dir, files, past, "../../dashboards/recording.yml")
@@ -96,12 +98,19 @@ func TestHistoryInPrometheus(t *testing.T) {
 			t.Errorf("%d series of %s, want 1", len(series), rule)
 			continue
 		}
-		at := begin.Add(47 * time.Hour)
-		i := slices.IndexFunc(series[0].Points, func(p replay.Point) bool { return p.At.Equal(at) })
-		if i < 0 {
-			t.Errorf("%s has no value at %s", rule, at)
-		} else if n := series[0].Points[i].Value; n < 5.9 || n > 7.1 {
-			t.Errorf("%s is %v, want about 6", rule, n)
+		for _, hours := range []int{47, 50} { // before and after the counters are reset
+			at := begin.Add(time.Duration(hours) * time.Hour)
+			i := slices.IndexFunc(series[0].Points, func(p replay.Point) bool { return p.At.Equal(at) })
+			if i < 0 {
+				t.Errorf("%s has no value at %s", rule, at)
+			} else if n := series[0].Points[i].Value; n < 5.9 || n > 7.1 {
+				t.Errorf("%s is %v at %s, want about 6", rule, n, at)
+			}
+		}
+		for _, p := range series[0].Points {
+			if p.Value > 7.1 {
+				t.Errorf("%s is %v at %s, want about 6 at most", rule, p.Value, p.At)
+			}
 		}
 	}
 	fired := map[string]bool{}

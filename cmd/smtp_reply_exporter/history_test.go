@@ -186,7 +186,8 @@ func TestHistoryErrors(t *testing.T) {
 		{"two sources", labelled("--config.file=" + config), []string{"/var/log/a.log.1"}, "mail.log belongs to the source b, and files before it to a; write a history of each"},
 		{"a file twice", labelled(), []string{good}, "mail.log is given twice"},
 		{
-			"not one log", labelled(), []string{write(t, "other.log", "Nov 23 12:16:10"+rejected+"Nov 23 18:16:10"+rejected)},
+			"not one log", labelled(),
+			[]string{write(t, "other.log", "Nov 23 12:16:10"+rejected+"Nov 23 18:16:10"+rejected)},
 			"mail.log begins at 2026-11-23T14:16:10Z, while other.log goes on to 2026-11-23T18:16:10Z: they are not parts of one log; write a history of each, or merge them by time first",
 		},
 		{"no time", labelled(), []string{write(t, "none.log", "postfix/smtpd[698]: connect\n")}, "none.log: no line has a time that can be read; without times there is no history"},
