@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +45,6 @@ func TestHistoryInPrometheus(t *testing.T) {
 		}
 	}
 	t.Parallel()
-	ctx, dir := t.Context(), t.TempDir()
 	begin := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var files []string
 	for _, log := range []struct{ source, file string }{
@@ -62,7 +60,7 @@ func TestHistoryInPrometheus(t *testing.T) {
 		files = append(files, write(t, "samples", text))
 	}
 	past := replay.Past{Start: begin, End: begin.Add(54 * time.Hour)}
-	p, err := replay.Import(ctx, dir, files, past, "../../dashboards/recording.yml")
+	p, err := replay.Import(t.Context(), t.TempDir(), files, past, "../../dashboards/recording.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,59 +69,82 @@ func TestHistoryInPrometheus(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	query := func(promql string) []replay.Series {
-		t.Helper()
-		series, err := p.Query(ctx, promql, begin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return series
+	h := imported{t, p, begin}
+	h.checkTruth()
+	for _, rule := range []string{"increase1h", "past_increase1h"} {
+		h.checkRule("source_peer_code_reason:smtp_replies_sent:" + rule)
 	}
+	h.checkAlerts()
+}
 
+// imported is a Prometheus with the histories.
+type imported struct {
+	*testing.T
+	*replay.Prometheus
+	begin time.Time
+}
+
+func (h *imported) query(promql string) []replay.Series {
+	h.Helper()
+	series, err := h.Query(h.Context(), promql, h.begin)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return series
+}
+
+// checkTruth checks that the counters of the corpus have grown by the replies that the
+// peers recorded.
+func (h *imported) checkTruth() {
+	h.Helper()
 	got := map[string]float64{}
-	for _, s := range query(`sum by (code) (last_over_time(smtp_replies_received_total{source="corpus"}[1d]) - min_over_time(smtp_replies_received_total{source="corpus"}[1d]))`) {
+	for _, s := range h.query(`sum by (code) (last_over_time(smtp_replies_received_total{source="corpus"}[1d]) - min_over_time(smtp_replies_received_total{source="corpus"}[1d]))`) {
 		if n := s.Points[len(s.Points)-1].Value; n > 0 {
 			got[s.Labels["code"]] = n
 		}
 	}
-	if diff := cmp.Diff(receivedBy(t, "hard-cases"), got); diff != "" {
-		t.Errorf("replies received in the corpus, by code (-truth +history):\n%s", diff)
+	if diff := cmp.Diff(receivedBy(h.T, "hard-cases"), got); diff != "" {
+		h.Errorf("replies received in the corpus, by code (-truth +history):\n%s", diff)
 	}
+}
 
-	for _, rule := range []string{
-		"source_peer_code_reason:smtp_replies_sent:increase1h", "source_peer_code_reason:smtp_replies_sent:past_increase1h",
-	} {
-		series := query(rule + `{source="calm", code="451", reason="greylisted", job="mail", instance="mx1:10451"}`)
-		if len(series) != 1 {
-			t.Errorf("%d series of %s, want 1", len(series), rule)
-			continue
-		}
-		for _, hours := range []int{47, 50} { // before and after the counters are reset
-			at := begin.Add(time.Duration(hours) * time.Hour)
-			i := slices.IndexFunc(series[0].Points, func(p replay.Point) bool { return p.At.Equal(at) })
-			if i < 0 {
-				t.Errorf("%s has no value at %s", rule, at)
-			} else if n := series[0].Points[i].Value; n < 5.9 || n > 7.1 {
-				t.Errorf("%s is %v at %s, want about 6", rule, n, at)
-			}
-		}
-		for _, p := range series[0].Points {
-			if p.Value > 7.1 {
-				t.Errorf("%s is %v at %s, want about 6 at most", rule, p.Value, p.At)
-			}
+// checkRule checks the values of a rule for the calm log, whose strangers were put off
+// 6 times an hour, before and after the counters begin again.
+func (h *imported) checkRule(rule string) {
+	h.Helper()
+	series := h.query(rule + `{source="calm", code="451", reason="greylisted", job="mail", instance="mx1:10451"}`)
+	if len(series) != 1 {
+		h.Fatalf("%d series of %s, want 1", len(series), rule)
+	}
+	values := map[time.Time]float64{}
+	for _, p := range series[0].Points {
+		values[p.At.UTC()] = p.Value
+		if p.Value > 7.1 {
+			h.Errorf("%s is %v at %s, want about 6 at most", rule, p.Value, p.At)
 		}
 	}
+	for _, hours := range []time.Duration{47, 50} {
+		if at := h.begin.Add(hours * time.Hour); values[at] < 5.9 {
+			h.Errorf("%s is %v at %s, want about 6", rule, values[at], at)
+		}
+	}
+}
+
+// checkAlerts checks that no alert would have fired over the calm log, but one over the
+// corpus, which has a full disk.
+func (h *imported) checkAlerts() {
+	h.Helper()
 	fired := map[string]bool{}
-	for _, expression := range alertExpressions(t) {
-		for _, s := range query(expression) {
+	for _, expression := range alertExpressions(h.T) {
+		for _, s := range h.query(expression) {
 			fired[s.Labels["source"]] = true
 			if s.Labels["source"] == "calm" {
-				t.Errorf("an alert would have fired from %v on: %v, %s", s.Points[0].At.UTC(), s.Labels, expression)
+				h.Errorf("an alert would have fired from %v on: %v, %s", s.Points[0].At.UTC(), s.Labels, expression)
 			}
 		}
 	}
 	if !fired["corpus"] {
-		t.Error("no alert would have fired over the corpus, which has a full disk")
+		h.Error("no alert would have fired over the corpus")
 	}
 }
 

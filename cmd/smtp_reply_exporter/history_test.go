@@ -46,74 +46,76 @@ func historyOf(t *testing.T, series string, args ...string) (samples []string, s
 // repliesSeries are the lines with replies.
 const repliesSeries = "smtp_reply_exporter_source_lines_total" + ownLabel + `result="reply",source="mail"}`
 
+var histories = []struct {
+	name, log string
+	args      []string
+	series    string // "" for repliesSeries
+	want      []string
+	stderr    string // what it must contain
+}{
+	{
+		name: "a sample has what was logged before its second; the first count follows a 0",
+		log:  "Nov 23 14:16:59" + rejected + "Nov 23 14:17:00" + rejected + "Nov 23 14:19:01" + rejected,
+		want: []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1", "26-11-23 14:18:00 2", "26-11-23 14:19:00 2", "26-11-23 14:20:00 3"},
+	},
+	{
+		name: "step",
+		log:  "Nov 23 14:16:10" + rejected + "Nov 23 14:16:40" + rejected,
+		args: []string{"--step=30s"},
+		want: []string{"26-11-23 14:16:00 0", "26-11-23 14:16:30 1", "26-11-23 14:17:00 2"},
+	},
+	{
+		name:   "the end is before until, and the lines from then on are left out",
+		log:    "Nov 23 14:16:10" + rejected + "Nov 23 14:16:40" + rejected + "Nov 23 14:16:50" + rejected,
+		args:   []string{"--until=2026-11-23T14:16:45Z"},
+		want:   []string{"26-11-23 14:15:44.999 0", "26-11-23 14:16:44.999 2"},
+		stderr: "lines left out because they are not from before 2026-11-23T14:16:45Z (--until): 1",
+	},
+	{
+		name: "until in seconds",
+		log:  "Nov 23 14:16:10" + rejected,
+		args: []string{"--until=1795443390.5"},
+		want: []string{"26-11-23 14:15:30.499 0", "26-11-23 14:16:30.499 1"},
+	},
+	{
+		name:   "a line that comes late counts at the time of the latest",
+		log:    "Nov 23 14:16:10" + rejected + "Nov 23 14:18:10" + rejected + "Nov 23 14:16:40" + rejected + "Nov 23 14:18:05" + rejected,
+		want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1", "26-11-23 14:18:00 1", "26-11-23 14:19:00 4"},
+		stderr: "lines logged up to 1m30s before the lines above them: 1;",
+	},
+	{
+		name:   "a line without a time counts at the time of the line above",
+		log:    "Nov 23 14:16:10" + rejected + "postfix/smtpd[698]:" + strings.TrimPrefix(rejected, " mx1 postfix/smtpd[698]:"),
+		want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 2"},
+		stderr: "lines without a time that can be read: 1;",
+	},
+	{
+		name: "no samples in a day without a line",
+		log:  "2026-11-20T10:00:01Z" + rejected + "2026-11-23T14:16:10Z" + rejected,
+		want: []string{"26-11-20 10:00:00 0", "26-11-20 10:01:00 1", "26-11-23 14:16:00 1", "26-11-23 14:17:00 2"},
+	},
+	{
+		name: "New Year",
+		log:  "Dec 31 23:59:50" + rejected + "Jan  1 00:00:10" + rejected + "Dec 31 23:59:59" + rejected + "Jan  1 00:00:11" + rejected,
+		args: []string{"--year=2024"},
+		want: []string{"24-12-31 23:59:00 0", "25-01-01 00:00:00 1", "25-01-01 00:01:00 4"},
+	},
+	{
+		name: "29 February",
+		log:  "Feb 29 12:00:10" + rejected,
+		want: []string{"24-02-29 12:00:00 0", "24-02-29 12:01:00 1"},
+	},
+	{
+		name:   "another name of the source",
+		log:    "Nov 23 14:16:10" + rejected,
+		args:   []string{"--label=source=journal"},
+		series: strings.ReplaceAll(repliesSeries, `source="mail"`, `source="journal"`),
+		want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1"},
+	},
+}
+
 func TestHistory(t *testing.T) {
-	for _, tt := range []struct {
-		name, log string
-		args      []string
-		series    string // "" for repliesSeries
-		want      []string
-		stderr    string // what it must contain
-	}{
-		{
-			name: "a sample has what was logged before its second; the first count follows a 0",
-			log:  "Nov 23 14:16:59" + rejected + "Nov 23 14:17:00" + rejected + "Nov 23 14:19:01" + rejected,
-			want: []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1", "26-11-23 14:18:00 2", "26-11-23 14:19:00 2", "26-11-23 14:20:00 3"},
-		},
-		{
-			name: "step",
-			log:  "Nov 23 14:16:10" + rejected + "Nov 23 14:16:40" + rejected,
-			args: []string{"--step=30s"},
-			want: []string{"26-11-23 14:16:00 0", "26-11-23 14:16:30 1", "26-11-23 14:17:00 2"},
-		},
-		{
-			name:   "the end is before until, and the lines from then on are left out",
-			log:    "Nov 23 14:16:10" + rejected + "Nov 23 14:16:40" + rejected + "Nov 23 14:16:50" + rejected,
-			args:   []string{"--until=2026-11-23T14:16:45Z"},
-			want:   []string{"26-11-23 14:15:44.999 0", "26-11-23 14:16:44.999 2"},
-			stderr: "lines left out because they are not from before 2026-11-23T14:16:45Z (--until): 1",
-		},
-		{
-			name: "until in seconds",
-			log:  "Nov 23 14:16:10" + rejected,
-			args: []string{"--until=1795443390.5"},
-			want: []string{"26-11-23 14:15:30.499 0", "26-11-23 14:16:30.499 1"},
-		},
-		{
-			name:   "a line that comes late counts at the time of the latest",
-			log:    "Nov 23 14:16:10" + rejected + "Nov 23 14:18:10" + rejected + "Nov 23 14:16:40" + rejected + "Nov 23 14:18:05" + rejected,
-			want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1", "26-11-23 14:18:00 1", "26-11-23 14:19:00 4"},
-			stderr: "lines logged up to 1m30s before the lines above them: 1;",
-		},
-		{
-			name:   "a line without a time counts at the time of the line above",
-			log:    "Nov 23 14:16:10" + rejected + "postfix/smtpd[698]:" + strings.TrimPrefix(rejected, " mx1 postfix/smtpd[698]:"),
-			want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 2"},
-			stderr: "lines without a time that can be read: 1;",
-		},
-		{
-			name: "no samples in a day without a line",
-			log:  "2026-11-20T10:00:01Z" + rejected + "2026-11-23T14:16:10Z" + rejected,
-			want: []string{"26-11-20 10:00:00 0", "26-11-20 10:01:00 1", "26-11-23 14:16:00 1", "26-11-23 14:17:00 2"},
-		},
-		{
-			name: "New Year",
-			log:  "Dec 31 23:59:50" + rejected + "Jan  1 00:00:10" + rejected + "Dec 31 23:59:59" + rejected + "Jan  1 00:00:11" + rejected,
-			args: []string{"--year=2024"},
-			want: []string{"24-12-31 23:59:00 0", "25-01-01 00:00:00 1", "25-01-01 00:01:00 4"},
-		},
-		{
-			name: "29 February",
-			log:  "Feb 29 12:00:10" + rejected,
-			want: []string{"24-02-29 12:00:00 0", "24-02-29 12:01:00 1"},
-		},
-		{
-			name:   "another name of the source",
-			log:    "Nov 23 14:16:10" + rejected,
-			args:   []string{"--label=source=journal"},
-			series: strings.ReplaceAll(repliesSeries, `source="mail"`, `source="journal"`),
-			want:   []string{"26-11-23 14:16:00 0", "26-11-23 14:17:00 1"},
-		},
-	} {
+	for _, tt := range histories {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			log := write(t, "mail.log", tt.log)
@@ -159,6 +161,10 @@ func TestHistoryOfParts(t *testing.T) {
 	got, _, stderr := historyOf(t, repliesSeries, paths("mail.log", "mail.log.3", "mail.log.1", "mail.log.2")...)
 	if len(got) == 0 || got[0] != "25-12-30 23:58:00 0" || got[len(got)-1] != "26-01-02 00:01:00 4" || strings.Contains(stderr, "before the lines above") {
 		t.Errorf("%v, stderr %s", got, stderr)
+	}
+	_, text, stderr := historyOf(t, repliesSeries, paths("mail.log", "mail.log.4")...)
+	if !strings.HasSuffix(text, "\n# EOF\n") || !strings.HasSuffix(stderr, "mail.log.4: no such file or directory\n") {
+		t.Errorf("with a part missing: stderr %s, text\n%s", stderr, text)
 	}
 }
 
