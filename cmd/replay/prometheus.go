@@ -29,7 +29,7 @@ const (
 )
 
 // A Past is the time that the scrapes seem to cover: part i begins at Start + i Part, and
-// the last part lasts until End.
+// the last part lasts until End. Import needs no Part.
 type Past struct {
 	Start, End time.Time
 	Part       time.Duration
@@ -46,12 +46,20 @@ type Prometheus struct {
 // results of the recording rules in the file rules. It creates files in dir, which the
 // caller removes after Close.
 func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rules string) (*Prometheus, error) {
-	samples, tsdb := filepath.Join(dir, "samples"), filepath.Join(dir, "tsdb")
+	samples := filepath.Join(dir, "samples")
 	if err := write(samples, scrapes, past); err != nil {
 		return nil, err
 	}
-	if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", samples, tsdb); err != nil {
-		return nil, err
+	return Import(ctx, dir, []string{samples}, past, rules)
+}
+
+// Import is Backfill of samples that are in files of OpenMetrics text.
+func Import(ctx context.Context, dir string, samples []string, past Past, rules string) (*Prometheus, error) {
+	tsdb := filepath.Join(dir, "tsdb")
+	for _, file := range samples {
+		if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", file, tsdb); err != nil {
+			return nil, err
+		}
 	}
 	text, err := os.ReadFile(rules)
 	if err != nil {

@@ -33,21 +33,25 @@ type position struct {
 type parseCommand struct {
 	files                               *[]string
 	mta, year, zone, output, configFile *string
+	history                             historyFlags
 	stdout                              io.Writer
 }
+
+const stdin = "-"
 
 func addParse(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	cmd := app.Command("parse", "Read log files once and print the replies in them.")
 	mtas := append([]string{config.Auto}, logparse.MTAs()...)
 	p := &parseCommand{
-		files: cmd.Arg("file", "Log files, oldest first; - for standard input. Files compressed with bzip2, gzip, xz or zstd are decompressed, whatever their names. Without a file, parse reads what serve would follow.").Strings(),
+		files: cmd.Arg("file", "Log files, oldest first, which openmetrics finds out by itself; - for standard input. Files compressed with bzip2, gzip, xz or zstd are decompressed, whatever their names. Without a file, parse reads what serve would follow.").Strings(),
 		mta: cmd.Flag("mta", "MTA that wrote the logs: "+strings.Join(mtas, ", ")+", or the mta of a format in the configuration.").
 			Default(config.Auto).String(),
-		year: cmd.Flag("year", "Year of times without a year.").Default(time.Now().Format("2006")).String(),
+		year: cmd.Flag("year", "Year of times without a year. By default, this year; for openmetrics, what follows from when each file was last written to.").String(),
 		zone: cmd.Flag("timezone", "Time zone of times without a zone, such as UTC or Europe/Berlin.").Default("Local").String(),
-		output: cmd.Flag("output", "Output format: summary prints tables; json prints an object for each reply that a line shows.").
-			Default("summary").Enum("summary", "json"),
-		configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats.").String(),
+		output: cmd.Flag("output", "Output format: summary prints tables; json prints an object for each reply that a line shows; openmetrics prints samples with timestamps for promtool tsdb create-blocks-from.").
+			Default("summary").Enum("summary", "json", "openmetrics"),
+		configFile: cmd.Flag("config.file", "Configuration file, for its networks, providers, reasons and formats, and for the MTA and header of the source that a file belongs to.").String(),
+		history:    addHistoryFlags(cmd),
 		stdout:     stdout,
 	}
 	commands[cmd.FullCommand()] = p.run
@@ -58,9 +62,16 @@ func (p *parseCommand) run() error {
 	if err != nil {
 		return fmt.Errorf("--timezone: %w; use Local, UTC or a name such as Europe/Berlin", err)
 	}
-	year, err := time.Parse("2006", *p.year)
-	if err != nil {
-		return fmt.Errorf("--year: %q is not a year; use four digits", *p.year)
+	year := 0 // not given
+	if *p.year != "" {
+		at, err := time.Parse("2006", *p.year)
+		if err != nil {
+			return fmt.Errorf("--year: %q is not a year; use four digits", *p.year)
+		}
+		year = at.Year()
+	}
+	if err := p.history.check(*p.output); err != nil {
+		return err
 	}
 	cfg, classifier, files, err := p.load()
 	if err != nil {
@@ -69,36 +80,55 @@ func (p *parseCommand) run() error {
 	if err := cfg.CheckMTA(*p.mta); err != nil {
 		return fmt.Errorf("--mta: %w", err)
 	}
+	in := logReader{parserOf: p.parsers(cfg), classifier: classifier, watched: isTerminal(os.Stderr)}
+	if err := p.report(&in, cfg, files, year, location); err != nil {
+		return err
+	}
+	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
+}
+
+// report reads files and prints what is in them. The year is 0 if it is not known.
+func (p *parseCommand) report(in *logReader, cfg *config.Config, files []string, year int, zone *time.Location) error {
 	out := bufio.NewWriterSize(p.stdout, 1<<16)
-	in := logReader{parser: cfg.NewParser(*p.mta), classifier: classifier, watched: isTerminal(os.Stderr)}
-	if *p.output == "json" {
-		in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
-		w := newJSONWriter(out, year.Year(), location)
-		in.report = w
-		if err := cmp.Or(in.readAll(files), out.Flush()); err != nil {
-			return err
-		}
-		w.notUnderstood.print(os.Stderr)
-	} else {
+	if *p.output == "summary" {
 		s := newSummary()
 		in.report = s
 		if err := in.readAll(files); err != nil {
 			return err
 		}
 		s.print(out)
-		if err := out.Flush(); err != nil {
+		return out.Flush()
+	}
+	in.watched = in.watched && !isTerminal(os.Stdout) // the bar would appear among the objects
+	if *p.output == "json" {
+		w := newJSONWriter(out, cmp.Or(year, time.Now().Year()), zone)
+		in.report = w
+		if err := cmp.Or(in.readAll(files), out.Flush()); err != nil {
 			return err
 		}
+		w.notUnderstood.print(os.Stderr)
+		return nil
 	}
-	return cmp.Or(in.warn(), errors.Join(in.failed...), in.unread.err())
+	h, err := p.readHistory(in, cfg, files, out, year, zone)
+	if err != nil {
+		return errors.Join(append(in.failed, err)...)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	h.print(os.Stderr)
+	return nil
 }
 
 // load loads the configuration. It returns the files to read, which are those that serve
 // would follow if none is named.
 func (p *parseCommand) load() (cfg *config.Config, classifier *classify.Classifier, files []string, err error) {
 	if len(*p.files) > 0 {
+		for _, file := range *p.files {
+			files = append(files, cmp.Or(file, stdin)) // kingpin passes "-" as ""
+		}
 		cfg, classifier, err = loadNamed(*p.configFile)
-		return cfg, classifier, *p.files, err
+		return cfg, classifier, files, err
 	}
 	if cfg, classifier, err = (&server{configFile: p.configFile}).load(); err == nil {
 		files, err = followedFiles(cfg.Sources)
@@ -140,7 +170,8 @@ type report interface {
 
 // A logReader reads files as parts of one log.
 type logReader struct {
-	parser     *logparse.Parser
+	parserOf   func(file string) *logparse.Parser
+	parser     *logparse.Parser // of the file
 	classifier *classify.Classifier
 	report     report
 	watched    bool // stderr is a terminal, so it shows progress there
@@ -163,9 +194,6 @@ func (r *logReader) warn() error {
 // report.
 func (r *logReader) readAll(files []string) error {
 	for _, file := range files {
-		if file == "" {
-			file = "-" // kingpin passes "-" as ""
-		}
 		f, size, err := openLog(file)
 		if err != nil {
 			r.failed = append(r.failed, err)
@@ -193,6 +221,7 @@ func (r *logReader) readFile(name string, f io.Reader, size int64) error {
 		r.failed = append(r.failed, fmt.Errorf("%s: %w", name, err))
 		return nil
 	}
+	r.parser = r.parserOf(name)
 	lines := bufio.NewReaderSize(text, source.MaxLine+1)
 	for at := (position{name, 1}); ; at.line++ {
 		line, overlong, err := readLine(lines)
@@ -249,7 +278,7 @@ func readLine(in *bufio.Reader) (line []byte, overlong bool, err error) {
 // openLog opens a file, or standard input for "-". It returns the size in bytes, 0 if it
 // is unknown.
 func openLog(name string) (io.ReadCloser, int64, error) {
-	if name == "-" {
+	if name == stdin {
 		return io.NopCloser(os.Stdin), 0, nil
 	}
 	f, err := os.Open(name)

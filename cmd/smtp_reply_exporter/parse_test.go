@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -257,6 +258,52 @@ func TestParseFollowedFiles(t *testing.T) {
 	journal := write(t, "config.yaml", "sources: [{name: journal, journal: {}}]\n")
 	if _, err := run(t, "parse", "--config.file="+journal); err == nil || !strings.Contains(err.Error(), "journalctl") {
 		t.Errorf("error %v, want one that shows how to read the journal", err)
+	}
+}
+
+// A file is read with the header and the MTA of the source that it belongs to.
+func TestParseReadsAsItsSource(t *testing.T) {
+	const line = "%s|postfix/smtpd|NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 451 4.7.1 no; from=<a@src.example> to=<bob@dest.example> proto=ESMTP helo=<pc>\n"
+	dir := t.TempDir()
+	source := func(name, file, mark, more string) string {
+		return fmt.Sprintf("  - name: %s\n    file: %s\n    header: '%s\\|(?P<program>[^ |]+)\\|(?P<message>.*)'\n"+
+			"    samples: [{line: '%s|postfix/smtpd|connect from a[192.0.2.7]', program: postfix/smtpd}]\n%s", name, file, mark, mark, more)
+	}
+	one := "sources:\n" + source("a", dir+"/a.log", "A", "")
+	two := one + source("b", dir+"/b-*.log", "B", "    olddir: old\n")
+	for _, tt := range []struct {
+		name, config, file, mark string
+		flag                     string
+		want                     int
+	}{
+		{"the file", two, "a.log", "A", "", 1},
+		{"a rotated file", two, "a.log-20261123", "A", "", 1},
+		{"another source's header", two, "a.log.1", "B", "", 0},
+		{"a glob", two, "b-1.log", "B", "", 1},
+		{"a rotated file of a glob", two, "b-1.log.2", "B", "", 1},
+		{"in olddir", two, "old/b-1.log.2", "B", "", 1},
+		{"in another directory", two, "other/a.log", "A", "", 0},
+		{"another name", two, "a.log.copy", "A", "", 0},
+		{"the only source", one, "other/copy", "A", "", 1},
+		{"--mta", one, "a.log", "A", "--mta=exim", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(dir, tt.file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, fmt.Appendf(nil, line, tt.mark), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"parse", "--output=json", "--config.file=" + write(t, "config.yaml", tt.config), path}
+			if tt.flag != "" {
+				args = append(args, tt.flag)
+			}
+			out, err := run(t, args...)
+			if got := strings.Count(out, "\n"); got != tt.want || (err == nil) != (tt.want > 0) {
+				t.Errorf("%d replies, error %v, want %d replies", got, err, tt.want)
+			}
+		})
 	}
 }
 

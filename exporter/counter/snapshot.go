@@ -40,6 +40,28 @@ func (s *Source) Snapshot() *Snapshot {
 	}
 }
 
+// DropZeros removes the series that are 0.
+func (s *Snapshot) DropZeros() {
+	dropZeros(s.Sent)
+	dropZeros(s.SentByReason)
+	dropZeros(s.SentDetail)
+	dropZeros(s.Received)
+	dropZeros(s.ReceivedByReason)
+	dropZeros(s.ReceivedDetail)
+	dropZeros(s.Deliveries)
+	dropZeros(s.DialogueSent)
+	dropZeros(s.DialogueReceived)
+	dropZeros(s.Refusals)
+	dropZeros(s.Lines)
+	dropZeros(s.NotUnderstood)
+	dropZeros(s.Lost)
+	dropZeros(s.Folded)
+}
+
+func dropZeros[K comparable](counts map[K]Count) {
+	maps.DeleteFunc(counts, func(_ K, c Count) bool { return c.Value == 0 })
+}
+
 func clone[K comparable](counts map[K]*Count) map[K]Count {
 	c := make(map[K]Count, len(counts))
 	for key, count := range counts {

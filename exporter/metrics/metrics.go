@@ -23,8 +23,20 @@ type Collector struct {
 // NewCollector returns a Collector of a snapshot, which must not change.
 func NewCollector(snapshot *pipeline.Snapshot) Collector { return Collector{snapshot} }
 
+// described holds what prometheus.Desc does not tell: the name of each family, and the
+// labels that families have.
+var described = struct {
+	names  map[*prometheus.Desc]string
+	labels map[string]bool
+}{map[*prometheus.Desc]string{}, map[string]bool{}}
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
+	d := prometheus.NewDesc(name, help, labels, nil)
+	described.names[d] = name
+	for _, l := range labels {
+		described.labels[l] = true
+	}
+	return d
 }
 
 func selfDesc(name, help string, labels ...string) *prometheus.Desc {

@@ -123,6 +123,16 @@ func logsOf(name string) (logs []string) {
 	return logs
 }
 
+// LogsOf returns the names of logs of which a file with that name may be a rotated part,
+// in the same directory.
+func LogsOf(name string) []string {
+	base := filepath.Base(name)
+	return slices.DeleteFunc(logsOf(name), func(log string) bool {
+		_, ok := rotation(filepath.Base(log), base)
+		return !ok
+	})
+}
+
 // Rotated returns the files beside a log, or beside the target of a symlink, that have
 // the names of its rotated files, oldest first.
 func Rotated(log string) []string {
