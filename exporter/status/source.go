@@ -68,6 +68,7 @@ type Source struct {
 	Behind   int64
 	AtEnd    bool      // it was read to its end a moment ago
 	Current  time.Time // when it was last read to its end; zero before the first time
+	Backlog  time.Time // when it was last counted, if that is in the recent counts
 	Since    time.Time // when counting began
 	LastLine time.Time // zero before the first one
 
@@ -97,6 +98,9 @@ func sourceOf(s *pipeline.SourceSnapshot, now time.Time) Source {
 		Behind: s.Stats.BehindBytes, AtEnd: s.Stats.CaughtUp && !s.Stats.Unreadable,
 		Current: in(s.Current, now), Since: in(s.Created, now), LastLine: in(s.LastLine, now),
 		Replies: s.Lines[logparse.Understood].Value, NotUnderstood: s.Lines[logparse.NotUnderstood].Value,
+	}
+	if now.Sub(s.CaughtUp) < time.Hour {
+		v.Backlog = in(s.CaughtUp, now)
 	}
 	if s.Stats.Files > 1 {
 		v.Files = s.Stats.Files

@@ -58,7 +58,7 @@ func first[T any](n int, items []T) List[T] {
 // What the page shows at most of each list.
 const (
 	maxSources   = 20
-	maxRows      = 12
+	maxRows      = 10
 	maxProviders = 10
 	maxShapes    = 10
 	maxNames     = 5
@@ -82,7 +82,7 @@ func New(about About, s *pipeline.Snapshot, hour *Hour, now time.Time) *View {
 		}
 	}
 	sources := sourcesOf(s, now)
-	v.Warnings = append(c.warnings(sources), stateWarnings(s, about)...)
+	v.Warnings = append(c.warnings(sources, v.Recently()), stateWarnings(s, about)...)
 	v.Sources = first(maxSources, sources)
 	return v
 }
@@ -158,12 +158,12 @@ func (v *View) Ago(t time.Time) string {
 // Zone returns the name of the time zone.
 func (v *View) Zone() string { return v.Now.Format("MST") }
 
-// Recently returns what the recent time is.
+// Recently returns when the recent counts were counted.
 func (v *View) Recently() string {
 	if v.Recent.Whole {
-		return "the last hour"
+		return "in the last hour"
 	}
-	return "the time since " + v.When(v.Recent.Begin)
+	return "since " + v.When(v.Recent.Begin)
 }
 
 // RecentTitle returns the title of the column of the recent time.
@@ -197,8 +197,8 @@ func (v *View) Well() string {
 	case waiting == n && n > 0:
 		return "The exporter waits for the first line. As mail flows, replies show here."
 	case n == 1:
-		return "The source is read to its end."
+		return "The log is read to its end."
 	default:
-		return fmt.Sprintf("All %d sources are read.", n)
+		return fmt.Sprintf("All %d sources are read to their ends.", n)
 	}
 }

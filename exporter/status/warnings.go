@@ -19,7 +19,7 @@ type Warning struct {
 }
 
 // warnings returns what is wrong with the sources and their lines, the worst first.
-func (c *counts) warnings(sources []Source) []Warning {
+func (c *counts) warnings(sources []Source, recently string) []Warning {
 	var all []Warning
 	for state := Denied; state <= Silent; state++ {
 		byKind := map[string][]Source{}
@@ -32,7 +32,7 @@ func (c *counts) warnings(sources []Source) []Warning {
 			all = append(all, ofState(state, kind, byKind[kind]))
 		}
 	}
-	return append(all, c.losses()...)
+	return append(all, c.losses(recently)...)
 }
 
 // The kinds of sources, as in the configuration.
@@ -120,21 +120,21 @@ var cures = map[State]map[string][]string{
 }
 
 // losses returns the warnings of lines that were lost or not understood recently.
-func (c *counts) losses() (all []Warning) {
+func (c *counts) losses(recently string) (all []Warning) {
 	for _, logger := range logparse.Loggers() {
 		if n := c.recent[key{kind: lostLines, name: logger}]; n > 0 {
-			all = append(all, Warning{What: fmt.Sprintf("%s dropped %s lines. All counts lack the replies in them.", logger, number(n)), Cures: raise[logger]})
+			all = append(all, Warning{What: fmt.Sprintf("%s dropped %s lines %s. All counts lack the replies in them.", logger, number(n), recently), Cures: raise[logger]})
 		}
 	}
 	if n := c.recent[key{kind: lostBytes}]; n > 0 {
 		all = append(all, Warning{
-			What:  fmt.Sprintf("%s were gone from a log before they could be read.", size(int64(n))),
+			What:  fmt.Sprintf("%s were gone from a log before they could be read, %s.", size(int64(n)), recently),
 			Cures: []string{"Let logrotate rename the log (create), not copy and truncate it (copytruncate)."},
 		})
 	}
 	if n := c.recent[key{kind: lostFiles}]; n > 0 {
 		all = append(all, Warning{
-			What:  "Rotated logs were gone, damaged or in an unknown format before they were read to their ends: " + number(n) + ".",
+			What:  fmt.Sprintf("Rotated logs were gone, damaged or in an unknown format before they were read to their ends: %s %s.", number(n), recently),
 			Cures: []string{"Keep rotated logs for longer than the exporter may be stopped.", "logrotate moves them to another directory: name it in the source (olddir:)."},
 		})
 	}
@@ -146,14 +146,14 @@ func (c *counts) losses() (all []Warning) {
 	}
 	for _, cause := range slices.Sorted(maps.Keys(missed)) {
 		all = append(all, Warning{
-			What:  fmt.Sprintf("Syslog messages were dropped (%s): %s.", cause, number(missed[cause])),
+			What:  fmt.Sprintf("Syslog messages were dropped (%s): %s %s.", cause, number(missed[cause]), recently),
 			Cures: []string{"Send over TCP, which waits, or give the exporter more CPU.", "The runbook has more for each cause, at SMTPReplyExporterMessagesDropped."},
 		})
 	}
 	const floor, percent = 10, 100 // as in the alert
 	if n := c.recent[key{kind: lines, name: logparse.NotUnderstood.String()}]; n > floor && n*percent > c.recent[key{kind: lines, name: logparse.Understood.String()}] {
 		all = append(all, Warning{
-			What:  number(n) + " lines look like replies and were not understood. Counts may be too low.",
+			What:  fmt.Sprintf("%s lines %s look like replies and were not understood. Counts may be too low.", number(n), recently),
 			Cures: []string{"smtp_reply_exporter parse FILE shows such lines. Please report some, with the addresses changed."},
 		})
 	}
