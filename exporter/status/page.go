@@ -27,7 +27,7 @@ var style string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style":  func() template.CSS { return template.CSS(style) }, //nolint:gosec // it is our own
 	"number": number, "short": short, "size": size, "visible": visible, "percent": percent,
-	"words": func(label string) string { return strings.ReplaceAll(label, "_", " ") },
+	"words": func(label string) string { return visible(strings.ReplaceAll(label, "_", " ")) },
 }).Parse(pageTemplate))
 
 // policy lets a browser load nothing, run nothing, and use only the page's own style.
