@@ -116,16 +116,20 @@ func TestWarnings(t *testing.T) {
 		{name: "not written yet", change: func(s *pipeline.Snapshot) { s.State = &pipeline.StateSnapshot{} }},
 		{name: "no state", change: func(s *pipeline.Snapshot) { s.State = nil }, want: "No state is kept: after a restart, counting starts at 0, and lines of the meantime do not count."},
 		{name: "no state, as configured", change: func(s *pipeline.Snapshot) { s.State = nil }, about: About{Stateless: true}},
-		{name: "rsyslog drops lines", change: lost(func(s *pipeline.SourceSnapshot) { s.Lost = map[string]counter.Count{logparse.Rsyslog: {Value: 1711}} }),
-			want: "rsyslog dropped 1,711 lines in the last hour. All counts lack the replies in them."},
+		{
+			name: "rsyslog drops lines", change: lost(func(s *pipeline.SourceSnapshot) { s.Lost = map[string]counter.Count{logparse.Rsyslog: {Value: 1711}} }),
+			want: "rsyslog dropped 1,711 lines in the last hour. All counts lack the replies in them.",
+		},
 		{name: "copytruncate", change: lost(func(s *pipeline.SourceSnapshot) { s.Stats.LostBytes = 12_345 }), want: "12 kB were gone from a log before they could be read, in the last hour."},
 		{name: "lost files", change: lost(func(s *pipeline.SourceSnapshot) { s.Stats.LostFiles = 2 }), want: "Rotated logs were gone, damaged or in an unknown format before they were read to their ends: 2 in the last hour."},
 		{name: "dropped messages", change: lost(func(s *pipeline.SourceSnapshot) {
 			s.Stats.Dropped = map[string]int64{"queue_full": 3, "not_allowed": 5, "silent": 6, "older": 7, "incomplete": 0}
 		}), want: "Syslog messages were dropped (queue_full): 3 in the last hour."},
 		{name: "a few lines not understood", change: lost(func(s *pipeline.SourceSnapshot) { s.Lines[logparse.NotUnderstood] = counter.Count{Value: 10} })},
-		{name: "more of them", change: lost(func(s *pipeline.SourceSnapshot) { s.Lines[logparse.NotUnderstood] = counter.Count{Value: 11} }),
-			want: "11 lines in the last hour look like replies and were not understood. Counts may be too low."},
+		{
+			name: "more of them", change: lost(func(s *pipeline.SourceSnapshot) { s.Lines[logparse.NotUnderstood] = counter.Count{Value: 11} }),
+			want: "11 lines in the last hour look like replies and were not understood. Counts may be too low.",
+		},
 		{name: "few of many", change: lost(func(s *pipeline.SourceSnapshot) {
 			s.Lines[logparse.NotUnderstood], s.Lines[logparse.Understood] = counter.Count{Value: 11}, counter.Count{Value: 1130}
 		})},

@@ -43,13 +43,13 @@ const (
 	stdin   = "stdin"
 )
 
-func (s *Source) kind() string {
+func (v *Source) kind() string {
 	switch {
-	case s.config.Journal != nil:
+	case v.config.Journal != nil:
 		return journal
-	case s.config.Syslog != "":
+	case v.config.Syslog != "":
 		return syslog
-	case s.config.Stdin:
+	case v.config.Stdin:
 		return stdin
 	}
 	return file
