@@ -55,7 +55,7 @@ test: ## Run all tests, and of the sweeps a sample (SEED=1); the alert rules nee
 	cd cmd/dashboards && go test -count=1 .
 
 .PHONY: full
-full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers and fuzz, and print the times
+full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers, browser and fuzz, and print the times
 	.ci/full
 
 .PHONY: race
@@ -85,6 +85,11 @@ realmta: ## Attack real Exim, Postfix and Sendmail, and compare their logs with 
 shippers: ## Send lines of real MTAs through real rsyslog, syslog-ng and journald, and compare: as root on Debian, which gets the first and the last installed
 	.ci/install rsyslog systemd
 	go test -tags shippers -count=1 -timeout 10m ./logparse/shippers
+
+.PHONY: browser
+browser: ## Show the status page in a headless Chromium, narrow and wide, light and dark: on Debian, which gets it installed; SCREENSHOTS=DIR keeps the pictures
+	.ci/install chromium fonts-liberation
+	go test -tags browser -count=1 -timeout 15m -run Browser ./exporter/status
 
 .PHONY: prometheus3
 prometheus3: ## Test alert rules and dashboards with Prometheus 3, which it builds from source, in place of Debian's 2.42

@@ -28,6 +28,7 @@ import (
 	"smtp_reply_exporter/exporter/pipeline"
 	"smtp_reply_exporter/exporter/setup"
 	"smtp_reply_exporter/exporter/state"
+	"smtp_reply_exporter/exporter/status"
 	"smtp_reply_exporter/exporter/web"
 )
 
@@ -142,17 +143,19 @@ func (s *server) run() error {
 		return nil
 	}
 	options := web.Options{
-		Name: name, TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
+		TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
 		Counts: func(wait time.Duration) prometheus.Collector { return metrics.NewCollector(counts.Commit(wait)) },
 	}
 	if *s.lifecycle {
 		options.Reload = reload
 	}
-	handler, err := web.NewHandler(options)
-	if err != nil {
-		return err
-	}
-	return s.serve(handler, counts, reload)
+	host, _ := os.Hostname() // the page does without
+	page := status.NewPage(status.About{
+		Name: name, Version: version.Version, Host: host, Stateless: cfg.State == "",
+		Metrics: "." + *s.telemetryPath,
+	}, counts.Look)
+	options.Page = page
+	return s.serve(web.NewHandler(options), page, counts, reload)
 }
 
 // announce logs what is followed without a configuration.
@@ -190,7 +193,7 @@ func (s *server) pipeline(cfg *config.Config, classifier *classify.Classifier) (
 
 // serve runs the Pipeline and the HTTP server until the server fails or the process
 // receives SIGINT or SIGTERM. Then it ends both.
-func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload func() error) error {
+func (s *server) serve(handler http.Handler, page *status.Page, counts *pipeline.Pipeline, reload func() error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	hangup := make(chan os.Signal, 1)
@@ -217,7 +220,7 @@ func (s *server) serve(handler http.Handler, counts *pipeline.Pipeline, reload f
 	for {
 		select {
 		case <-commit.C:
-			counts.Commit(pipeline.CommitTime)
+			page.Add(counts.Commit(pipeline.CommitTime))
 			commit.Reset(commitInterval)
 		case err := <-failed:
 			if errors.Is(err, syscall.EADDRINUSE) {

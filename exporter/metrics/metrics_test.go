@@ -81,13 +81,9 @@ func process() *prometheus.Registry {
 
 func serve(t *testing.T, p *pipeline.Pipeline) http.Handler {
 	t.Helper()
-	handler, err := web.NewHandler(web.Options{Name: "smtp_reply_exporter", TelemetryPath: "/metrics", Registry: process(), Counts: func(wait time.Duration) prometheus.Collector {
+	return web.NewHandler(web.Options{TelemetryPath: "/metrics", Registry: process(), Counts: func(wait time.Duration) prometheus.Collector {
 		return metrics.NewCollector(p.Commit(wait))
 	}, Ready: p.Ready})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return handler
 }
 
 func unzip(t *testing.T, from, to string) (size int64) {

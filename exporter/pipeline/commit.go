@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smtp_reply_exporter/exporter/source"
@@ -30,6 +31,17 @@ type committer struct {
 	writing chan error // result of a commit that did not end in time; nil if there is none
 	stats   StateSnapshot
 	failure error // of the last commit
+
+	noted atomic.Pointer[StateSnapshot] // stats, for who does not wait for a commit; nil before the first
+}
+
+// state returns what is known of the state file, without waiting for a commit; nil if no
+// state is kept.
+func (c *committer) state() *StateSnapshot {
+	if s := c.noted.Load(); s != nil || c.file == nil {
+		return s
+	}
+	return &StateSnapshot{}
 }
 
 // commit calls take, makes the snapshot durable and returns it. If the last snapshot is
@@ -39,7 +51,7 @@ func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait ti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if c.last != nil && c.last.ready && now.Sub(c.last.at) < snapshotAge {
+	if c.last != nil && c.last.Ready && now.Sub(c.last.At) < snapshotAge {
 		return c.last
 	}
 	snapshot, saved := take(now)
@@ -50,6 +62,7 @@ func (c *committer) commit(take func(now time.Time) (*Snapshot, *saved), wait ti
 		}
 		c.note(err)
 		stats := c.stats
+		c.noted.Store(&stats)
 		snapshot.State = &stats
 	}
 	c.last = snapshot
@@ -85,7 +98,7 @@ func (c *committer) write(payload []byte, wait time.Duration) error {
 
 // note records the result of a commit, and logs a change of it.
 func (c *committer) note(err error) {
-	c.stats.Durable = err == nil
+	c.stats.Durable, c.stats.Failure = err == nil, err
 	failed := c.failure != nil
 	if news := source.Changed(&c.failure, err); news != nil {
 		c.logger.Error("the state is not durable; counting continues, but a crash now would lose counts", "err", news)

@@ -18,8 +18,8 @@ func (h *host) commit(wait time.Duration) *Snapshot {
 // wantDurable checks a snapshot's report on the state file.
 func (h *host) wantDurable(snapshot *Snapshot, durable bool, failures uint64) {
 	h.Helper()
-	if s := snapshot.State; s.Durable != durable || s.Failures != failures || s.Durable && s.Committed.Before(snapshot.at) {
-		h.Errorf("durable %v, %d failures, committed %v, snapshot %v; want %v, %d", s.Durable, s.Failures, s.Committed, snapshot.at, durable, failures)
+	if s := snapshot.State; s.Durable != durable || s.Failures != failures || s.Durable && s.Committed.Before(snapshot.At) {
+		h.Errorf("durable %v, %d failures, committed %v, snapshot %v; want %v, %d", s.Durable, s.Failures, s.Committed, snapshot.At, durable, failures)
 	}
 }
 

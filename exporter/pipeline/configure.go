@@ -40,7 +40,7 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		}
 	}
 	p.closeFeeds(sources) // before a new feed binds the same socket
-	p.classifier, p.sources = classifier, sources
+	p.classifier, p.sources, p.looked = classifier, sources, nil
 	p.files, p.notices, p.logs = files, notices, logs
 	if !same {
 		p.follow(from.Positions)

@@ -43,6 +43,8 @@ type Pipeline struct {
 	pruned     time.Time
 	resumed    time.Time // when counting resumed from a state; zero if it did not
 	taken      time.Time // the last snapshot for a commit
+	looked     *Snapshot // the last snapshot, with the State before it; nil after a reload
+	lookAgain  time.Time // when Look takes the next one
 	pace       time.Duration
 	shown      map[shownVersion]bool
 }
@@ -84,6 +86,30 @@ func (p *Pipeline) Reload(cfg *config.Config, classifier *classify.Classifier) e
 // longer than wait, the snapshot's State says so, and the Pipeline continues to count.
 // Calls within a second of each other share a snapshot.
 func (p *Pipeline) Commit(wait time.Duration) *Snapshot { return p.committer.commit(p.take, wait) }
+
+// lookShare is the part of the time that reading waits at most for who looks again and
+// again: a twentieth.
+const lookShare = 20
+
+// Look returns a snapshot that is at most a second old, or 20 times as old as it takes to
+// take one, if that is more. It makes nothing durable and waits for no disk: its State is
+// that of an earlier commit.
+func (p *Pipeline) Look() *Snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); p.looked == nil || !now.Before(p.lookAgain) {
+		p.look(p.snapshot(now))
+	}
+	return p.looked
+}
+
+// look makes a snapshot the one that Look returns.
+func (p *Pipeline) look(s *Snapshot) {
+	looked := *s // a commit adds its State to s
+	looked.State = p.committer.state()
+	p.looked = &looked
+	p.lookAgain = s.At.Add(max(snapshotAge, lookShare*time.Since(s.At)))
+}
 
 // Close makes a last snapshot durable and closes all files. Call it after Run has
 // returned.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/source/follow"
 )
@@ -20,17 +21,20 @@ const missingTime = 5 * time.Second
 type Snapshot struct {
 	Sources []SourceSnapshot
 	State   *StateSnapshot // nil if no state is kept
-	at      time.Time
-	ready   bool // the Pipeline was Ready
+	At      time.Time
+	Ready   bool // the Pipeline was Ready
 }
 
 // A SourceSnapshot is one source's part of a snapshot.
 type SourceSnapshot struct {
-	Name string
+	Name   string
+	Config *config.Source
 	*counter.Snapshot
 	Stats follow.Stats // for a feed, only the embedded source.Stats
 	// CaughtUp is when a backlog was last counted; zero before the first time.
 	CaughtUp time.Time
+	Current  time.Time // when the source was last read to its end; zero before the first time
+	Err      error     // why the source, or one of its logs, cannot be read
 }
 
 // A StateSnapshot describes the state file.
@@ -39,6 +43,7 @@ type StateSnapshot struct {
 	Durable           bool
 	Commits, Failures uint64
 	Committed         time.Time // when the last commit succeeded; zero before the first
+	Failure           error     // of the last commit
 }
 
 // take returns a snapshot and, if a state is kept, the state to resume from it.
@@ -47,6 +52,7 @@ func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 	defer p.mu.Unlock()
 	p.keepPace(now)
 	snapshot := p.snapshot(now)
+	p.look(snapshot)
 	if p.committer.file == nil {
 		return snapshot, nil
 	}
@@ -54,13 +60,22 @@ func (p *Pipeline) take(now time.Time) (*Snapshot, *saved) {
 }
 
 func (p *Pipeline) snapshot(now time.Time) *Snapshot {
-	snapshot := &Snapshot{at: now, ready: p.ready()}
+	snapshot := &Snapshot{At: now, Ready: p.ready()}
 	for _, in := range p.sources {
 		snapshot.Sources = append(snapshot.Sources, SourceSnapshot{
-			Name: in.name, Snapshot: in.counts.Snapshot(), Stats: in.total(), CaughtUp: in.caughtUp,
+			Name: in.name, Config: in.config, Snapshot: in.counts.Snapshot(), Stats: in.total(),
+			CaughtUp: in.caughtUp, Current: in.current, Err: p.failure(in),
 		})
 	}
 	return snapshot
+}
+
+// failure returns why an input cannot be read.
+func (p *Pipeline) failure(in *input) error {
+	if in.feed != nil {
+		return in.feed.Err()
+	}
+	return p.follower.Err(in.file)
 }
 
 // Ready reports whether the Pipeline misses no line that is logged from now on and, if

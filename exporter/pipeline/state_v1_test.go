@@ -84,14 +84,11 @@ func restoreV1(t *testing.T, logged io.Writer) *pipeline.Pipeline {
 // scrape returns the samples of an answer to Prometheus.
 func scrape(t *testing.T, p *pipeline.Pipeline) string {
 	t.Helper()
-	handler, err := web.NewHandler(web.Options{
-		Name: "smtp_reply_exporter", TelemetryPath: "/metrics", Registry: prometheus.NewRegistry(),
+	handler := web.NewHandler(web.Options{
+		TelemetryPath: "/metrics", Registry: prometheus.NewRegistry(),
 		Ready:  func() bool { return true },
 		Counts: func(wait time.Duration) prometheus.Collector { return metrics.NewCollector(p.Commit(wait)) },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")

@@ -37,17 +37,13 @@ type counting struct {
 func newCounting(t *testing.T) *counting {
 	t.Helper()
 	c := &counting{}
-	var err error
-	c.handler, err = NewHandler(Options{
-		Name: "test", TelemetryPath: "/metrics", Registry: prometheus.NewRegistry(), Ready: func() bool { return true },
+	c.handler = NewHandler(Options{
+		TelemetryPath: "/metrics", Registry: prometheus.NewRegistry(), Ready: func() bool { return true },
 		Counts: func(time.Duration) prometheus.Collector {
 			c.taken.Add(1)
 			return snapshot{c.current.Load()}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return c
 }
 

@@ -1,4 +1,4 @@
-// Package web serves /metrics, health, readiness and reload over HTTP. NewHandler takes
+// Package web serves /metrics, the status page, health, readiness and reload over HTTP. NewHandler takes
 // the functions that these paths call, NewServer limits what strangers can take.
 package web
 
@@ -8,13 +8,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/version"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
 )
 
 // Options configure the handler. Its functions are called concurrently.
 type Options struct {
-	Name          string // of the program
 	TelemetryPath string // of the metrics, such as /metrics
 	// Registry has the metrics of the process. The handler adds its own.
 	Registry *prometheus.Registry
@@ -25,13 +22,14 @@ type Options struct {
 	Ready func() bool
 	// Reload loads the configuration again; nil if HTTP must not trigger that.
 	Reload func() error
+	// Page is served at /, unless the metrics are there; nil if there is none.
+	Page http.Handler
 }
 
 const notReady = "Not ready: still reading the logs up to the end before the restart"
 
-// NewHandler returns the handler of all paths. Its error is one of the landing page's
-// template.
-func NewHandler(o Options) (http.Handler, error) {
+// NewHandler returns the handler of all paths.
+func NewHandler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+o.TelemetryPath, &answers{options: o})
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
@@ -55,21 +53,8 @@ func NewHandler(o Options) (http.Handler, error) {
 		}
 		fmt.Fprintln(w, "Reloaded")
 	})
-	if o.TelemetryPath != "/" {
-		landing, err := toolkit.NewLandingPage(toolkit.LandingConfig{
-			Name:        o.Name,
-			Description: "Counts the SMTP replies that mail servers log.",
-			Version:     version.Info(),
-			Links: []toolkit.LandingLinks{
-				{Address: o.TelemetryPath, Text: "Metrics"},
-				{Address: "/-/healthy", Text: "Health", Description: "of the process"},
-				{Address: "/-/ready", Text: "Readiness", Description: "of the counts"},
-			},
-		})
-		if err != nil {
-			return nil, fmt.Errorf("landing page: %w", err)
-		}
-		mux.Handle("GET /{$}", landing)
+	if o.Page != nil && o.TelemetryPath != "/" {
+		mux.Handle("GET /{$}", o.Page)
 	}
-	return mux, nil
+	return mux
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,10 +37,8 @@ func TestHandler(t *testing.T) {
 		{name: "reload fails", request: "POST /-/reload", reload: bad, status: 500, want: "config.yaml:3: sources[0].file: missing\n"},
 		{name: "reload is off", request: "POST /-/reload", status: 403, want: "start with --web.enable-lifecycle, or send SIGHUP\n"},
 		{name: "reload is no link", request: "GET /-/reload", reload: good, status: 405},
-		{name: "landing page", request: "GET /", status: 200, want: `<a href="/metrics">Metrics</a>`},
-		{name: "landing page links readiness", request: "GET /", status: 200, want: `<a href="/-/ready">Readiness</a>`},
-		{name: "landing page links health", request: "GET /", status: 200, want: `<a href="/-/healthy">Health</a>`},
-		{name: "landing page links metrics elsewhere", request: "GET /", telemetryPath: "/smtp", status: 200, want: `<a href="/smtp">Metrics</a>`},
+		{name: "page", request: "GET /", status: 200, want: "the page\n"},
+		{name: "page before it is ready", request: "GET /", notReady: true, status: 200, want: "the page\n"},
 		{name: "nothing else", request: "GET /favicon.ico", status: 404},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -47,16 +46,14 @@ func TestHandler(t *testing.T) {
 			total := prometheus.NewCounter(prometheus.CounterOpts{Name: "test_total", Help: "Tests."})
 			total.Inc()
 			registry.MustRegister(total)
-			handler, err := NewHandler(Options{
-				Name: "smtp_reply_exporter", TelemetryPath: cmp.Or(tc.telemetryPath, "/metrics"), Registry: registry,
+			handler := NewHandler(Options{
+				TelemetryPath: cmp.Or(tc.telemetryPath, "/metrics"), Registry: registry,
 				Counts: func(time.Duration) prometheus.Collector {
 					return prometheus.NewGauge(prometheus.GaugeOpts{Name: "test_counts", Help: "Counts."})
 				},
 				Ready: func() bool { return !tc.notReady }, Reload: tc.reload,
+				Page: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "the page") }),
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 			method, path, _ := strings.Cut(tc.request, " ")
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, httptest.NewRequest(method, path, http.NoBody))

@@ -134,6 +134,9 @@ func (r *Reader) Stats() source.Stats {
 	return s
 }
 
+// Err returns why the journal is not up; nil if it is, or was not read yet.
+func (r *Reader) Err() error { return r.err }
+
 // Poll hands out the entries that have arrived, from at most 4 MiB of journalctl's
 // output. An Envelope has SYSLOG_IDENTIFIER, or else _COMM, as the program, and
 // SYSLOG_PID, or else _PID; its message may have several lines. Poll starts
