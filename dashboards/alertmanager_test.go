@@ -48,7 +48,8 @@ func TestRoutes(t *testing.T) {
 		{"SMTP451SentPolicy", "info", "sent", "", "chat", `{service="mail",severity="info"}`},
 		{"SMTP451ReceivedRateLimited", "warning", "received", "google", "chat", "default-route"},
 		{"SMTP451ReceivedGreylisted", "info", "received", "google", "chat", `{service="mail",severity="info"}`},
-		{jobDown, "critical", "exporter", "", "pager", `{service="mail",severity="critical"}`},
+		{"SMTPReplyExporterDown", "critical", "exporter", "", "pager", `{service="mail",severity="critical"}`},
+		{"SMTPReplyExporterDown", "warning", "exporter", "", "chat", "default-route"},
 		{watchdog, "info", "exporter", "", "watchdog", `{alertname="SMTPReplyExporterWatchdog"}`},
 		{watchdog, "", "", "", "watchdog", `{alertname="SMTPReplyExporterWatchdog"}`},
 	} {
@@ -79,7 +80,7 @@ func TestResolvedMessage(t *testing.T) {
 	got := run(t, "amtool", "template", "render", "--template.glob=alertmanager.tmpl", "--template.data=testdata/resolved.json",
 		`--template.text={{ template "smtp.title" . }}|{{ template "smtp.text" . }}`)
 	want := `[RESOLVED] SMTPProviderDefersAll google (mail) east|A provider defers all mail.
-- mx1.example:10451 mail google: 95 % of the deliveries of the last two hours were deferred.
+- mx1.example:10451: 95 % of the deliveries of the last two hours were deferred.
 Runbook: https://runbooks.example/#smtpproviderdefersall
 `
 	if strings.TrimSpace(got) != strings.TrimSpace(want) {
@@ -108,11 +109,15 @@ func (f fault) alerts(static map[string]map[string]string) []postable {
 				labels[name] = value
 			}
 			maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
-			out = append(out, postable{Labels: labels, Annotations: map[string]string{
+			annotations := map[string]string{
 				"summary":     "This is what " + fires.alert + " is about.",
-				"description": fmt.Sprintf("%d replies in the last hour.", 10*host),
+				"description": fmt.Sprintf("%s sent %d replies in the last hour.", labels["instance"], 10*host),
 				"runbook_url": "https://runbooks.example/#" + strings.ToLower(fires.alert),
-			}})
+			}
+			if reason := labels["reason"]; reason != "" {
+				annotations["reason_url"] = "https://runbooks.example/#" + reason
+			}
+			out = append(out, postable{Labels: labels, Annotations: annotations})
 		}
 	}
 	return out
@@ -134,8 +139,8 @@ func TestMessages(t *testing.T) {
 		}
 	}()
 	static := map[string]map[string]string{}
-	for _, r := range rules(t, "alerts.yml") {
-		static[r.Alert] = r.Labels
+	for _, r := range slices.Backward(rules(t, "alerts.yml")) {
+		static[r.Alert] = r.Labels // of the first and most severe of a name
 	}
 	var all []postable
 	for _, f := range faults {

@@ -21,14 +21,15 @@ type firing struct {
 
 // A cause stands before what it explains, so that Alertmanager gets it first.
 var faults = []fault{
-	{"full disk on one host", []firing{
+	{"full disk on one host, by a stolen account", []firing{
 		{17, 17, "SMTP452SentSystemStorage", []string{"code=452", "reason=system_storage"}},
 		{17, 17, "SMTP451SentSystemStorage", []string{"code=451", "reason=system_storage"}},
 		{17, 17, "SMTP451SentPolicy", []string{"code=451", "reason=policy"}},
 		{17, 17, "SMTPSentRefusedShare", nil},
 		{17, 17, "SMTPInternalHopFailing", nil},
+		{17, 17, "SMTPSentAuthenticatedSurge", []string{"service=mail", "severity=warning", "area=sent"}},
 		{17, 17, "SMTPReplyExporterStateNotDurable", []string{"source="}},
-	}, map[string]int{"pager SMTP452SentSystemStorage": 1}},
+	}, map[string]int{"pager SMTP452SentSystemStorage": 1, "chat SMTPSentAuthenticatedSurge": 1}},
 	{"full disk of one host in a central log", []firing{
 		{1, 1, "SMTP452SentSystemStorage", []string{"host=mx1", "code=452", "reason=system_storage"}},
 		{1, 1, "SMTP451SentSystemError", []string{"host=mx1", "code=451", "reason=system_error"}},
@@ -52,18 +53,23 @@ var faults = []fault{
 		{1, 30, "SMTP451ReceivedRateLimited", []string{"provider=google", "code=451", "reason=rate_limited"}},
 		{20, 60, "SMTP451ReceivedRateLimited", []string{"provider=microsoft", "code=451", "reason=rate_limited"}},
 	}, map[string]int{"chat SMTP451ReceivedRateLimited google": 30, "chat SMTP451ReceivedRateLimited microsoft": 41}},
+	{"one provider defers the pool", []firing{
+		{1, 1, defersPool, []string{"instance=", "source=", "provider=google", "service=mail", "severity=warning", "area=received"}},
+		{1, fleet, "SMTPProviderDefersAll", []string{"provider=google"}},
+		{1, fleet, "SMTPReceivedBlocklisted", []string{"provider=google", "reason=blocklist"}},
+		{1, fleet, "SMTPDeliveries4xxShare", []string{"class=4xx"}},
+	}, map[string]int{"chat " + defersPool + " google": 1, "chat SMTPReceivedBlocklisted google": fleet}},
 	{"all exporters down", []firing{
-		{1, 1, jobDown, jobDownLabels},
-		{1, fleet, "SMTPReplyExporterDown", []string{"source="}},
+		{1, fleet, "SMTPReplyExporterDown", []string{"source=", "severity=critical"}},
 		{1, fleet, "SMTPReplyExporterLogSilent", nil},
-	}, map[string]int{"pager " + jobDown: 1}},
+	}, map[string]int{"pager SMTPReplyExporterDown": fleet}},
 	{"half of the exporters down", []firing{
-		{1, 1, jobDown, jobDownLabels},
-		{1, fleet / 2, "SMTPReplyExporterDown", []string{"source="}},
+		{1, fleet / 2, "SMTPReplyExporterDown", []string{"source=", "severity=critical"}},
+		{1, 5, "SMTPReplyExporterDown", []string{"source=", "severity=warning"}},
 		{1, fleet / 2, "SMTPDeliveries5xxShare", []string{"class=5xx"}},
-	}, map[string]int{"pager " + jobDown: 1}},
+	}, map[string]int{"pager SMTPReplyExporterDown": fleet / 2}},
 	{"one host down, with other alerts", []firing{
-		{9, 9, "SMTPReplyExporterDown", []string{"source="}},
+		{9, 9, "SMTPReplyExporterDown", []string{"source=", "severity=warning"}},
 		{9, 9, "SMTPReplyExporterLogSilent", nil},
 		{9, 9, "SMTPReplyExporterReloadFailed", []string{"source="}},
 		{9, 9, "SMTPProviderDefersAll", []string{"provider=google"}},
@@ -71,7 +77,7 @@ var faults = []fault{
 		{9, 9, "SMTPSentRefusedShare", nil},
 	}, map[string]int{"chat SMTPReplyExporterDown": 1}},
 	{"scrapes fail on a full disk", []firing{
-		{9, 9, "SMTPReplyExporterDown", []string{"source="}},
+		{9, 9, "SMTPReplyExporterDown", []string{"source=", "severity=warning"}},
 		{9, 9, "SMTP452SentSystemStorage", []string{"code=452", "reason=system_storage"}},
 	}, map[string]int{"chat SMTPReplyExporterDown": 1, "pager SMTP452SentSystemStorage": 1}},
 	{"a bad configuration on all hosts", []firing{
@@ -88,8 +94,6 @@ var faults = []fault{
 }
 
 const (
-	jobDown  = "SMTPReplyExporterJobDown" // half of a job or more; it has no instance
-	watchdog = "SMTPReplyExporterWatchdog"
+	watchdog   = "SMTPReplyExporterWatchdog"
+	defersPool = "SMTPProviderDefersPool" // it has no instance
 )
-
-var jobDownLabels = []string{"instance=", "source=", "service=mail", "severity=critical", "area=exporter"}

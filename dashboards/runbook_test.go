@@ -38,7 +38,7 @@ func TestRunbookAlerts(t *testing.T) {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
 		t.Errorf("-alerts +sections of RUNBOOK.md:\n%s", diff)
 	}
 }
