@@ -92,7 +92,7 @@ shippers: ## Send lines of real MTAs through real rsyslog, syslog-ng and journal
 # Runs tests of ./dashboards, chosen by the flags $(2), with the programs $(1) of Prometheus 3.
 with_prometheus3 = set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; \
 	GOBIN=$$bin go install -tags remove_all_sd $(patsubst %,$(PROMETHEUS3)/cmd/%@$(PROMETHEUS3_VERSION),$(1)); \
-	PATH=$$bin:$$PATH; promtool --version; go test -count=1 $(2) ./dashboards
+	PATH=$$bin:$$PATH; promtool --version; go test -count=1 -timeout 20m $(2) ./dashboards
 
 .PHONY: promtool3
 promtool3: ## Test alert rules with promtool of Prometheus 3, which it builds from source, in place of Debian's 2.42

@@ -19,7 +19,8 @@ type firing struct {
 	labels      []string
 }
 
-// A cause stands before what it explains, so that Alertmanager gets it first.
+// The cause comes first, which is also all of its group: Alertmanager gets it before the
+// others.
 var faults = []fault{
 	{"full disk on one host, by a stolen account", []firing{
 		{17, 17, "SMTP452SentSystemStorage", []string{"code=452", "reason=system_storage"}},
