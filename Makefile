@@ -47,12 +47,15 @@ demo: build ## Play a real Postfix log and watch the exporter count, on DEMO_ADD
 plain := /(cmd|dashboards|exporter/(classify|config|counter|source/follow)|logparse)(/|$$)
 
 .PHONY: test
-test: ## Run all tests, and of the sweeps a sample (SEED=1); the alert rules need Debian's prometheus and prometheus-alertmanager
+test: ## Run all tests, and of the sweeps a sample (SEED=1); without Debian's prometheus and prometheus-alertmanager it skips those of the alerts
 	go vet ./...
 	go test -timeout 20m $$(go list ./... | grep -E '$(plain)')
 	go test -race $$(go list ./... | grep -vE '$(plain)')
 	go test -race -run '^Test(Concurrent|Hangup|Reload|Terminate)' ./cmd/smtp_reply_exporter ./exporter/classify/reason ./logparse
 	cd cmd/dashboards && go test -count=1 .
+	@for program in promtool prometheus amtool prometheus-alertmanager; do \
+		command -v $$program >/dev/null || echo "SKIPPED: all tests that need $$program"; \
+	done
 
 .PHONY: full
 full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers, browser and fuzz, and print the times
@@ -91,11 +94,18 @@ browser: ## Show the status page in a headless Chromium, narrow and wide, light 
 	.ci/install chromium fonts-liberation
 	go test -tags browser -count=1 -timeout 15m -run Browser ./exporter/status
 
+# Runs tests of ./dashboards, chosen by the flags $(2), with the programs $(1) of Prometheus 3.
+with_prometheus3 = set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; \
+	GOBIN=$$bin go install -tags remove_all_sd $(patsubst %,$(PROMETHEUS3)/cmd/%@$(PROMETHEUS3_VERSION),$(1)); \
+	PATH=$$bin:$$PATH; promtool --version; go test -count=1 -timeout 20m $(2) ./dashboards
+
+.PHONY: promtool3
+promtool3: ## Test alert rules with promtool of Prometheus 3, which it builds from source, in place of Debian's 2.42
+	@$(call with_prometheus3,promtool,-run '^Test(RulesAreValid|Rules|QueriesAreValid|ExamplesAreValid)$$')
+
 .PHONY: prometheus3
-prometheus3: ## Test alert rules and dashboards with Prometheus 3, which it builds from source, in place of Debian's 2.42
-	@set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; set -x; \
-	GOBIN=$$bin go install -tags remove_all_sd $(PROMETHEUS3)/cmd/prometheus@$(PROMETHEUS3_VERSION) $(PROMETHEUS3)/cmd/promtool@$(PROMETHEUS3_VERSION); \
-	PATH=$$bin:$$PATH; promtool --version; go test -count=1 ./dashboards
+prometheus3: ## Test alert rules and dashboards with promtool and server of Prometheus 3
+	@$(call with_prometheus3,prometheus promtool,)
 
 .PHONY: baseline
 baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated

@@ -85,19 +85,3 @@ func TestExamplesAreValid(t *testing.T) {
 	run(t, "amtool", "check-config", "alertmanager.example.yml")
 	run(t, "amtool", "check-config", "stack/alertmanager.yml")
 }
-
-func TestRouting(t *testing.T) {
-	for _, a := range rules(t, "alerts.yml") {
-		want := "chat"
-		if a.Labels["severity"] == "critical" {
-			want = "pager"
-		}
-		args := []string{"config", "routes", "test", "--config.file=alertmanager.example.yml", "alertname=" + a.Alert, "provider=google"}
-		for name, value := range a.Labels {
-			args = append(args, name+"="+value)
-		}
-		if got := strings.TrimSpace(run(t, "amtool", args...)); got != want {
-			t.Errorf("%s goes to %s, want %s", a.Alert, got, want)
-		}
-	}
-}

@@ -1,7 +1,7 @@
 // Package replay gives a Prometheus a day of real data in less than a minute. Record
 // plays logs through the exporter and returns its scrapes. Backfill spreads the scrapes
 // over the past, and starts a Prometheus with them and with the results of recording
-// rules. Scale makes rules fit for a test in real time.
+// rules. Scale makes rules fit for a test in real time. Alertmanager starts a real one.
 package replay
 
 import (

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,11 +48,20 @@ providers:
 	ready(t, "the exporter", "http://"+exporterAddress+"/-/ready")
 }
 
-// startAlertmanager runs an Alertmanager with the example's routes to the webhook.
+// slack is the configuration of the example's chat.
+var slack = regexp.MustCompile(`(?s)slack_configs:.*?\n  - name: mail\n`)
+
+// startAlertmanager runs an Alertmanager with the example's routes to the webhook, at any
+// hour.
 func startAlertmanager(t *testing.T, dir, webhook string) {
 	t.Helper()
-	text := strings.NewReplacer("https://pager.example/hooks/mail", webhook+"/pager", "https://chat.example/hooks/mail", webhook+"/chat").
-		Replace(read(t, "../alertmanager.example.yml"))
+	template, err := filepath.Abs("../alertmanager.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := slack.ReplaceAllString(read(t, "../alertmanager.example.yml"), "webhook_configs: [{url: "+webhook+"/chat}]\n  - name: mail\n")
+	text = strings.NewReplacer("https://pager.example/hooks/mail", webhook+"/pager", "active_time_intervals: [office_hours]", "",
+		"- alertmanager.tmpl", "- "+template).Replace(text)
 	start(t, dir, "alertmanager", "prometheus-alertmanager",
 		"--config.file="+write(t, filepath.Join(dir, "alertmanager.yml"), "%s", scaled(t, text)),
 		"--storage.path="+filepath.Join(dir, "alertmanager"),
