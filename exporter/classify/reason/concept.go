@@ -25,11 +25,16 @@ func (s conceptSet) and(t conceptSet) conceptSet { return conceptSet{s[0] & t[0]
 
 // Concepts that no word has, but the circumstances of the reply.
 const (
-	toMail         = iota // to_mail: it answers MAIL, so that an address in it is the sender's
+	toConnect      = iota // to_connect: it is a greeting, so that it judges the client
+	toMail                // to_mail: it answers MAIL, so that an address in it is the sender's
+	toContent             // to_content: it answers the end of DATA, so that the client has done its part
 	fromPostscreen        // from_postscreen: Postfix's postscreen sent it
+	numCircumstances
 )
 
-var circumstances = conceptSet{1<<toMail | 1<<fromPostscreen}
+var circumstanceNames = [numCircumstances]string{"to_connect", "to_mail", "to_content", "from_postscreen"}
+
+var circumstances = conceptSet{1<<numCircumstances - 1}
 
 // concepts are those of the word files.
 type concepts struct {
@@ -43,10 +48,11 @@ type concepts struct {
 type pair struct{ first, second, both conceptSet }
 
 func newConcepts() *concepts {
-	return &concepts{
-		index: map[string]int{"to_mail": toMail, "from_postscreen": fromPostscreen},
-		words: make(map[literal]conceptSet),
+	c := &concepts{index: make(map[string]int), words: make(map[literal]conceptSet)}
+	for i, name := range circumstanceNames {
+		c.index[name] = i
 	}
+	return c
 }
 
 // define adds the words of a concept: a regular expression that matches few enough words

@@ -94,4 +94,4 @@ func (r *reading) wordsOf(text []byte, v *vocabulary, p *phrase) (said []string)
 	return said
 }
 
-var circumstanceWords = [...]string{toMail: "in reply to MAIL", fromPostscreen: "sent by postscreen"}
+var circumstanceWords = [numCircumstances]string{"in the greeting", "in reply to MAIL", "in reply to the end of DATA", "sent by postscreen"}

@@ -20,11 +20,17 @@ func TestRules(t *testing.T) {
 	for i := range set.rules {
 		r := &set.rules[i]
 		reply := Reply{Direction: logparse.Received}
-		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << fromPostscreen}) {
-			reply.Program = []byte("postfix/postscreen")
-		}
-		if r.phrase != nil && r.phrase.needs[0] == (conceptSet{1 << toMail}) {
-			reply.Command = logparse.Mail
+		if r.phrase != nil {
+			switch r.phrase.needs[0] {
+			case conceptSet{1 << toConnect}:
+				reply.Command = logparse.Connect
+			case conceptSet{1 << toMail}:
+				reply.Command = logparse.Mail
+			case conceptSet{1 << toContent}:
+				reply.Command = logparse.EndOfData
+			case conceptSet{1 << fromPostscreen}:
+				reply.Program = []byte("postfix/postscreen")
+			}
 		}
 		if len(r.directions) > 0 {
 			reply.Direction = r.directions[0]
@@ -200,6 +206,10 @@ func TestCircumstances(t *testing.T) {
 		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Mail}, "550 unknown domain", "sender_rejected"},
 		{Reply{Direction: logparse.Received, Code: 550, Command: logparse.Rcpt}, "550 unknown domain", "bad_domain"},
 		{Reply{Direction: logparse.Received, Code: 501, Command: logparse.Mail}, "501 bogus mail from", "sender_rejected"},
+		{Reply{Direction: logparse.Received, Code: 452, Command: logparse.EndOfData}, "452 plugin timeout", "system_error"},
+		{Reply{Direction: logparse.Received, Code: 421, Command: logparse.EndOfData}, "421 timeout exceeded", "network"},
+		{Reply{Direction: logparse.Received, Code: 554, Command: logparse.Connect}, "554 no junk from you", "blocklist"},
+		{Reply{Direction: logparse.Received, Code: 554, Command: logparse.EndOfData}, "554 no junk from you", "spam_content"},
 		{Reply{Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "greylisted"},
 		{Reply{Code: 450, Program: []byte("postfix/smtpd")}, "450 4.3.2 Service currently unavailable", "system_error"},
 		{Reply{Direction: logparse.Received, Code: 450, Program: []byte("postfix/postscreen")}, "450 4.3.2 Service currently unavailable", "system_error"},

@@ -9,8 +9,13 @@ import (
 
 // circumstances returns the concepts that no word has.
 func (r *Reply) circumstances() (s conceptSet) {
-	if r.Command == logparse.Mail {
+	switch r.Command {
+	case logparse.Connect:
+		s.add(toConnect)
+	case logparse.Mail:
 		s.add(toMail)
+	case logparse.EndOfData:
+		s.add(toContent)
 	}
 	if r.Direction == logparse.Sent && bytes.HasSuffix(r.Program, []byte("postscreen")) {
 		s.add(fromPostscreen)
