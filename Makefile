@@ -92,6 +92,10 @@ prometheus3: ## Test alert rules and dashboards with Prometheus 3, which it buil
 	GOBIN=$$bin go install -tags remove_all_sd $(PROMETHEUS3)/cmd/prometheus@$(PROMETHEUS3_VERSION) $(PROMETHEUS3)/cmd/promtool@$(PROMETHEUS3_VERSION); \
 	PATH=$$bin:$$PATH; promtool --version; go test -count=1 ./dashboards
 
+.PHONY: rules
+rules: ## Write the alert and recording rules anew after a change of dashboards/thresholds.yml or cmd/rules
+	go run ./cmd/rules dashboards
+
 .PHONY: baseline
 baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated
 	cd cmd/tailbaseline && go run .

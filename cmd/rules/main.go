@@ -91,7 +91,9 @@ func (s *settings) execute(name, text string) ([]byte, error) {
 		"settled": settled,
 		"counted": counted,
 		"past":    past,
-		"where":   func() string { return "{{ $labels.instance }} ({{ $labels.source }}{{ with $labels.host }} {{ . }}{{ end }})" },
+		"where": func() string {
+			return "{{ $labels.instance }} ({{ $labels.source }}{{ with $labels.host }} {{ . }}{{ end }})"
+		},
 		"labels": func(severity, area string) string {
 			return fmt.Sprintf("{severity: %s, service: mail, area: %s}", severity, area)
 		},
