@@ -101,7 +101,7 @@ func (s *settings) execute(name, text string) ([]byte, error) {
 		"perHost": func() []string { return slices.Sorted(maps.Keys(s.PerHost)) },
 		"host":    func(name string) (float64, error) { return find(s.PerHost, name) },
 		"job":     func() string { return s.Job },
-		"windows": func() []window { return []window{{1, "10m"}, {2, "1h"}, {4, "3h"}, {12, "11h"}} },
+		"windows": func() []window { return []window{{1, "10m"}, {4, "3h"}, {12, "11h"}} },
 	}).Parse(text)
 	if err != nil {
 		return nil, err
