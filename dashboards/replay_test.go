@@ -49,6 +49,7 @@ var unrecorded = map[string][]string{
 	"source_reason:smtp_own_faults:week_ratio1h":           {"instance", "source", "host", "reason"},
 	"source:smtp_sent:lack1h":                              {"instance", "source", "host"},
 	"source:smtp_sent:nothing_accepted":                    {"instance", "source", "host"},
+	"source:smtp_sent:refused_instead1h":                   {"instance", "source", "host"},
 	"source:smtp_sent:authenticated_max3d":                 {"instance", "source", "host"},
 	"source_provider:smtp_deliveries:unreachable_ratio15m": {"instance", "source", "host", "provider"},
 	"provider:smtp_deliveries:deferring_hosts":             {"job", "provider"},
