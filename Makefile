@@ -107,6 +107,10 @@ promtool3: ## Test alert rules with promtool of Prometheus 3, which it builds fr
 prometheus3: ## Test alert rules and dashboards with promtool and server of Prometheus 3
 	@$(call with_prometheus3,prometheus promtool,)
 
+.PHONY: rules
+rules: ## Write the alert and recording rules anew after a change of dashboards/thresholds.yml or cmd/rules
+	go run ./cmd/rules dashboards
+
 .PHONY: baseline
 baseline: ## Print what github.com/hpcloud/tail and the exporter's follower lose when a log is rotated
 	cd cmd/tailbaseline && go run .

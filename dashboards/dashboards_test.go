@@ -205,11 +205,15 @@ func TestAlerts(t *testing.T) {
 				!slices.Contains([]string{"sent", "received", "exporter"}, a.Labels["area"]) {
 				t.Errorf("labels %v", a.Labels)
 			}
-			if a.Annotations["summary"] == "" || !strings.Contains(a.Annotations["summary"]+a.Annotations["description"], "$value") {
-				t.Errorf("the text lacks the numbers: %v", a.Annotations)
+			// Alertmanager shows one summary for all alerts that it groups.
+			if summary := a.Annotations["summary"]; !strings.HasSuffix(summary, ".") || strings.Contains(summary, "{{") {
+				t.Errorf("summary %q is no constant sentence", summary)
 			}
-			if want := "dashboards/RUNBOOK.md#" + strings.ToLower(a.Alert); a.Annotations["runbook"] != want {
-				t.Errorf("runbook %q, want %q", a.Annotations["runbook"], want)
+			if !strings.Contains(a.Annotations["description"], "$value") {
+				t.Errorf("the text lacks the number: %v", a.Annotations)
+			}
+			if got := a.Annotations["runbook_url"]; !strings.HasSuffix(got, "/RUNBOOK.md#"+strings.ToLower(a.Alert)) {
+				t.Errorf("runbook_url %q", got)
 			}
 			if !strings.Contains(string(runbook), "\n### "+a.Alert+"\n") {
 				t.Error("RUNBOOK.md has no section for it")

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,7 +43,8 @@ func run(t *testing.T, program string, args ...string) string {
 }
 
 func TestRulesAreValid(t *testing.T) {
-	run(t, "promtool", "check", "rules", "recording.yml", "alerts.yml")
+	run(t, "promtool", "check", "rules", "recording.yml", "alerts.yml", "watchdog.yml")
+	run(t, "promtool", "check", "rules", "alerts-small.yml")
 }
 
 func TestRules(t *testing.T) {
@@ -52,6 +54,55 @@ func TestRules(t *testing.T) {
 			run(t, "promtool", "test", "rules", file)
 		})
 	}
+}
+
+// TestRulesOfFleets runs the rule tests again with the labels host and cluster, as a source
+// with hosts and a Prometheus of several clusters have them. The tests that name all labels
+// of an alert are left out.
+func TestRulesOfFleets(t *testing.T) {
+	for _, name := range []string{"own_faults", "nothing_accepted", "deliveries"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile("tests/" + name + ".yml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			directory, err := filepath.Abs(".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "fleet.yml")
+			if err := os.WriteFile(file, []byte(inFleet(string(text), directory)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run(t, "promtool", "test", "rules", file)
+		})
+	}
+}
+
+var (
+	anySeries  = regexp.MustCompile(`series: '(\w+)\{job=`)
+	ofHost     = regexp.MustCompile(`series: 'smtp_(replies|refusals|deliveries|dialogue)`)
+	alertNames = regexp.MustCompile(`group by \(`)
+)
+
+// inFleet adds cluster to all series and to what the expressions keep, and host to the
+// series of mail.
+func inFleet(text, directory string) string {
+	text = strings.ReplaceAll(text, "[../recording.yml, ../alerts.yml]", "["+directory+"/recording.yml, "+directory+"/alerts.yml]")
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if ofHost.MatchString(line) {
+			line = strings.Replace(line, "{job=", `{host="relay1", job=`, 1)
+		}
+		if anySeries.MatchString(line) || strings.Contains(line, "{host=") {
+			line = strings.Replace(line, "job=", `cluster="east", job=`, 1)
+		}
+		line = alertNames.ReplaceAllString(line, "group by (cluster, ")
+		line = strings.Replace(line, "{labels: '{alertname", `{labels: '{cluster="east", alertname`, 1)
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // TestQueriesAreValid checks the dashboards' queries as recording rules, because promtool

@@ -38,9 +38,9 @@ func TestRunbookReasons(t *testing.T) {
 // of it.
 func TestAlertsNameReasons(t *testing.T) {
 	for _, a := range rules(t, "alerts.yml") {
-		perReason := strings.Contains(a.Annotations["summary"], "$labels.reason")
-		if got := a.Annotations["reason"]; perReason != (got == "dashboards/RUNBOOK.md#{{ $labels.reason }}") || !perReason && got != "" {
-			t.Errorf("%s: annotation reason %q", a.Alert, got)
+		perReason := strings.Contains(a.Annotations["description"], "$labels.reason")
+		if got := a.Annotations["reason_url"]; perReason != strings.HasSuffix(got, "/RUNBOOK.md#{{ $labels.reason }}") || !perReason && got != "" {
+			t.Errorf("%s: annotation reason_url %q", a.Alert, got)
 		}
 	}
 }

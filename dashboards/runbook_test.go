@@ -30,7 +30,7 @@ func between(t *testing.T, from, to string) string {
 // TestRunbookAlerts tests that the runbook has one section for each alert, and no others.
 func TestRunbookAlerts(t *testing.T) {
 	var want, got []string
-	for _, a := range rules(t, "alerts.yml") {
+	for _, a := range append(rules(t, "alerts.yml"), rules(t, "watchdog.yml")...) {
 		want = append(want, a.Alert)
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(between(t, "\n## What our server answers\n", reasonsHeading), -1) {

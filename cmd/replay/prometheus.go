@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,6 @@ const (
 	// promtool's default of 2h would make about twenty blocks, which is as slow as the
 	// disk.
 	blocks = "--max-block-duration=54h"
-	depth  = 4 // the longest chain of recording rules that use each other
 )
 
 // A Past is the time that the scrapes seem to cover: part i begins at Start + i Part, and
@@ -65,13 +63,16 @@ func Import(ctx context.Context, dir string, samples []string, past Past, rules 
 	if err != nil {
 		return nil, err
 	}
-	rules = filepath.Join(dir, filepath.Base(rules))
-	text = bytes.ReplaceAll(text, []byte("interval: 1m"), fmt.Appendf(nil, "interval: %s", ruleStep))
-	if err := os.WriteFile(rules, text, 0o600); err != nil {
-		return nil, err
+	levels, err := byLevel(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rules, err)
 	}
+	rules = filepath.Join(dir, filepath.Base(rules))
 	// A rule sees the results of other rules only after the next start.
-	for range depth {
+	for _, level := range levels {
+		if err := os.WriteFile(rules, level, 0o600); err != nil {
+			return nil, err
+		}
 		p, err := serve(ctx, dir, past)
 		if err != nil {
 			return nil, err
