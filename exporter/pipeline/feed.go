@@ -18,6 +18,7 @@ type feed interface {
 	// Poll hands out the records that have arrived.
 	Poll(now time.Time, handle func(source.Record)) (more bool, err error)
 	Stats() source.Stats
+	Err() error // why it is not up
 	Close()
 }
 

@@ -244,6 +244,24 @@ func (p *path) readable() (up, unreadable bool) {
 	return up, !up
 }
 
+// Err returns why the source with that index is not up, by one of its files; nil if it
+// is, or if nothing was read yet.
+func (w *Follower) Err(index int) error {
+	s := w.sources[index]
+	for _, p := range w.paths {
+		if p.source != s {
+			continue
+		}
+		if p.err != nil {
+			return p.err
+		}
+		if p.named != nil && p.named.err != nil {
+			return p.named.err
+		}
+	}
+	return cmp.Or(s.err, w.err)
+}
+
 // Poll looks at the names, at most once per Interval while there is more to read,
 // and hands out about 4 MiB of lines to handle. more reports whether the next Poll
 // has more to read at once. err joins the errors that are new since the last Poll:

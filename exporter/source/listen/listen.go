@@ -205,6 +205,9 @@ func (l *Listener) Stats() source.Stats {
 	}
 }
 
+// Err returns why the socket is not bound; nil if it is.
+func (l *Listener) Err() error { return l.err }
+
 // Close closes the socket and all connections, and waits for the goroutines. It
 // discards messages that the last Poll did not hand out.
 func (l *Listener) Close() {

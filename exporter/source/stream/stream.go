@@ -211,6 +211,9 @@ func (r *Reader) Stats() source.Stats {
 	return s
 }
 
+// Err returns why the input is not open; nil if it is.
+func (r *Reader) Err() error { return r.err }
+
 // Close closes the input. It discards what the last Poll did not hand out. It does not
 // wait for a read that closing cannot interrupt, such as that of an idle standard
 // input; that goroutine ends with its read.
