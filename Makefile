@@ -73,7 +73,7 @@ test: ## Run all tests, and of the sweeps a sample (SEED=1); the alert rules nee
 	cd cmd/dashboards && go test -count=1 .
 
 .PHONY: full
-full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers and fuzz, and print the times
+full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers, packagestest and fuzz, and print the times
 	.ci/full
 
 .PHONY: race
@@ -146,7 +146,8 @@ docker: ## Build the container image smtp_reply_exporter
 stack: ## Check the compose file, and where there is a container engine start it: exporter, Prometheus, Alertmanager, Grafana
 	go test -count=1 -run '^TestStack' ./dashboards
 	@if docker info >/dev/null 2>&1; then \
-		docker compose -f dashboards/stack/compose.yml up; \
+		compose=docker-compose; if docker compose version >/dev/null 2>&1; then compose='docker compose'; fi; \
+		$$compose --project-name smtp_reply_exporter -f dashboards/stack/compose.yml up; \
 	else \
 		echo 'No container engine: the stack is checked, not started.'; \
 	fi

@@ -196,7 +196,7 @@ func TestEntry(t *testing.T) {
 // TestArguments compares the arguments of journalctl.
 func TestArguments(t *testing.T) {
 	dir := t.TempDir()
-	w := newFake(t, shell+`echo "$*" >>`+dir+"/args\n[ $step = follow ] && exec sleep 1000\nexit 0")
+	w := newFake(t, shell+`[ $step = probe ] || echo "$*" >>`+dir+"/args\n[ $step = follow ] && exec sleep 1000\nexit 0")
 	var got []byte
 	started := func(n int) {
 		t.Helper()
@@ -207,31 +207,27 @@ func TestArguments(t *testing.T) {
 	}
 	w.cfg.Matches, w.cfg.ExtraArgs = []string{"_COMM=exim4", "+", "_COMM=smtpd"}, []string{"--directory=/x"}
 	w.restart()
-	started(4)
+	started(3)
 	w.cfg.Matches, w.cfg.FromStart = nil, false
 	w.now = time.Unix(1795447031, 0)
 	w.restart()
-	started(8)
+	started(6)
 	w.r.Close()
 	w.r = New(w.cfg)
 	w.r.Restore(Position{Cursor: "s=1;i=1;b=1", Realtime: 1})
-	started(12)
-	const check = "--no-pager --lines=0 --boot=all --directory=/x\n"
+	started(9)
+	const check = "--no-pager --lines=0 --directory=/x\n"
 	export := "--no-pager --output=export --all --output-fields=" + outputFields
-	const probe = "--no-pager --output=export --output-fields=__CURSOR --lines=1 --directory=/x -- "
 	const dropped = " + MESSAGE_ID=" + droppedID + " _TRANSPORT=driver\n"
 	want := check +
 		export + " --directory=/x -- _COMM=exim4 + _COMM=smtpd" + dropped +
-		export + " --follow --no-tail --boot=all --directory=/x -- _COMM=exim4 + _COMM=smtpd" + dropped +
-		probe + "_COMM=exim4 + _COMM=smtpd" + dropped +
+		export + " --follow --no-tail --directory=/x -- _COMM=exim4 + _COMM=smtpd" + dropped +
 		check +
 		export + " --since=@1795447031 --directory=/x -- SYSLOG_FACILITY=2" + dropped +
-		export + " --since=@1795447031 --follow --no-tail --boot=all --directory=/x -- SYSLOG_FACILITY=2" + dropped +
-		probe + "SYSLOG_FACILITY=2" + dropped +
+		export + " --since=@1795447031 --follow --no-tail --directory=/x -- SYSLOG_FACILITY=2" + dropped +
 		check +
 		export + " --cursor=s=1;i=1;b=1 --directory=/x -- SYSLOG_FACILITY=2" + dropped +
-		export + " --cursor=s=1;i=1;b=1 --follow --no-tail --boot=all --directory=/x -- SYSLOG_FACILITY=2" + dropped +
-		probe + "SYSLOG_FACILITY=2" + dropped
+		export + " --cursor=s=1;i=1;b=1 --follow --no-tail --directory=/x -- SYSLOG_FACILITY=2" + dropped
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

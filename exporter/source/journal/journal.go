@@ -87,8 +87,8 @@ type Reader struct {
 	next    time.Time // when to start the next child
 	delay   time.Duration
 
-	watchdog watchdog
-	thisBoot bool // journalctl knows no --boot=all
+	watchdog      watchdog
+	machineIDFile string
 
 	stats source.Stats // without Up, CaughtUp and Dropped
 	older int64        // entries dropped
@@ -112,7 +112,7 @@ func New(cfg Config) *Reader {
 	if len(cfg.Matches) == 0 {
 		cfg.Matches = []string{"SYSLOG_FACILITY=2"}
 	}
-	return &Reader{cfg: cfg}
+	return &Reader{cfg: cfg, machineIDFile: machineIDFile}
 }
 
 // Restore makes the first Poll resume from a position that Position returned. Call it
@@ -162,8 +162,7 @@ func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err
 
 // watch begins anew if the watchdog finds that journalctl does not print new entries.
 func (r *Reader) watch(now time.Time) {
-	args := append([]string{"--no-pager", "--output=export", "--output-fields=" + fieldNames[fieldCursor], "--lines=1"}, r.cfg.ExtraArgs...)
-	r.watchdog.start(now, r.cfg.Journalctl, r.withMatches(args))
+	r.watchdog.start(now, r.cfg.Journalctl, r.probeArgs)
 	if r.watchdog.stalled(r.at) {
 		r.child.kill()
 		r.delay = 0
@@ -188,18 +187,7 @@ func (r *Reader) start(now time.Time) {
 	r.decoder.reset()
 	args := r.checkArgs()
 	if r.step != checking {
-		args = []string{"--no-pager", "--output=export", "--all", "--output-fields=" + outputFields}
-		if !r.begun {
-			args = append(args, "--cursor="+string(r.at))
-		} else if r.realtime > 0 {
-			r.dropping = true // --since has a resolution of a second
-			args = append(args, fmt.Sprintf("--since=@%d", r.realtime/1e6))
-		}
-		if r.step == following {
-			args = append(args, "--follow", "--no-tail")
-			args = append(args, r.boots()...)
-		}
-		args = r.withMatches(append(args, r.cfg.ExtraArgs...))
+		args = r.readArgs()
 	}
 	c, err := startChild(r.cfg.Journalctl, args)
 	if err != nil {
@@ -311,10 +299,6 @@ func sameEntry(a, b []byte) bool {
 // ended proceeds to the next step after the child has ended. more reports whether the
 // next step can start at once.
 func (r *Reader) ended(now time.Time) (more bool) {
-	if r.step == checking && r.oldJournalctl(r.child) {
-		r.child = nil
-		return true
-	}
 	err := r.child.complaint()
 	if r.step == following {
 		err = cmp.Or(err, errors.New("journalctl ended while it followed"))

@@ -28,14 +28,14 @@ type watchdog struct {
 
 // start starts a probe if it is time for one. If journalctl does not start, the next
 // probe may.
-func (d *watchdog) start(now time.Time, journalctl string, args []string) {
+func (d *watchdog) start(now time.Time, journalctl string, args func() []string) {
 	if d.probe != nil || now.Before(d.next) {
 		return
 	}
 	d.next = now.Add(probeInterval)
 	d.decoder.reset()
 	d.cursor = nil
-	d.probe, _ = startChild(journalctl, args)
+	d.probe, _ = startChild(journalctl, args())
 }
 
 // stalled takes the cursor of the entry that was read last. It reports whether two probes

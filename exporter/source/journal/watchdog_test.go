@@ -3,9 +3,11 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,21 +92,37 @@ func TestWatchdogFails(t *testing.T) {
 	w.wantErrs()
 }
 
-// TestOldJournalctl has a journalctl without --boot=all.
-func TestOldJournalctl(t *testing.T) {
-	const old = "case \"$*\" in *--boot=all*) echo \"Failed to parse boot descriptor 'all'\" >&2; exit 1 ;; esac\n"
-	w := newFake(t, old+shell+"[ $step = follow ] && exec sleep 1000\nexit 0")
-	w.until("the journal's end", w.caughtUp)
-	w.wantErrs()
+func TestCheck(t *testing.T) {
+	w := newFake(t, "exit 0")
 	if err := Check(w.cfg); err != nil {
 		t.Error(err)
 	}
-	w.script(old + "echo No journal files were found. >&2")
-	if err := Check(w.cfg); err != errNoJournal {
+	w.script("echo No journal files were found. >&2")
+	if err := Check(w.cfg); !errors.Is(err, errNoJournal) {
 		t.Errorf("error %v, want %v", err, errNoJournal)
 	}
 	w.cfg.Journalctl = filepath.Join(t.TempDir(), "none")
 	if err := Check(w.cfg); err == nil {
 		t.Error("no error without a journalctl")
+	}
+}
+
+// TestMerge compares the arguments of a journalctl that follows the host's journal.
+func TestMerge(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	file := filepath.Join(t.TempDir(), "machine-id")
+	r := New(Config{Matches: []string{"_COMM=exim4", "+", "_COMM=smtpd"}})
+	r.machineIDFile, r.step, r.begun = file, following, true
+	before := strings.Join(r.readArgs(), " ")
+	if err := os.WriteFile(file, []byte(id+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer("--no-tail", "--no-tail --merge", " +", " _MACHINE_ID="+id+" +").Replace(before) + " _MACHINE_ID=" + id
+	if got := strings.Join(r.readArgs(), " "); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	want = "--no-pager --output=export --output-fields=__CURSOR --lines=1 -- _COMM=exim4 + _COMM=smtpd + MESSAGE_ID=" + droppedID + " _TRANSPORT=driver"
+	if got := strings.Join(r.probeArgs(), " "); got != want {
+		t.Errorf("the probe's: got\n%s\nwant\n%s", got, want)
 	}
 }
