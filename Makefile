@@ -128,9 +128,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m)
 	done
 
 .PHONY: lint
-lint: ## Check format, style and go.mod
+lint: ## Check format, style and go.mod, and that the exporter compiles for Windows and FreeBSD
 	$(GOLANGCI_LINT) run ./...
 	go mod tidy -diff
+	for os in windows freebsd; do CGO_ENABLED=0 GOOS=$$os go build ./... || exit; done
 	for module in cmd/dashboards cmd/picture cmd/tailbaseline; do (cd $$module && go vet . && go mod tidy -diff) || exit; done
 
 .PHONY: cover

@@ -43,8 +43,10 @@ func TestCommandLine(t *testing.T) {
 		status         int
 		stdout, stderr string // complete, or a prefix that ends with "..."
 	}{
-		{name: "good configuration", args: []string{"--config.check", "--config.file=" + good},
-			stdout: "the configuration is valid\nsource mail: follows " + log + ", with lines of postfix\nstate: none is kept: after a restart, counters start at 0\n..."},
+		{
+			name: "good configuration", args: []string{"--config.check", "--config.file=" + good},
+			stdout: "the configuration is valid\nsource mail: follows " + log + ", with lines of postfix\nstate: none is kept: after a restart, counters start at 0\n...",
+		},
 		{
 			name: "unknown field", args: []string{"--config.check", "--config.file=" + field}, status: 1,
 			stderr: "smtp_reply_exporter: " + field + ":3: sources[0].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices, hosts, header, samples\n",

@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := Explain(tc.err)
-			if !errors.Is(got, tc.err) || tc.want == "" && got != tc.err || !strings.Contains(got.Error(), tc.want) {
+			if !errors.Is(got, tc.err) || tc.want == "" && got.Error() != tc.err.Error() || !strings.Contains(got.Error(), tc.want) {
 				t.Errorf("got %v, want %q", got, tc.want)
 			}
 		})
