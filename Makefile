@@ -2,8 +2,13 @@
 # `make test` needs gcc too.
 
 VERSION  ?= $(or $(shell sed -n 's/^## \([0-9][^ ]*\).*/\1/p' CHANGELOG.md | head -n 1),unreleased)
-REVISION ?= $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
+REVISION ?= $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
 BRANCH   ?= $(or $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null),unknown)
+# The time of the commit stands for that of the build, so that a build can be repeated.
+DATE     ?= $(or $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d-%H:%M:%S --format=%cd 2>/dev/null),unknown)
+
+# Before the first release, packages have a version that is older than any release.
+RELEASE  ?= $(if $(filter unreleased,$(VERSION)),0~$(firstword $(subst -, ,$(DATE))).$(REVISION),$(VERSION))
 
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -22,16 +27,29 @@ ldflags := -s -w \
 	-X $(version).Version=$(VERSION) \
 	-X $(version).Revision=$(REVISION) \
 	-X $(version).Branch=$(BRANCH) \
-	-X $(version).BuildUser=$(shell id -un)@$(shell uname -n) \
-	-X $(version).BuildDate=$(shell date -u +%Y%m%d-%H:%M:%S)
+	-X $(version).BuildDate=$(DATE)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build ./smtp_reply_exporter, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(ldflags)' ./cmd/smtp_reply_exporter
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(ldflags)' $(if $(OUT),-o $(OUT) )./cmd/smtp_reply_exporter
+
+# What packaging/ builds does not depend on the branch of the clone.
+.PHONY: packages
+packages: ## Build the .deb and .rpm of linux/amd64 and linux/arm64 in dist/
+	RELEASE='$(RELEASE)' BRANCH=release packaging/packages dist amd64 arm64
+
+.PHONY: release
+release: ## Build what a release has in dist/: binaries of all PLATFORMS, packages, SBOM and checksums; the same bytes in every clone
+	RELEASE='$(RELEASE)' BRANCH=release packaging/release dist
+
+.PHONY: packagestest
+packagestest: ## Install, start, upgrade and remove the packages under a real systemd, and repeat a release: as root on Debian, which gets the tools installed
+	.ci/install debootstrap docker-compose man-db mandoc rpm systemd-container
+	packaging/test
 
 .PHONY: run
 run: build ## Follow the mail log of this host, as without a configuration; ARGS="--config.file=..." adds flags
@@ -58,7 +76,7 @@ test: ## Run all tests, and of the sweeps a sample (SEED=1); without Debian's pr
 	done
 
 .PHONY: full
-full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers, browser and fuzz, and print the times
+full: ## Run what is too long for each change, over an hour of race, sweeps, prometheus3, crash, e2e, realmta, shippers, browser, packagestest and fuzz, and print the times
 	.ci/full
 
 .PHONY: race
@@ -129,9 +147,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m)
 	done
 
 .PHONY: lint
-lint: ## Check format, style and go.mod
+lint: ## Check format, style and go.mod, and that the exporter compiles for Windows and FreeBSD
 	$(GOLANGCI_LINT) run ./...
 	go mod tidy -diff
+	for os in windows freebsd; do CGO_ENABLED=0 GOOS=$$os go build ./... || exit; done
 	for module in cmd/dashboards cmd/picture cmd/tailbaseline; do (cd $$module && go vet . && go mod tidy -diff) || exit; done
 
 .PHONY: cover
@@ -147,7 +166,8 @@ docker: ## Build the container image smtp_reply_exporter
 stack: ## Check the compose file, and where there is a container engine start it: exporter, Prometheus, Alertmanager, Grafana
 	go test -count=1 -run '^TestStack' ./dashboards
 	@if docker info >/dev/null 2>&1; then \
-		docker compose -f dashboards/stack/compose.yml up; \
+		compose=docker-compose; if docker compose version >/dev/null 2>&1; then compose='docker compose'; fi; \
+		$$compose --project-name smtp_reply_exporter -f dashboards/stack/compose.yml up; \
 	else \
 		echo 'No container engine: the stack is checked, not started.'; \
 	fi

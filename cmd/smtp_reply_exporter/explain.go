@@ -46,7 +46,7 @@ func addExplain(app *kingpin.Application, commands map[string]func() error, stdo
 		if err != nil {
 			return err
 		}
-		text, err := explain(cfg, classifier, strings.TrimSpace(what))
+		text, err := explain(cfg, classifier, unquote(strings.TrimSpace(what)))
 		if err != nil {
 			return err
 		}
@@ -96,6 +96,14 @@ func explain(cfg *config.Config, c *classify.Classifier, what string) (string, e
 func wholeEnhanced(s string) (logparse.EnhancedCode, bool) {
 	enhanced, n := logparse.ParseEnhanced([]byte(s))
 	return enhanced, n > 0 && n == len(s)
+}
+
+// unquote takes off the quotes around a reply that was pasted with them.
+func unquote(s string) string {
+	if n := len(s); n > 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
+		return s[1 : n-1]
+	}
+	return s
 }
 
 func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }

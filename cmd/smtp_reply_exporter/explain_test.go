@@ -22,6 +22,7 @@ func TestExplain(t *testing.T) {
 		{"reply", []string{"451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation. See https://postmaster.live.com (S775) [AM0EUR02.prod.protection.outlook.com]"}},
 		{"reply_in_words", []string{"452", "4.3.1", "the", "addressee", "has", "used", "his", "allowance"}},
 		{"reply_lines", []string{"421-4.7.0 Try again later\r\n421 4.7.0 too many sessions from your host"}},
+		{"451_4.7.1", []string{`"451 4.7.1"`}},
 		{"reply_quoted", []string{"450 4.1.1 <u@dest.example>: Recipient address rejected: unverified address: host mx.dest.example[192.0.2.4] said: 452 4.2.2 over quota"}},
 		{"postfix", []string{"Nov 23 14:16:23 mx1 postfix/smtp[12]: 4BD8F1A2C3: to=<bob@dest.example>, relay=aspmx.l.google.com[192.0.2.4]:25, delay=1.2, delays=0.1/0/0.3/0.8, dsn=4.2.2, status=deferred (host aspmx.l.google.com[192.0.2.4] said: 452 4.2.2 The recipient's inbox is out of storage space. a1-2 - gsmtp (in reply to RCPT TO command))"}},
 		{"postscreen", []string{"Nov 23 14:16:23 mx1 postfix/postscreen[12]: NOQUEUE: reject: RCPT from [192.0.2.9]:48647: 450 4.3.2 Service currently unavailable; from=<a@src.example>, to=<b@dest.example>, proto=ESMTP, helo=<src.example>"}},

@@ -60,14 +60,10 @@ func addServe(app *kingpin.Application, commands map[string]func() error, logger
 		lifecycle:     cmd.Flag("web.enable-lifecycle", "Reload the configuration on POST /-/reload.").Bool(),
 		web:           kingpinflag.AddFlags(cmd, ":10451"),
 	}
-	check := cmd.Flag("config.check", "Check the configuration and exit.").Bool()
+	check := cmd.Flag("config.check", "Check the configuration, say what would be followed and what is wrong with it, and exit.").Bool()
 	commands[cmd.FullCommand()] = func() error {
 		if *check {
-			_, _, err := s.load()
-			if err == nil {
-				fmt.Println("the configuration is valid")
-			}
-			return err
+			return s.check(os.Stdout, os.Stderr)
 		}
 		s.logger = logger()
 		return s.run()
@@ -143,7 +139,7 @@ func (s *server) run() error {
 		return nil
 	}
 	options := web.Options{
-		TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready,
+		TelemetryPath: *s.telemetryPath, Registry: registry, Ready: counts.Ready, Blind: counts.Blind,
 		Counts: func(wait time.Duration) prometheus.Collector { return metrics.NewCollector(counts.Commit(wait)) },
 	}
 	if *s.lifecycle {

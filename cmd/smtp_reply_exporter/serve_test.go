@@ -32,7 +32,8 @@ func TestCommandLine(t *testing.T) {
 		}
 		return path
 	}
-	good := write("good.yaml", "sources: [{name: mail, file: mail.log}]\n")
+	log := write("mail.log", "Nov 23 14:16:23 mx1 postfix/qmgr[77]: 5C65B9A5D67: removed\n")
+	good := write("good.yaml", "state: ''\nsources: [{name: mail, file: "+log+"}]\n")
 	field := write("field.yaml", "sources:\n  - name: mail\n    path: mail.log\n")
 	suffix := write("suffix.yaml", "sources: [{name: mail, file: mail.log}]\nproviders: {mycorp: [mail]}\n")
 	missing := filepath.Join(dir, "missing.yaml")
@@ -42,7 +43,10 @@ func TestCommandLine(t *testing.T) {
 		status         int
 		stdout, stderr string // complete, or a prefix that ends with "..."
 	}{
-		{name: "good configuration", args: []string{"--config.check", "--config.file=" + good}, stdout: "the configuration is valid\n"},
+		{
+			name: "good configuration", args: []string{"--config.check", "--config.file=" + good},
+			stdout: "the configuration is valid\nsource mail: follows " + log + ", with lines of postfix\nstate: none is kept: after a restart, counters start at 0\n...",
+		},
 		{
 			name: "unknown field", args: []string{"--config.check", "--config.file=" + field}, status: 1,
 			stderr: "smtp_reply_exporter: " + field + ":3: sources[0].path: unknown field; the fields here are name, file, journal, syslog, allow, stdin, mta, start, olddir, loss_notices, hosts, header, samples\n",

@@ -17,9 +17,6 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-// DefaultState is the state file if the configuration names none.
-const DefaultState = "/var/lib/smtp_reply_exporter/state"
-
 // The values of Source.Start: where a source begins to read a file without a position
 // in the state.
 const (

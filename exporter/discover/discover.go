@@ -8,37 +8,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"smtp_reply_exporter/exporter/access"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/source/follow"
 	"smtp_reply_exporter/logparse"
 )
-
-// usualLogs are the paths where distributions and MTAs log mail. Source chooses only
-// one, because several may hold the same lines. It chooses the first log with recent
-// lines of an MTA, because mail.log may hold only Dovecot's lines on a host that runs
-// Exim. If there is none, it chooses the first log that exists. A log that was rotated
-// lately exists, even if its writer has yet to create it again.
-var usualLogs = []string{
-	"/var/log/mail.log",      // Debian, Ubuntu
-	"/var/log/maillog",       // RHEL, the BSDs, Plesk
-	"/var/log/mail",          // SUSE
-	"/var/log/mail/mail.log", // where /var/log/mail is a directory
-	"/var/log/zimbra.log",    // Zimbra
-	"/var/log/exim4/mainlog", // Exim on Debian
-	"/var/log/exim/main.log", // Exim on RHEL
-	"/var/log/exim/mainlog",  // Exim on FreeBSD
-	"/var/log/exim_mainlog",  // Exim under cPanel
-	"/var/log/qmail/current", // qmail under multilog
-	kumoSegments,             // KumoMTA
-}
-
-// kumoSegments are the segments of KumoMTA's log. Programs that read them keep hidden files
-// beside them.
-const kumoSegments = "/var/log/kumomta/[0-9]*"
 
 // journalDir exists where journald runs.
 const journalDir = "/run/systemd/journal"
@@ -46,8 +25,10 @@ const journalDir = "/run/systemd/journal"
 // Source returns a source for a usual mail log below root, which is "/" except in
 // tests, or for the journal if there is no log. The error names the paths that Source
 // tried.
-func Source(root string) (config.Source, error) {
-	logs, err := existingLogs(root)
+func Source(root string) (config.Source, error) { return sourceOf(root, logsOf(runtime.GOOS)) }
+
+func sourceOf(root string, usual []string) (config.Source, error) {
+	logs, err := existingLogs(root, usual)
 	if err != nil {
 		return config.Source{}, err
 	}
@@ -61,29 +42,29 @@ func Source(root string) (config.Source, error) {
 	if info, err := os.Stat(filepath.Join(root, journalDir)); err == nil && info.IsDir() {
 		return config.Source{Name: "journal", Journal: &config.Journal{}, MTA: config.Auto, Start: config.End}, nil
 	}
-	return config.Source{}, fmt.Errorf("no mail log on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",
-		strings.Join(usualLogs, ", "))
+	return config.Source{}, fmt.Errorf("no mail log and no systemd journal on this host: looked for %s; name yours in a configuration (--config.file, see config.example.yaml)",
+		strings.Join(usual, ", "))
 }
 
 // rotatedLately is how old the last line may be in the rotated file of a log that does
 // not exist: most logs are rotated once a day or a week.
 const rotatedLately = 7 * 24 * time.Hour
 
-// existingLogs returns the usual logs that are regular files below root, or that were
+// existingLogs returns those of the usual logs that are regular files below root, or that were
 // rotated lately.
-func existingLogs(root string) ([]string, error) {
+func existingLogs(root string, usual []string) ([]string, error) {
 	var logs []string
-	for _, log := range usualLogs {
-		path := filepath.Join(root, log)
+	for _, log := range usual {
+		path := below(root, log)
 		info, err := os.Stat(path)
-		if log == kumoSegments {
+		if isGlob(log) {
 			_, err = os.ReadDir(filepath.Dir(path))
 		}
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			return nil, fmt.Errorf("look for the mail log of this host: %w; run as a user or group that may read it, or name another log in a configuration (--config.file)", err)
-		case log == kumoSegments:
-			if segments, _ := filepath.Glob(path); len(segments) > 0 {
+			return nil, fmt.Errorf("look for the mail log of this host: %w; or name another log in a configuration (--config.file)", access.Explain(err))
+		case isGlob(log):
+			if files, _ := filepath.Glob(path); len(files) > 0 {
 				logs = append(logs, path)
 			}
 		case errors.Is(err, fs.ErrNotExist):
@@ -113,9 +94,9 @@ func Missing(root string, s *config.Source) bool {
 	if s.Journal != nil {
 		path = filepath.Join(root, journalDir)
 	}
-	if path == kumoSegments {
-		segments, _ := filepath.Glob(path)
-		return len(segments) == 0
+	if isGlob(path) {
+		files, _ := filepath.Glob(path)
+		return len(files) == 0
 	}
 	_, err := os.Stat(path)
 	return errors.Is(err, fs.ErrNotExist)

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,10 +140,35 @@ func TestSourceWithoutLog(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"no mail log on this host: looked for /var/log/mail.log, /var/log/maillog, ", "--config.file"} {
+	for _, want := range []string{"no mail log and no systemd journal on this host: looked for /var/log/mail.log, /var/log/maillog, ", "--config.file"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q lacks %q", err, want)
 		}
+	}
+}
+
+// TestSourceOnWindows has the logs of MTAs for Windows, below a directory of any system.
+func TestSourceOnWindows(t *testing.T) {
+	const exchange = "Program Files/Microsoft/Exchange Server/V15/TransportRoles/Logs/"
+	for name, tc := range map[string]struct{ log, want string }{
+		"exchange's front end": {exchange + "FrontEnd/ProtocolLog/SmtpReceive/RECV2026112314-1.LOG", exchange + "*/ProtocolLog/Smtp*/*.LOG"},
+		"exchange's hub":       {exchange + "Hub/ProtocolLog/SmtpSend/SEND2026112314-1.LOG", exchange + "*/ProtocolLog/Smtp*/*.LOG"},
+		"hmailserver":          {"Program Files (x86)/hMailServer/Logs/hmailserver_2026-11-23.log", "Program Files (x86)/hMailServer/Logs/hmailserver_[0-9]*.log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			path := filepath.Join(root, tc.log)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := sourceOf(root, logsOf("windows"))
+			if want := filepath.Join(root, tc.want); err != nil || got.File != want {
+				t.Errorf("%q, %v, want %q", got.File, err, want)
+			}
+		})
+	}
+	if _, err := sourceOf(t.TempDir(), logsOf("windows")); err == nil || !strings.Contains(err.Error(), "hmailserver_[0-9]*.log") {
+		t.Errorf("error %v, want one that names the paths", err)
 	}
 }
 
@@ -160,7 +186,7 @@ func TestSourceForbidden(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
 	_, err := Source(root)
-	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; run as") {
+	if err == nil || !strings.Contains(err.Error(), "exim4/mainlog: permission denied; only the user ") {
 		t.Errorf("error %v, want one that names the log and the permission", err)
 	}
 }

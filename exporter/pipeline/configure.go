@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"smtp_reply_exporter/exporter/classify"
@@ -46,7 +47,14 @@ func (p *Pipeline) configure(cfg *config.Config, classifier *classify.Classifier
 		p.follow(from.Positions)
 	}
 	for _, in := range sources {
-		p.logger.Info("reading", "name", in.name, "from", in.config.String())
+		log := p.logger.With("name", in.name, "from", in.config.String())
+		if len(in.found) > 0 {
+			log = log.With("mtas", strings.Join(in.found, ","))
+		}
+		log.Info("reading")
+		if len(in.unread.mtas) == 0 {
+			in.unread.mtas = slices.Clone(in.found)
+		}
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ func newInput(cfg *config.Config, sc *config.Source, former *input) (*input, err
 	if former != nil && former.config.File == sc.File {
 		in.found = former.found // it takes long
 	}
+	if former != nil && former.config.String() == sc.String() {
+		in.unread = former.unread
+	}
 	if former != nil && former.feed != nil && sameFeed(*former.config, *sc) {
 		in.feed, in.journal = former.feed, former.journal
 		return in, nil

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"smtp_reply_exporter/exporter/access"
 	"smtp_reply_exporter/exporter/classify"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/source"
@@ -158,6 +159,9 @@ func (p *Pipeline) poll(now time.Time) (more bool, err error) {
 		in.update(follow.Stats{Stats: in.feed.Stats()}, now, p.maxGap())
 		more, err = more || moreFed, errors.Join(err, feedErr)
 	}
+	for _, in := range p.sources {
+		p.noteSilence(in)
+	}
 	p.polled = true
 	if now.Sub(p.pruned) > parserIdle {
 		p.pruned = now
@@ -223,7 +227,7 @@ func (p *Pipeline) log(err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			p.logger.Info("waiting for a log that does not exist yet", "err", err)
 		} else {
-			p.logger.Warn("reading a source", "err", err)
+			p.logger.Warn("reading a source", "err", access.Explain(err))
 		}
 	}
 }

@@ -1,8 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"time"
 
+	"smtp_reply_exporter/exporter/access"
 	"smtp_reply_exporter/exporter/config"
 	"smtp_reply_exporter/exporter/counter"
 	"smtp_reply_exporter/exporter/source/follow"
@@ -87,6 +91,22 @@ func (p *Pipeline) Ready() bool {
 	defer p.mu.Unlock()
 	return p.ready()
 }
+
+// Blind returns why no source is up; nil if one is.
+func (p *Pipeline) Blind() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var causes []error
+	for _, in := range p.sources {
+		if in.stats.Up {
+			return nil
+		}
+		causes = append(causes, fmt.Errorf("source %s: %w", in.name, cmp.Or(access.Explain(p.failure(in)), errUnread)))
+	}
+	return errors.Join(causes...)
+}
+
+var errUnread = errors.New("not read yet")
 
 func (p *Pipeline) ready() bool {
 	if !p.polled || p.resumed.IsZero() || p.now.Sub(p.resumed) > catchUpTime {

@@ -20,6 +20,8 @@ type Options struct {
 	Counts func(wait time.Duration) prometheus.Collector
 	// Ready reports whether the counts have caught up with those before a restart.
 	Ready func() bool
+	// Blind returns why no source is up; nil if one is.
+	Blind func() error
 	// Reload loads the configuration again; nil if HTTP must not trigger that.
 	Reload func() error
 	// Page is served at /, unless the metrics are there; nil if there is none.
@@ -38,6 +40,10 @@ func NewHandler(o Options) http.Handler {
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if !o.Ready() {
 			http.Error(w, notReady, http.StatusServiceUnavailable)
+			return
+		}
+		if err := o.Blind(); err != nil {
+			http.Error(w, fmt.Sprintf("Not ready: no source is up\n%v", err), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "Ready")

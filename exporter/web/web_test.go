@@ -20,6 +20,7 @@ func TestHandler(t *testing.T) {
 		name, request string
 		telemetryPath string // /metrics if empty
 		notReady      bool
+		blind         error
 		reload        func() error
 		status        int
 		want          string // a part of the body
@@ -33,6 +34,8 @@ func TestHandler(t *testing.T) {
 		{name: "healthy before it is ready", request: "GET /-/healthy", notReady: true, status: 200, want: "Healthy\n"},
 		{name: "ready", request: "GET /-/ready", status: 200, want: "Ready\n"},
 		{name: "not ready", request: "GET /-/ready", notReady: true, status: 503, want: "Not ready: still reading the logs up to the end before the restart\n"},
+		{name: "no source", request: "GET /-/ready", blind: errors.New("source mail: permission denied"), status: 503, want: "Not ready: no source is up\nsource mail: permission denied\n"},
+		{name: "metrics without a source", request: "GET /metrics", blind: errors.New("source mail: permission denied"), status: 200, want: "test_total 1\n"},
 		{name: "reload", request: "POST /-/reload", reload: good, status: 200, want: "Reloaded\n"},
 		{name: "reload fails", request: "POST /-/reload", reload: bad, status: 500, want: "config.yaml:3: sources[0].file: missing\n"},
 		{name: "reload is off", request: "POST /-/reload", status: 403, want: "start with --web.enable-lifecycle, or send SIGHUP\n"},
@@ -51,7 +54,7 @@ func TestHandler(t *testing.T) {
 				Counts: func(time.Duration) prometheus.Collector {
 					return prometheus.NewGauge(prometheus.GaugeOpts{Name: "test_counts", Help: "Counts."})
 				},
-				Ready: func() bool { return !tc.notReady }, Reload: tc.reload,
+				Ready: func() bool { return !tc.notReady }, Blind: func() error { return tc.blind }, Reload: tc.reload,
 				Page: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "the page") }),
 			})
 			method, path, _ := strings.Cut(tc.request, " ")

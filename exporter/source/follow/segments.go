@@ -44,6 +44,13 @@ func segmentPath(name string) (path, at string, ok bool) {
 	return dir + segmentTime + base[len(at):], at, true
 }
 
+// IsSegment reports whether a file has the name of a segment, which is read although it is
+// compressed.
+func IsSegment(name string) bool {
+	_, _, ok := segmentPath(name)
+	return ok
+}
+
 // segmentFile undoes segmentPath.
 func segmentFile(path, at string) string {
 	dir, base := filepath.Split(path)

@@ -24,6 +24,7 @@ import (
 // each of the three steps.
 const shell = `case "$*" in
 *--lines=0*) step=check ;;
+*--lines=1*) step=probe ;;
 *--follow*) step=follow ;;
 *) step=catch_up ;;
 esac
@@ -195,7 +196,7 @@ func TestEntry(t *testing.T) {
 // TestArguments compares the arguments of journalctl.
 func TestArguments(t *testing.T) {
 	dir := t.TempDir()
-	w := newFake(t, shell+`echo "$*" >>`+dir+"/args\n[ $step = follow ] && exec sleep 1000\nexit 0")
+	w := newFake(t, shell+`[ $step = probe ] || echo "$*" >>`+dir+"/args\n[ $step = follow ] && exec sleep 1000\nexit 0")
 	var got []byte
 	started := func(n int) {
 		t.Helper()

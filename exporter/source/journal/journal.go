@@ -11,6 +11,9 @@
 // --cursor instead of --after-cursor. If the journal does not hold that entry,
 // journalctl begins with the next best one without an error; the Reader notices by
 // the first entry that it gets.
+//
+// While it follows, a watchdog asks yet another journalctl once a minute for the newest
+// entry, and the Reader begins anew if the one that follows does not print what there is.
 package journal
 
 import (
@@ -18,9 +21,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os/exec"
-	"slices"
 	"strconv"
 	"time"
 
@@ -87,6 +87,9 @@ type Reader struct {
 	next    time.Time // when to start the next child
 	delay   time.Duration
 
+	watchdog      watchdog
+	machineIDFile string
+
 	stats source.Stats // without Up, CaughtUp and Dropped
 	older int64        // entries dropped
 	err   error        // the last error since the journal was last read to its end
@@ -109,7 +112,7 @@ func New(cfg Config) *Reader {
 	if len(cfg.Matches) == 0 {
 		cfg.Matches = []string{"SYSLOG_FACILITY=2"}
 	}
-	return &Reader{cfg: cfg}
+	return &Reader{cfg: cfg, machineIDFile: machineIDFile}
 }
 
 // Restore makes the first Poll resume from a position that Position returned. Call it
@@ -151,11 +154,25 @@ func (r *Reader) Poll(now time.Time, handle func(source.Record)) (more bool, err
 		r.start(now)
 	}
 	r.more = r.child != nil && r.read(now, handle)
+	if r.step == following && r.child != nil && !r.more {
+		r.watch(now)
+	}
 	return r.more, errors.Join(r.errs...)
+}
+
+// watch begins anew if the watchdog finds that journalctl does not print new entries.
+func (r *Reader) watch(now time.Time) {
+	r.watchdog.start(now, r.cfg.Journalctl, r.probeArgs)
+	if r.watchdog.stalled(r.at) {
+		r.child.kill()
+		r.delay = 0
+		r.fail(now, errStalled)
+	}
 }
 
 // Close ends journalctl. Position remains valid.
 func (r *Reader) Close() {
+	r.watchdog.stop()
 	if r.child != nil {
 		r.child.kill()
 		r.child = nil
@@ -168,32 +185,16 @@ func (r *Reader) start(now time.Time) {
 	}
 	r.started, r.begun = now, len(r.at) == 0
 	r.decoder.reset()
-	args := []string{"--no-pager", "--lines=0"}
+	args := r.checkArgs()
 	if r.step != checking {
-		args = []string{"--no-pager", "--output=export", "--all", "--output-fields=" + outputFields}
-		if !r.begun {
-			args = append(args, "--cursor="+string(r.at))
-		} else if r.realtime > 0 {
-			r.dropping = true // --since has a resolution of a second
-			args = append(args, fmt.Sprintf("--since=@%d", r.realtime/1e6))
-		}
-		if r.step == following {
-			args = append(args, "--follow", "--no-tail")
-		}
-	}
-	args = append(args, r.cfg.ExtraArgs...)
-	if r.step != checking {
-		args = slices.Concat(args, []string{"--"}, r.cfg.Matches, []string{"+", "MESSAGE_ID=" + droppedID, "_TRANSPORT=driver"})
+		args = r.readArgs()
 	}
 	c, err := startChild(r.cfg.Journalctl, args)
-	switch {
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		r.fail(now, fmt.Errorf("no journalctl, which is part of systemd: %w", err))
-	case err != nil:
-		r.fail(now, fmt.Errorf("cannot start journalctl: %w", err))
-	default:
-		r.child = c
+	if err != nil {
+		r.fail(now, cannotStart(err))
+		return
 	}
+	r.child = c
 }
 
 // read decodes what the child has printed.
@@ -317,6 +318,7 @@ func (r *Reader) ended(now time.Time) (more bool) {
 	}
 	r.child = nil
 	r.step++
+	r.watchdog = watchdog{}
 	return true
 }
 
@@ -325,6 +327,7 @@ func (r *Reader) fail(now time.Time, err error) {
 	if news := source.Changed(&r.err, err); news != nil {
 		r.errs = append(r.errs, news)
 	}
+	r.watchdog.stop()
 	r.child, r.step = nil, checking
 	r.delay = min(max(2*r.delay, minDelay), maxDelay)
 	r.next = now.Add(r.delay)

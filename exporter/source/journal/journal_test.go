@@ -43,7 +43,7 @@ func TestRestarts(t *testing.T) {
 		// Ends after this many bytes, anywhere in an entry, as long as there is more.
 		w := newJournal(t)
 		w.cfg.Journalctl = filepath.Join(t.TempDir(), "journalctl")
-		w.script(shell + `[ $step = check ] && exec journalctl "$@"
+		w.script(shell + `case $step in check | probe) exec journalctl "$@" ;; esac
 [ $step = follow ] && echo >>$0.follows
 journalctl $(echo "$*" | sed 's/--follow --no-tail//') >$0.out || exit
 head -c 50021 $0.out
