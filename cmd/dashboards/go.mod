@@ -2,4 +2,4 @@ module smtp_reply_exporter/cmd/dashboards
 
 go 1.26
 
-require github.com/grafana/grafana-foundation-sdk/go v0.0.18
+require github.com/grafana/grafana-foundation-sdk/go v0.0.22
