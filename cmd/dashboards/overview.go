@@ -1,16 +1,13 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 // The texts of panels that need rules which wait after the exporter's start.
 const (
 	afterOneHour  = "from one hour after the start, where there is a 451 or 452"
 	afterTwoHours = "from two hours after the start, where there is a 451 or 452"
-	nothing       = "none in this time"
+	nothing       = "nothing counted in this time"
+	noScrape      = "no scrape in this time"
 )
 
 // runbookAddress is where RUNBOOK.md is to be read.
@@ -69,13 +66,14 @@ func overview(alertNames []string) *dashboard.DashboardBuilder {
 
 // glance are the tiles on top.
 func glance() []panel {
+	const noMail = "no mail"
 	deliveries := func(matchers string) string {
 		return lastHour(raw("smtp_deliveries_total", `peer="external"`+comma(matchers)))
 	}
 	all := deliveries("")
 	part := func(title, description, matchers string, steps ...dashboard.Threshold) tile {
-		return tile{title, description, ratio,
-			fmt.Sprintf("%s or %s - 1", share(deliveries(matchers), all, "> 0"), all), "no mail", append([]dashboard.Threshold{from(0, green)}, steps...), "smtp-providers"}
+		return tile{title, description, ratio, share(deliveries(matchers), all, "> 0"), noMail,
+			append([]dashboard.Threshold{from(0, green)}, steps...), "smtp-providers"}
 	}
 	var out []panel
 	for _, t := range []tile{
@@ -83,12 +81,12 @@ func glance() []panel {
 		{"Alerts firing", "Those of all severities. The table below has them.", count,
 			`count(` + alerts("ALERTS", `alertstate="firing"`) + `) or 0 * count(` + evaluated + `)`, "", []dashboard.Threshold{from(0, green), from(1, red)}, ""},
 		{"Deliveries", "To other servers, in the last hour. One delivery is one recipient and one attempt.", count,
-			all, "", []dashboard.Threshold{from(0, neutral)}, "smtp-providers"},
+			all, noMail, []dashboard.Threshold{from(0, neutral)}, "smtp-providers"},
 		part("Deferred", "Share of the deliveries of the last hour that were answered with 4xx.", `class="4xx"`, from(0.1, amber), from(0.3, red)),
 		part("Refused", "Share of the deliveries of the last hour that were answered with 5xx.", `class="5xx"`, from(0.05, amber), from(0.2, red)),
 		part("No answer", "Share of the deliveries of the last hour that nobody answered: no connection, no DNS, no TLS, suspended.", `code="none"`, from(0.05, amber), from(0.2, red)),
 		{"452, our disk", "Times in the last hour that we refused mail for lack of storage. More than 0 pages.", count,
-			lastHour(raw("smtp_replies_sent_by_reason_total", `code="452", reason="system_storage"`)), "", []dashboard.Threshold{from(0, green), from(0.5, red)}, "smtp-server"},
+			lastHour(raw("smtp_replies_sent_by_reason_total", `code="452", reason="system_storage"`)), noMail, []dashboard.Threshold{from(0, green), from(0.5, red)}, "smtp-server"},
 		{"Lines lost", "Lines of the last hour that rsyslog or journald reported as dropped. If this is more than 0, every number here is too low.", count,
 			lastHour(sourced("smtp_reply_exporter_upstream_lost_lines_total", "")), "", []dashboard.Threshold{from(0, green), from(0.5, red)}, "smtp-exporter"},
 	} {
@@ -103,11 +101,11 @@ func sixCodes(title, description, direction string) panel {
 	const chosen = `code=~"220|221|250|354|451|452"`
 	expr := `sum by (code) (increase(` + raw("smtp_replies_"+direction+"_total", chosen) + `[1h]) or increase(` + raw("smtp_dialogue_replies_"+direction+"_total", chosen) + `[1h]))`
 	for _, code := range []string{"220", "221", "250", "354", "451", "452"} {
-		expr += ` or label_replace(vector(NaN), "code", "` + code + `", "", "")`
+		expr += ` or label_replace(` + counted + ` or vector(NaN), "code", "` + code + `", "", "")`
 	}
 	p := numbers(title, description, count, half, q("{{code}}", "%s", expr)).
 		ColorScheme(shades(slate)).
-		NoValue("no data")
+		Mappings(append(noData(), without("none")))
 	for _, c := range codes {
 		p.OverrideByRegexp(c.override())
 	}

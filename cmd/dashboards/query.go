@@ -81,7 +81,7 @@ func share(part, whole, least string) string {
 // withMeaning adds the label meaning to an expression with the label code. It drops the
 // code "none", which has no meaning.
 func withMeaning(expr string) string {
-	return expr + ` * on (code) group_left (meaning) max by (code, meaning) (` + process("smtp_reply_code_info", "") + `)`
+	return expr + ` * on (code) group_left (meaning) max by (code, meaning) (last_over_time(` + process("smtp_reply_code_info", "") + `[$__range]))`
 }
 
 func targets(queries []query) []cog.Builder[variants.Dataquery] {

@@ -10,20 +10,22 @@ import (
 // shown, and is "no data" if there is none then, whatever there was before.
 type tile struct {
 	title, description, unit, expr string
-	none                           string // what a value of -1 means, if it has a meaning
+	none                           string // what it says where an exporter is scraped and has no value; "" is "no data"
 	steps                          []dashboard.Threshold
 	board                          string // where a click leads; "" is nowhere
 }
 
 func (t tile) panel(width uint32) *stat.PanelBuilder {
-	p := numbers(t.title, t.description, t.unit, width, q("", "%s or vector(NaN)", t.expr)).
+	expr := t.expr
+	if t.none != "" {
+		expr += " or " + counted
+	}
+	p := numbers(t.title, t.description, t.unit, width, q("", "%s or vector(NaN)", expr)).
 		Thresholds(steps(t.steps...)).
 		ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds))
 	mappings := noData()
 	if t.none != "" {
-		mappings = append(mappings, dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{
-			Type: dashboard.MappingTypeValueToText, Options: map[string]dashboard.ValueMappingResult{"-1": {Text: new(t.none), Color: new(neutral)}},
-		}})
+		mappings = append(mappings, without(t.none))
 	}
 	if t.board != "" {
 		p.OverrideByRegexp("/.*/", links("Details", t.board, ""))
@@ -52,6 +54,16 @@ func numbers(title, description, unit string, width uint32, queries ...query) *s
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"last"}))
 }
 
+// counted is -1 where an exporter is scraped.
+var counted = "0 * count(" + process("smtp_reply_exporter_build_info", "") + ") - 1"
+
+// without says what -1 means.
+func without(text string) dashboard.ValueMapping {
+	return dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{
+		Type: dashboard.MappingTypeValueToText, Options: map[string]dashboard.ValueMappingResult{"-1": {Text: new(text), Color: new(neutral)}},
+	}}
+}
+
 // noData says and shows that a value is absent.
 func noData() []dashboard.ValueMapping {
 	return []dashboard.ValueMapping{{SpecialValueMap: &dashboard.SpecialValueMap{
@@ -76,12 +88,7 @@ func exportersUp() tile {
 	}
 }
 
-// failing counts the sources or exporters whose state is 0. It has no value where none
-// has a state, unless known has: then it is -1.
-func failing(state, known string) string {
-	expr := "count(" + state + ") - sum(" + state + ")"
-	if known != "" {
-		expr += " or 0 * count(" + known + ") - 1"
-	}
-	return expr
+// failing counts the sources or exporters whose state is 0.
+func failing(state string) string {
+	return "count(" + state + ") - sum(" + state + ")"
 }

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,14 +24,33 @@ const (
 	// promtool's default of 2h would make about twenty blocks, which is as slow as the
 	// disk.
 	blocks = "--max-block-duration=54h"
-	depth  = 4 // the longest chain of recording rules that use each other
 )
 
-// A Past is the time that the scrapes seem to cover: part i begins at Start + i Part, and
-// the last part lasts until End.
+// A Past is the time that the scrapes seem to cover. The first two last for one sample each,
+// as after the start of an exporter; then each lasts for Part, and the last one until End.
 type Past struct {
 	Start, End time.Time
 	Part       time.Duration
+}
+
+// part returns the index of the scrape that lasts at a time.
+func (p Past) part(at time.Time) int {
+	if since := at.Sub(p.begin(2)); since >= 0 {
+		return 2 + int(since/p.Part)
+	}
+	return int(at.Sub(p.Start) / interval)
+}
+
+// begin returns when a scrape begins to last.
+func (p Past) begin(part int) time.Time {
+	return p.Start.Add(time.Duration(min(part, 2))*interval + time.Duration(max(part-2, 0))*p.Part)
+}
+
+// Until returns the past of a number of parts whose last one has lasted for a time at its
+// end.
+func Until(end time.Time, parts int, part, last time.Duration) Past {
+	start := end.Add(-last - 2*interval - time.Duration(parts-2)*part)
+	return Past{Start: start, End: end, Part: part}
 }
 
 // A Prometheus is a running Prometheus server that holds a past.
@@ -53,23 +71,22 @@ func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rule
 	if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", samples, tsdb); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(rules)
+	levels, err := levels(rules)
 	if err != nil {
 		return nil, err
 	}
-	rules = filepath.Join(dir, filepath.Base(rules))
-	text = bytes.ReplaceAll(text, []byte("interval: 1m"), fmt.Appendf(nil, "interval: %s", ruleStep))
-	if err := os.WriteFile(rules, text, 0o600); err != nil {
-		return nil, err
-	}
 	// A rule sees the results of other rules only after the next start.
-	for range depth {
+	for i, text := range levels {
+		file := filepath.Join(dir, fmt.Sprintf("rules%d.yml", i))
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return nil, err
+		}
 		p, err := serve(ctx, dir, past)
 		if err != nil {
 			return nil, err
 		}
 		err = promtool(ctx, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
-			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), rules)
+			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), file)
 		if err = errors.Join(err, p.Close()); err != nil {
 			return nil, err
 		}
@@ -114,10 +131,11 @@ func write(file string, scrapes []Scrape, past Past) error {
 	defer f.Close()
 	w := bufio.NewWriter(f)
 	for at := past.Start; !at.After(past.End); at = at.Add(interval) {
-		i := min(int(at.Sub(past.Start)/past.Part), len(scrapes)-1)
+		i := min(past.part(at), len(scrapes)-1)
 		fmt.Fprintf(w, "up{%s} 1 %d\n", target, at.Unix())
 		for line := range strings.Lines(string(scrapes[i].Text)) {
-			if line[0] == '#' {
+			// No rule or dashboard uses the histograms, which are most of the series.
+			if line[0] == '#' || strings.Contains(line, "_bucket{") {
 				continue
 			}
 			space := strings.LastIndexByte(line, ' ')
@@ -134,7 +152,7 @@ func write(file string, scrapes []Scrape, past Past) error {
 					return fmt.Errorf("%s: %w", series, err)
 				}
 				then := time.UnixMilli(int64(seconds * 1000))
-				value = strconv.FormatInt(past.Start.Add(time.Duration(index(scrapes, then))*past.Part).Unix(), 10)
+				value = strconv.FormatInt(past.begin(index(scrapes, then)).Unix(), 10)
 			}
 			fmt.Fprintf(w, "%s{%s%s %s %d\n", name, target, labels, value, at.Unix())
 		}
@@ -155,10 +173,11 @@ type Point struct {
 	Value float64
 }
 
-// Query evaluates PromQL at every 5 minutes of the past, from the time from on.
-func (p *Prometheus) Query(ctx context.Context, promql string, from time.Time) ([]Series, error) {
+// Query evaluates PromQL at every step of the time from from to to, which may be after the
+// past.
+func (p *Prometheus) Query(ctx context.Context, promql string, from, to time.Time, step time.Duration) ([]Series, error) {
 	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d", p.address,
-		url.QueryEscape(promql), from.Unix(), p.past.End.Unix(), int(ruleStep.Seconds())))
+		url.QueryEscape(promql), from.Unix(), to.Unix(), int(step.Seconds())))
 	if err != nil {
 		return nil, err
 	}
