@@ -53,7 +53,7 @@ func TestQueries(t *testing.T) {
 	need(t, "promtool")
 	t.Parallel() // with the tests of the rules
 	ctx := t.Context()
-	past := replay.Until(time.Now().Truncate(time.Minute), parts, partLength, 30*time.Minute)
+	past := replay.Until(time.Now().Truncate(5*time.Minute), parts, partLength, 20*time.Minute)
 	prometheus := replayed(t, past)
 	defer func() {
 		if err := prometheus.Close(); err != nil {

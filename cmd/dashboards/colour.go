@@ -50,7 +50,7 @@ var codes = []paint{
 var reasons = suffixes(
 	[]string{sky, rust, amber, violet, orange, blue, pink, ochre, fuchsia, slate},
 	"rate_limited", "mailbox_full", "greylisted", "dns", "system_error", "timeout", "sender_auth", "policy", "blocklist", "other",
-	"connection_limit", "system_storage", "lost_connection", "tls", "suspended", "network", "unknown_user", "too_many_recipients", "spam_content", "protocol_error",
+	"connection_limit", "spam_content", "lost_connection", "tls", "suspended", "network", "unknown_user", "too_many_recipients", "system_storage", "protocol_error",
 	"refused", "message_too_large", "unreachable", "mailbox_disabled", "auth_failed", "bad_domain", "sender_rejected", "relay_denied", "virus", "loop",
 )
 

@@ -28,7 +28,7 @@ const (
 	dpi           = 84
 	caption       = "Drawn by “make picture”, not by Grafana: panels of the Overview dashboard, from logs of real Postfixes with scripted peers, played over a day."
 	// The legend stands beside its plot, under the level of the title.
-	legendWidth, titleHeight = 168, 26
+	legendWidth, titleHeight = 222, 26
 	headroom                 = 1.08
 )
 

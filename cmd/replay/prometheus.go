@@ -68,24 +68,29 @@ func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rule
 	if err := write(samples, scrapes, past); err != nil {
 		return nil, err
 	}
-	if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", samples, tsdb); err != nil {
+	if err := promtool(ctx, dir, "tsdb", "create-blocks-from", blocks, "openmetrics", samples, tsdb); err != nil {
 		return nil, err
 	}
-	levels, err := levels(rules)
+	text, err := os.ReadFile(rules)
 	if err != nil {
 		return nil, err
 	}
+	levels, err := byLevel(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rules, err)
+	}
 	// A rule sees the results of other rules only after the next start.
-	for i, text := range levels {
-		file := filepath.Join(dir, fmt.Sprintf("rules%d.yml", i))
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+	for i, level := range levels {
+		// The name decides when within a step promtool evaluates, so it is the same each time.
+		file := fmt.Sprintf("rules%d.yml", i)
+		if err := os.WriteFile(filepath.Join(dir, file), level, 0o600); err != nil {
 			return nil, err
 		}
 		p, err := serve(ctx, dir, past)
 		if err != nil {
 			return nil, err
 		}
-		err = promtool(ctx, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
+		err = promtool(ctx, dir, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
 			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), file)
 		if err = errors.Join(err, p.Close()); err != nil {
 			return nil, err
@@ -114,8 +119,10 @@ func serve(ctx context.Context, dir string, past Past) (*Prometheus, error) {
 	return &Prometheus{past: past, address: address, stop: stop}, nil
 }
 
-func promtool(ctx context.Context, args ...string) error {
-	if out, err := exec.CommandContext(ctx, "promtool", args...).CombinedOutput(); err != nil {
+func promtool(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "promtool", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("promtool %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
