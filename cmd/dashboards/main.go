@@ -18,8 +18,11 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// rules is the file of the alerts that the dashboards show.
-const rules = "../../dashboards/alerts.yml"
+// The files of the alerts that the dashboards show, and of their thresholds.
+const (
+	rules      = "../../dashboards/alerts.yml"
+	thresholds = "../../dashboards/thresholds.yml"
+)
 
 func main() {
 	if len(os.Args) != 2 {
@@ -55,8 +58,12 @@ func boards() (map[string]*dashboard.DashboardBuilder, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := readSettings()
+	if err != nil {
+		return nil, err
+	}
 	return map[string]*dashboard.DashboardBuilder{
-		"overview.json":  overview(alerts),
+		"overview.json":  overview(alerts, s),
 		"providers.json": providerBoard(),
 		"server.json":    server(),
 		"exporter.json":  exporter(),
@@ -106,27 +113,25 @@ func render(builder *dashboard.DashboardBuilder) ([]byte, error) {
 // defaults are what the SDK writes unasked. placement hides links and annotations in a menu
 // of newer Grafanas, and repeatDirection made panels of older ones as wide as the page.
 var defaults = map[string]any{
-	"placement":              "inControlsMenu",
-	"repeatDirection":        "h",
-	"auto":                   false,
-	"auto_min":               "10s",
-	"auto_count":             30.0,
-	"skipUrlSync":            false,
-	"allowCustomValue":       true,
-	"transparent":            false,
-	"builtIn":                0.0,
-	"hide":                   false,
-	"fiscalYearStartMonth":   0.0,
-	"percentChangeColorMode": "standard",
-	"showPercentChange":      false,
-	"justifyMode":            "auto",
+	"placement":            "inControlsMenu",
+	"repeatDirection":      "h",
+	"auto":                 false,
+	"auto_min":             "10s",
+	"auto_count":           30.0,
+	"skipUrlSync":          false,
+	"allowCustomValue":     true,
+	"transparent":          false,
+	"builtIn":              0.0,
+	"hide":                 false,
+	"fiscalYearStartMonth": 0.0,
 }
 
 func strip(tree any) {
 	switch node := tree.(type) {
 	case map[string]any:
 		for key, value := range node {
-			if standard, ok := defaults[key]; ok && value == standard {
+			// The footer of a table has another place in newer Grafanas, and none is wanted.
+			if standard, ok := defaults[key]; key == "footer" || ok && value == standard {
 				delete(node, key)
 				continue
 			}

@@ -10,15 +10,12 @@ const (
 	noScrape      = "no scrape in this time"
 )
 
-// runbookAddress is where RUNBOOK.md is to be read.
-const runbookAddress = "https://runbooks.example/smtp_reply_exporter/RUNBOOK.md"
-
-func overview(alertNames []string) *dashboard.DashboardBuilder {
+func overview(alertNames []string, s settings) *dashboard.DashboardBuilder {
 	deliveries := raw("smtp_deliveries_total", `peer="external"`)
 	hidden := dashboard.VariableHideHideVariable
 	return board("smtp-overview", "SMTP / Overview",
 		"What our mail server answers its clients, and what other servers answer it.",
-		mail(hiddenVariable{dashboard.NewConstantVariableBuilder("runbook").Value(dashboard.StringOrMap{String: new(runbookAddress)}), hidden}),
+		mail(hiddenVariable{dashboard.NewConstantVariableBuilder("runbook").Value(dashboard.StringOrMap{String: &s.Runbook}), hidden}),
 		row{"Now", false, append(glance(),
 			firing(alertNames),
 			sixCodes("Sent in the last hour, by code", "The replies of our server. 220, 221, 250 and 354 include the dialogue as far as the log shows it.", "sent"),
@@ -26,9 +23,9 @@ func overview(alertNames []string) *dashboard.DashboardBuilder {
 		)},
 		row{"451 and 452", false, []panel{
 			overThreshold("451 and 452 sent: share of the alert's threshold", "In the last hour, of the worst host. 100 %: the alert begins. It asks for a number, for twice as many as at this hour one day, two days and one week ago, and for a share of what is accepted; this is the smallest of the three. A single 452 for lack of storage is 100 %.",
-				afterOneHour, sentQueries()...),
+				afterOneHour, s.sentQueries()...),
 			overThreshold("451 and 452 received: share of the alert's threshold", "Deliveries of the last two hours, of the worst host. 100 %: the alert begins. It asks for a number, for twice as many as at this hour one day, two days and one week ago, and for a share of all deliveries to the provider; this is the smallest of the three. For full mailboxes, those of the last day count.",
-				afterTwoHours, receivedQueries()...),
+				afterTwoHours, s.receivedQueries()...),
 		}},
 		row{"Deliveries to other servers", false, []panel{
 			painted(stack(graph("Deliveries by code", "One per recipient and attempt. none: nobody answered.", perMin, nothing, half,
@@ -110,24 +107,6 @@ func sixCodes(title, description, direction string) panel {
 		p.OverrideByRegexp(c.override())
 	}
 	return p
-}
-
-// sentQueries and receivedQueries have a query for each kind of threshold.
-func sentQueries() []query {
-	var out []query
-	for _, t := range sentThresholds {
-		out = append(out, t.sent())
-	}
-	return append(out, q("452 system_storage", `max(sum by (job, instance, source, host) (increase(%s[30m]))) > 0`,
-		raw("smtp_replies_sent_by_reason_total", `code="452", reason="system_storage"`)))
-}
-
-func receivedQueries() []query {
-	var out []query
-	for _, t := range receivedThresholds {
-		out = append(out, t.received())
-	}
-	return append(out, fullMailboxes())
 }
 
 // surgeSent returns a graph of a code that we send, by reason, with what is usual.
