@@ -28,13 +28,6 @@ func exporter() *dashboard.DashboardBuilder {
 	of := func(title, description, unit string, width uint32, expr string) *timeseries.PanelBuilder {
 		return graph(title, description, unit, noScrape, width, q("{{instance}} {{source}}", "%s", expr))
 	}
-	lost := func(title, description, metric string, labels ...string) panel {
-		name := ""
-		for _, l := range labels {
-			name += "{{" + l + "}} "
-		}
-		return bad(graph(title, description, perMin, nothing, third, q(name, "%s", perMinute(sourced(prefix+metric, ""), labels...))))
-	}
 	return board("smtp-exporter", "SMTP / Exporter",
 		"Whether the numbers can be trusted: what smtp_reply_exporter reports about itself.", nil,
 		row{"State", false, tiles},
@@ -50,14 +43,7 @@ func exporter() *dashboard.DashboardBuilder {
 				q("{{instance}} {{source}} truncated", `increase(%s[$__rate_interval]) > 0.5`, sourced(prefix+"source_truncations_total", ""))).
 				Decimals(0).DrawStyle("bars"),
 		}},
-		row{"What is missing", false, []panel{
-			lost("Lost before the log", "Lines that rsyslog or journald reported as dropped.", "upstream_lost_lines_total", "instance", "by"),
-			lost("Lost from the log", "Bytes a minute that were truncated or removed before they were read.", "source_lost_bytes_total", "instance", "source"),
-			lost("Dropped by cause", "Syslog messages and journal entries that arrived and were dropped. not_allowed and older are intended.", "source_dropped_total", "instance", "source", "cause"),
-			lost("Not understood by MTA and shape", "Lines that look like replies in an unknown form. To see the forms, run smtp_reply_exporter parse.", "not_understood_total", "mta", "shape"),
-			lost("Overlong lines", "Lines of more than 1 MiB, of which only the beginning is read.", "source_overlong_lines_total", "instance", "source"),
-			lost("Folded series", "Counts that went into series with the label other, because the metric reached its limit of series.", "folded_total", "family"),
-		}},
+		missing(prefix),
 		row{"Process", true, []panel{
 			each("Age of the durable state", "Since the last write of the state that reached the disk.", seconds, `time() - `+process(prefix+"state_committed_timestamp_seconds", "")).NoValue("no state file, or no scrape"),
 			graph("Commits", "Writes of the state, and those that failed.", perMin, "no state file, or no scrape", third,
@@ -70,6 +56,25 @@ func exporter() *dashboard.DashboardBuilder {
 				`count by (version, goversion) (`+process(prefix+"build_info", "")+`)`, column{"version", "Version", 0}, column{"goversion", "Go", 0}),
 		}},
 	)
+}
+
+// missing is about what could not be counted.
+func missing(prefix string) row {
+	lost := func(title, description, metric string, labels ...string) panel {
+		name := ""
+		for _, l := range labels {
+			name += "{{" + l + "}} "
+		}
+		return bad(graph(title, description, perMin, nothing, third, q(name, "%s", perMinute(sourced(prefix+metric, ""), labels...))))
+	}
+	return row{"What is missing", false, []panel{
+		lost("Lost before the log", "Lines that rsyslog or journald reported as dropped.", "upstream_lost_lines_total", "instance", "by"),
+		lost("Lost from the log", "Bytes a minute that were truncated or removed before they were read.", "source_lost_bytes_total", "instance", "source"),
+		lost("Dropped by cause", "Syslog messages and journal entries that arrived and were dropped. not_allowed and older are intended.", "source_dropped_total", "instance", "source", "cause"),
+		lost("Not understood by MTA and shape", "Lines that look like replies in an unknown form. To see the forms, run smtp_reply_exporter parse.", "not_understood_total", "mta", "shape"),
+		lost("Overlong lines", "Lines of more than 1 MiB, of which only the beginning is read.", "source_overlong_lines_total", "instance", "source"),
+		lost("Folded series", "Counts that went into series with the label other, because the metric reached its limit of series.", "folded_total", "family"),
+	}}
 }
 
 // notUnderstood is the share of the lines of the last hour that are not understood.
