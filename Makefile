@@ -117,6 +117,10 @@ with_prometheus3 = set -e; bin=$$(mktemp -d); trap 'rm -r "$$bin"' EXIT; \
 	GOBIN=$$bin go install -tags remove_all_sd $(patsubst %,$(PROMETHEUS3)/cmd/%@$(PROMETHEUS3_VERSION),$(1)); \
 	PATH=$$bin:$$PATH; promtool --version; go test -count=1 -timeout 20m $(2) ./dashboards
 
+.PHONY: timelines
+timelines: ## Run the tests of alert rules over many days, which `make test` leaves out
+	FULL=1 go test -count=1 -timeout 20m -run '^TestRules$$/^(days|week)' ./dashboards
+
 .PHONY: promtool3
 promtool3: ## Test alert rules with promtool of Prometheus 3, which it builds from source, in place of Debian's 2.42
 	@$(call with_prometheus3,promtool,-run '^Test(RulesAreValid|Rules|QueriesAreValid|ExamplesAreValid)$$')

@@ -23,7 +23,7 @@ type expression struct {
 
 var (
 	groupings = []string{"by", "without", "on", "ignoring", "group_left", "group_right"}
-	operators = []string{"and", "or", "unless", "offset", "bool"}
+	operators = []string{"and", "or", "unless", "offset", "bool", "NaN"}
 )
 
 // scan finds the metrics and labels in valid PromQL. It judges only by their places, so

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,9 +48,15 @@ func TestRulesAreValid(t *testing.T) {
 	run(t, "promtool", "check", "rules", "alerts-small.yml")
 }
 
+// timelines are the rule tests of many days.
+var timelines = []string{"days.yml", "week.yml"}
+
 func TestRules(t *testing.T) {
 	for _, file := range ruleTests(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
+			if slices.Contains(timelines, filepath.Base(file)) && os.Getenv("FULL") == "" {
+				t.Skip("takes minutes; make timelines runs it")
+			}
 			t.Parallel()
 			run(t, "promtool", "test", "rules", file)
 		})

@@ -11,7 +11,7 @@ import (
 	"smtp_reply_exporter/logparse"
 )
 
-var update = flag.Bool("update", false, "write the reasons into the runbook")
+var update = flag.Bool("update", false, "write what the tests compare with files")
 
 const reasonsHeading = "## What a reason means\n"
 

@@ -2,11 +2,8 @@ package main
 
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
-	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
-
-type prometheusQuery = variants.Dataquery
 
 const tag = "smtp_reply_exporter"
 
@@ -14,10 +11,10 @@ const tag = "smtp_reply_exporter"
 type row struct {
 	title  string
 	closed bool
-	panels []cog.Builder[dashboard.Panel]
+	panels []panel
 }
 
-// board returns a dashboard with variables, links to the other dashboards, firing alerts
+// board returns a dashboard with variables, links to the other dashboards, critical alerts
 // as annotations, and the rows.
 func board(uid, title, description string, extra []cog.Builder[dashboard.VariableModel], rows ...row) *dashboard.DashboardBuilder {
 	b := dashboard.NewDashboardBuilder(title).
@@ -34,12 +31,13 @@ func board(uid, title, description string, extra []cog.Builder[dashboard.Variabl
 			Tags([]string{tag}).
 			IncludeVars(true).
 			KeepTime(true)).
+		// Each alert tints all panels for as long as it fires, so only the critical ones do.
 		Annotation(dashboard.NewAnnotationQueryBuilder().
-			Name("Alerts").
+			Name("Critical alerts").
 			Datasource(datasource).
 			Enable(true).
 			IconColor("red").
-			Expr(`ALERTS{alertname=~"SMTP.*", alertstate="firing", job=~"$job", instance=~"$instance"}`).
+			Expr(alerts("ALERTS", `alertstate="firing", severity="critical"`)).
 			TitleFormat("{{alertname}}").
 			TextFormat("{{instance}} {{source}} {{provider}} {{code}} {{reason}}")).
 		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus"))
@@ -47,9 +45,6 @@ func board(uid, title, description string, extra []cog.Builder[dashboard.Variabl
 		variable("job", "Job", `label_values(smtp_reply_exporter_build_info, job)`),
 		variable("instance", "Exporter", `label_values(smtp_reply_exporter_build_info{job=~"$job"}, instance)`),
 		variable("source", "Log", `label_values(smtp_reply_exporter_source_up{job=~"$job", instance=~"$instance"}, source)`),
-		// Series without the label must match, too.
-		variable("host", "Host in the log", `label_values(smtp_replies_sent_by_reason_total{job=~"$job", instance=~"$instance", source=~"$source", host!=""}, host)`).AllValue(".*"),
-		variable("mta", "MTA", `label_values(smtp_replies_sent_total{job=~"$job", instance=~"$instance"}, mta)`),
 	}, extra...) {
 		b.WithVariable(v)
 	}
@@ -75,6 +70,15 @@ func board(uid, title, description string, extra []cog.Builder[dashboard.Variabl
 	return b
 }
 
+// mail are the variables of the boards about mail.
+func mail(extra ...cog.Builder[dashboard.VariableModel]) []cog.Builder[dashboard.VariableModel] {
+	return append([]cog.Builder[dashboard.VariableModel]{
+		// Series without the label must match, too.
+		variable("host", "Host in the log", `label_values(smtp_replies_sent_by_reason_total{job=~"$job", instance=~"$instance", source=~"$source", host!=""}, host)`).AllValue(".*"),
+		variable("mta", "MTA", `label_values(smtp_replies_sent_total{job=~"$job", instance=~"$instance"}, mta)`),
+	}, extra...)
+}
+
 // variable returns a selection of label values. It allows several values; the default is
 // all.
 func variable(name, label, query string) *dashboard.QueryVariableBuilder {
@@ -97,12 +101,12 @@ func variable(name, label, query string) *dashboard.QueryVariableBuilder {
 
 // numbered is a panel with an id that is unique in its dashboard.
 type numbered struct {
-	cog.Builder[dashboard.Panel]
+	panel
 	id uint32
 }
 
 func (n numbered) Build() (dashboard.Panel, error) {
-	p, err := n.Builder.Build()
+	p, err := n.panel.Build()
 	p.Id = new(n.id)
 	return p, err
 }

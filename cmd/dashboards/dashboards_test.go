@@ -14,9 +14,13 @@ import (
 // must have all of their fields.
 func TestDashboards(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
-	for name, build := range dashboards {
+	boards, err := boards()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, builder := range boards {
 		t.Run(name, func(t *testing.T) {
-			want, err := render(build())
+			want, err := render(builder)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,46 +1,46 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/cog"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 func server() *dashboard.DashboardBuilder {
-	refusals := func(peer string) string {
-		return raw("smtp_replies_sent_detail_total", `peer="`+peer+`", code=~"[45].."`)
+	refusals := func(metric, peer string) string { return raw(metric, `peer="`+peer+`", code=~"[45].."`) }
+	inDetail := func(title, peer string) panel {
+		return counts(title, "Replies in the time shown.", nothing, "Replies", full,
+			withMeaning(`sum by (program, command, code, enhanced_code, reason) (increase(`+refusals("smtp_replies_sent_detail_total", peer)+`[$__range]))`),
+			programColumn, commandColumn, codeColumn, enhancedColumn, meaningColumn, reasonColumn)
 	}
+	answers := func(codes string) string {
+		return raw("smtp_replies_sent_detail_total", `peer="external", command=~"rcpt|end_of_data", code=~"`+codes+`"`)
+	}
+	const hops = `peer="internal", reason!="local"`
 	return board("smtp-server", "SMTP / Our server",
-		"What our server refuses to its own users and to strangers, and what the hops behind it answer.", nil,
-		row{"Our users", false, []cog.Builder[dashboard.Panel]{
-			stacked("Refused to authenticated users", "Replies to clients that have logged in. These are our own users, or an abused account.", perMinute, half,
-				q("{{code}} {{reason}}", `60 * sum by (code, reason) (rate(%s[$__rate_interval]))`, raw("smtp_replies_sent_by_reason_total", `peer="authenticated", code=~"[45].."`))),
-			stacked("Refusals without a code", "Refusals whose code the log does not show, such as failed logins (535 or 454).", perMinute, half,
-				q("{{class}} {{reason}}", `60 * sum by (class, reason) (rate(%s[$__rate_interval]))`, raw("smtp_refusals_without_code_total", ""))),
-			counts("Refused to authenticated users, in detail", "Replies in the time shown.", full,
-				withMeaning(`sum by (program, command, code, enhanced_code, reason) (increase(`+refusals("authenticated")+`[$__range]))`),
-				"program", "command", "code", "enhanced_code", "meaning", "reason"),
+		"What our server refuses to its own users and to strangers, and what the hops behind it answer.", mail(),
+		row{"Our users", false, []panel{
+			painted(bad(stack(graph("Refused to authenticated users", "Replies to clients that have logged in. These are our own users, or an abused account.", perMin, nothing, half,
+				q("{{code}} {{reason}}", "%s", perMinute(refusals("smtp_replies_sent_by_reason_total", "authenticated"), "code", "reason"))))), reasons),
+			painted(bad(stack(graph("Refusals without a code", "Refusals whose code the log does not show, such as failed logins (535 or 454).", perMin, nothing, half,
+				q("{{class}} {{reason}}", "%s", perMinute(raw("smtp_refusals_without_code_total", ""), "class", "reason"))))), reasons),
+			inDetail("Refused to authenticated users, in detail", "authenticated"),
 		}},
-		row{"Strangers", false, []cog.Builder[dashboard.Panel]{
-			stacked("Refused to strangers by reason", "Replies to other servers and clients that have not logged in.", perMinute, half,
-				q("{{reason}}", `60 * sum by (reason) (rate(%s[$__rate_interval]))`, raw("smtp_replies_sent_by_reason_total", `peer="external", code=~"[45].."`))),
-			graph("Accepted and refused, in the last hour", "Answers to RCPT and to the end of the message. If refusals rise while acceptances fall, the fault is ours. If only refusals rise, it is a wave of spam.", count, half,
-				q("2xx accepted", `sum(%s)`, recorded("source_peer:smtp_replies_sent_detail:accepted1h", `peer="external"`)),
-				q("5xx and 4xx refused", `sum(%s)`, recorded("source_peer:smtp_replies_sent_detail:refused1h", `peer="external"`))),
-			counts("Refused to strangers, in detail", "Replies in the time shown.", full,
-				withMeaning(`sum by (program, command, code, enhanced_code, reason) (increase(`+refusals("external")+`[$__range]))`),
-				"program", "command", "code", "enhanced_code", "meaning", "reason"),
+		row{"Strangers", false, []panel{
+			painted(bad(stack(graph("Refused to strangers by reason", "Replies to other servers and clients that have not logged in.", perMin, nothing, half,
+				q("{{reason}}", "%s", perMinute(refusals("smtp_replies_sent_by_reason_total", "external"), "reason"))))), reasons),
+			painted(graph("Accepted and refused", "Answers to RCPT and to the end of the message. If refusals rise while acceptances fall, the fault is ours. If only refusals rise, it is a wave of spam.", perMin, nothing, half,
+				q("2xx accepted", `60 * sum(rate(%s[$__rate_interval]))`, answers("2..")),
+				q("4xx and 5xx refused", `60 * sum(rate(%s[$__rate_interval]))`, answers("[45].."))), codes),
+			inDetail("Refused to strangers, in detail", "external"),
 		}},
-		row{"Internal hops", false, []cog.Builder[dashboard.Panel]{
-			stacked("Deliveries to internal hops", "Deliveries to content filters and mailbox stores. The MTA's own delivery agents are left out.", perMinute, half,
-				q("{{code}} {{reason}}", `60 * sum by (code, reason) (rate(%s[$__rate_interval]))`, raw("smtp_deliveries_total", `peer="internal", reason!="local"`))),
-			graph("Deferred by internal hops", "Share of the deliveries of the last 30 minutes. More than half alerts.", ratio, half,
-				q("{{instance}} {{source}}", `%s / sum without (class, reason) (%s)`,
-					recorded("source:smtp_deliveries_internal:deferred30m", ""),
-					recorded("source_class_reason:smtp_deliveries_internal:increase30m", ""))).Max(1),
-			stacked("Refused to internal hops", "What our server answers to filters that return mail, and to local programs.", perMinute, half,
-				q("{{code}} {{reason}}", `60 * sum by (code, reason) (rate(%s[$__rate_interval]))`, raw("smtp_replies_sent_by_reason_total", `peer="internal", code=~"[45].."`))),
-			stacked("Local deliveries", "Deliveries by the MTA's own delivery agents, which do not speak SMTP.", perMinute, half,
-				q("{{instance}}", `60 * sum by (instance) (rate(%s[$__rate_interval]))`, raw("smtp_deliveries_total", `peer="internal", reason="local"`))),
+		row{"Internal hops", true, []panel{
+			painted(stack(graph("Deliveries to internal hops", "Deliveries to content filters and mailbox stores. The MTA's own delivery agents are left out.", perMin, nothing, half,
+				q("{{code}}", "%s", perMinute(raw("smtp_deliveries_total", hops), "code")))), codes),
+			bad(graph("Deferred by internal hops", "Share of the deliveries of the last 30 minutes, without full mailboxes and greylisting. More than half alerts.", ratio, nothing, half,
+				q("{{instance}} {{source}}", "%s", share(
+					`sum by (instance, source) (increase(`+raw("smtp_deliveries_total", `peer="internal", class=~"4xx|none", reason!~"local|mailbox_full|greylisted"`)+`[30m]))`,
+					`sum by (instance, source) (increase(`+raw("smtp_deliveries_total", hops)+`[30m]))`, "> 0"))).Max(1)),
+			painted(bad(stack(graph("Refused to internal hops", "What our server answers to filters that return mail, and to local programs.", perMin, nothing, half,
+				q("{{code}} {{reason}}", "%s", perMinute(refusals("smtp_replies_sent_by_reason_total", "internal"), "code", "reason"))))), reasons),
+			stack(graph("Local deliveries", "Deliveries by the MTA's own delivery agents, which do not speak SMTP.", perMin, nothing, half,
+				q("{{instance}}", "%s", perMinute(raw("smtp_deliveries_total", `peer="internal", reason="local"`), "instance")))),
 		}},
 	)
 }

@@ -25,6 +25,7 @@ const (
 	parts      = 60
 	partLength = 30 * time.Minute
 	shown      = 24 * time.Hour
+	step       = 5 * time.Minute
 )
 
 // logs are logs of the corpus, by source.
@@ -32,12 +33,12 @@ var logs = map[string]string{"mx1": "syslog-traditional", "mx2": "hard-cases"}
 
 // titles are the titles of the panels to draw.
 var titles = []string{
-	"Deliveries by class and code",
+	"Deliveries by code",
 	"Shares of the deliveries",
-	"451 sent by reason, in the last hour",
-	"452 sent by reason, in the last hour",
-	"451 received by provider and reason, in the last two hours",
-	"452 received by provider and reason, in the last two hours",
+	"451 and 452 received: share of the alert's threshold",
+	"451 and 452 sent: share of the alert's threshold",
+	"Replies received by code",
+	"Replies sent by code",
 }
 
 func main() {
@@ -78,13 +79,13 @@ func run(ctx context.Context, file string) (err error) {
 		return err
 	}
 	end := time.Now().UTC().Truncate(time.Hour)
-	prometheus, err := replay.Backfill(ctx, dir, scrapes, replay.Past{Start: end.Add(-parts * partLength), End: end, Part: partLength}, "../../dashboards/recording.yml")
+	prometheus, err := replay.Backfill(ctx, dir, scrapes, replay.Until(end, parts, partLength, partLength), "../../dashboards/recording.yml")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, prometheus.Close()) }()
 	for i := range panels {
-		if err := panels[i].query(ctx, prometheus, end.Add(-shown)); err != nil {
+		if err := panels[i].query(ctx, prometheus, end.Add(-shown), end); err != nil {
 			return fmt.Errorf("%s: %w", panels[i].title, err)
 		}
 	}

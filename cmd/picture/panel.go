@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/color"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -18,24 +20,54 @@ import (
 // A panel shows the highest curves, at most most of them, and none below the fraction
 // least of the highest.
 const (
-	most  = 6
-	least = 0.1
+	most  = 9
+	least = 0.02
 )
 
 // A panel is a dashboard's panel with its data.
 type panel struct {
 	title, unit string
+	stacked     bool
+	limit       bool // from 1 on is an alert
 	targets     []target
-	curves      []curve
+	paints      []paint
+	curves      []curve // the highest first
 }
 
 type target struct{ Expr, LegendFormat string }
 
-// A curve is a series. A threshold has the name of its curve.
+// A paint is the colour of the curves whose names match.
+type paint struct {
+	pattern *regexp.Regexp
+	colour  color.RGBA
+}
+
 type curve struct {
-	name      string
-	threshold bool
-	points    []replay.Point
+	name   string
+	points []replay.Point
+}
+
+// A boardPanel is what the picture uses of a panel in a dashboard's file.
+type boardPanel struct {
+	Title       string
+	Targets     []target
+	Panels      []boardPanel // of a closed row
+	FieldConfig struct {
+		Defaults struct {
+			Unit   string
+			Custom struct {
+				Stacking        struct{ Mode string }
+				ThresholdsStyle struct{ Mode string }
+			}
+		}
+		Overrides []struct {
+			Matcher    struct{ Options string }
+			Properties []struct {
+				ID    string
+				Value any
+			}
+		}
+	}
 }
 
 // readPanels returns the panels of a Grafana dashboard with these titles, in order.
@@ -44,21 +76,23 @@ func readPanels(file string, titles []string) ([]panel, error) {
 	if err != nil {
 		return nil, err
 	}
-	var board struct {
-		Panels []struct {
-			Title       string
-			Targets     []target
-			FieldConfig struct{ Defaults struct{ Unit string } }
-		}
-	}
+	var board boardPanel
 	if err := json.Unmarshal(b, &board); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	all := board.Panels
+	for _, p := range board.Panels {
+		all = append(all, p.Panels...)
+	}
 	var out []panel
 	for _, title := range titles {
-		for _, p := range board.Panels {
+		for _, p := range all {
 			if p.Title == title {
-				out = append(out, panel{title: title, unit: p.FieldConfig.Defaults.Unit, targets: p.Targets})
+				d := p.FieldConfig.Defaults
+				out = append(out, panel{
+					title: title, unit: d.Unit, targets: p.Targets, paints: p.paints(),
+					stacked: d.Custom.Stacking.Mode == "normal", limit: d.Custom.ThresholdsStyle.Mode != "",
+				})
 			}
 		}
 	}
@@ -68,31 +102,50 @@ func readPanels(file string, titles []string) ([]panel, error) {
 	return out, nil
 }
 
+// paints returns the fixed colours of a panel's series.
+func (p boardPanel) paints() []paint {
+	var out []paint
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			value, _ := property.Value.(map[string]any)
+			var c color.RGBA
+			if _, err := fmt.Sscanf(fmt.Sprint(value["fixedColor"]), "#%02x%02x%02x", &c.R, &c.G, &c.B); err != nil {
+				continue // another property
+			}
+			c.A = 0xff
+			out = append(out, paint{regexp.MustCompile(strings.Trim(o.Matcher.Options, "/")), c})
+		}
+	}
+	return out
+}
+
+// colour returns the colour of a curve. As in Grafana, the last one that matches counts.
+func (p panel) colour(name string) color.RGBA {
+	out := color.RGBA{0x7d, 0x86, 0x94, 0xff}
+	for _, paint := range p.paints {
+		if paint.pattern.MatchString(name) {
+			out = paint.colour
+		}
+	}
+	return out
+}
+
 var (
-	variables = strings.NewReplacer("$__rate_interval", "1h", "$job", ".+", "$instance", ".+", "$source", ".+", "$mta", ".+")
-	legend    = regexp.MustCompile(`{{(\w+)}}`)
+	variables = strings.NewReplacer("$__rate_interval", "1h", "$__interval", "30m", "$__range", "1d",
+		"$job", ".+", "$instance", ".+", "$source", ".+", "$host", ".*", "$mta", ".+")
+	legend = regexp.MustCompile(`{{(\w+)}}`)
 )
 
-// query fills the panel's curves. It omits the past, since a day of data has almost
-// none.
-func (p *panel) query(ctx context.Context, prometheus *replay.Prometheus, from time.Time) error {
-	var thresholds []curve
+// query fills the panel's curves.
+func (p *panel) query(ctx context.Context, prometheus *replay.Prometheus, from, to time.Time) error {
 	for _, t := range p.targets {
-		format, threshold := strings.CutPrefix(t.LegendFormat, "alert ")
-		if strings.HasPrefix(format, "past ") {
-			continue
-		}
-		series, err := prometheus.Query(ctx, variables.Replace(t.Expr), from)
+		series, err := prometheus.Query(ctx, variables.Replace(t.Expr), from, to, step)
 		if err != nil {
 			return err
 		}
 		for _, s := range series {
-			name := legend.ReplaceAllStringFunc(format, func(label string) string { return s.Labels[strings.Trim(label, "{}")] })
-			c := curve{name, threshold, s.Points}
-			switch {
-			case threshold:
-				thresholds = append(thresholds, c)
-			case c.highest() > 0:
+			name := legend.ReplaceAllStringFunc(t.LegendFormat, func(label string) string { return s.Labels[strings.Trim(label, "{}")] })
+			if c := (curve{name, s.Points}); c.highest() > 0 {
 				p.curves = append(p.curves, c)
 			}
 		}
@@ -105,18 +158,15 @@ func (p *panel) query(ctx context.Context, prometheus *replay.Prometheus, from t
 	}
 	floor := least * p.curves[0].highest()
 	p.curves = slices.DeleteFunc(p.curves[:min(most, len(p.curves))], func(c curve) bool { return c.highest() < floor })
-	for _, t := range thresholds {
-		if slices.ContainsFunc(p.curves, func(c curve) bool { return c.name == t.name }) {
-			p.curves = append(p.curves, t)
-		}
-	}
 	return nil
 }
 
 func (c curve) highest() float64 {
 	var highest float64
 	for _, p := range c.points {
-		highest = max(highest, p.Value)
+		if !math.IsNaN(p.Value) {
+			highest = max(highest, p.Value)
+		}
 	}
 	return highest
 }

@@ -26,11 +26,32 @@ const (
 	blocks = "--max-block-duration=54h"
 )
 
-// A Past is the time that the scrapes seem to cover: part i begins at Start + i Part, and
-// the last part lasts until End. Import needs no Part.
+// A Past is the time that the scrapes seem to cover. The first two last for one sample each,
+// as after the start of an exporter; then each lasts for Part, and the last one until End.
+// Import needs no Part.
 type Past struct {
 	Start, End time.Time
 	Part       time.Duration
+}
+
+// part returns the index of the scrape that lasts at a time.
+func (p Past) part(at time.Time) int {
+	if since := at.Sub(p.begin(2)); since >= 0 {
+		return 2 + int(since/p.Part)
+	}
+	return int(at.Sub(p.Start) / interval)
+}
+
+// begin returns when a scrape begins to last.
+func (p Past) begin(part int) time.Time {
+	return p.Start.Add(time.Duration(min(part, 2))*interval + time.Duration(max(part-2, 0))*p.Part)
+}
+
+// Until returns the past of a number of parts whose last one has lasted for a time at its
+// end.
+func Until(end time.Time, parts int, part, last time.Duration) Past {
+	start := end.Add(-last - 2*interval - time.Duration(parts-2)*part)
+	return Past{Start: start, End: end, Part: part}
 }
 
 // A Prometheus is a running Prometheus server that holds a past.
@@ -55,7 +76,7 @@ func Backfill(ctx context.Context, dir string, scrapes []Scrape, past Past, rule
 func Import(ctx context.Context, dir string, samples []string, past Past, rules string) (*Prometheus, error) {
 	tsdb := filepath.Join(dir, "tsdb")
 	for _, file := range samples {
-		if err := promtool(ctx, "tsdb", "create-blocks-from", blocks, "openmetrics", file, tsdb); err != nil {
+		if err := promtool(ctx, dir, "tsdb", "create-blocks-from", blocks, "openmetrics", file, tsdb); err != nil {
 			return nil, err
 		}
 	}
@@ -67,18 +88,19 @@ func Import(ctx context.Context, dir string, samples []string, past Past, rules 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", rules, err)
 	}
-	rules = filepath.Join(dir, filepath.Base(rules))
 	// A rule sees the results of other rules only after the next start.
-	for _, level := range levels {
-		if err := os.WriteFile(rules, level, 0o600); err != nil {
+	for i, level := range levels {
+		// The name decides when within a step promtool evaluates, so it is the same each time.
+		file := fmt.Sprintf("rules%d.yml", i)
+		if err := os.WriteFile(filepath.Join(dir, file), level, 0o600); err != nil {
 			return nil, err
 		}
 		p, err := serve(ctx, dir, past)
 		if err != nil {
 			return nil, err
 		}
-		err = promtool(ctx, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
-			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), rules)
+		err = promtool(ctx, dir, "tsdb", "create-blocks-from", blocks, "rules", "--url=http://"+p.address, "--output-dir="+tsdb,
+			fmt.Sprintf("--start=%d", past.Start.Unix()), fmt.Sprintf("--end=%d", past.End.Unix()), file)
 		if err = errors.Join(err, p.Close()); err != nil {
 			return nil, err
 		}
@@ -106,8 +128,10 @@ func serve(ctx context.Context, dir string, past Past) (*Prometheus, error) {
 	return &Prometheus{past: past, address: address, stop: stop}, nil
 }
 
-func promtool(ctx context.Context, args ...string) error {
-	if out, err := exec.CommandContext(ctx, "promtool", args...).CombinedOutput(); err != nil {
+func promtool(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "promtool", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("promtool %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
@@ -123,10 +147,11 @@ func write(file string, scrapes []Scrape, past Past) error {
 	defer f.Close()
 	w := bufio.NewWriter(f)
 	for at := past.Start; !at.After(past.End); at = at.Add(interval) {
-		i := min(int(at.Sub(past.Start)/past.Part), len(scrapes)-1)
+		i := min(past.part(at), len(scrapes)-1)
 		fmt.Fprintf(w, "up{%s} 1 %d\n", target, at.Unix())
 		for line := range strings.Lines(string(scrapes[i].Text)) {
-			if line[0] == '#' {
+			// No rule or dashboard uses the histograms, which are most of the series.
+			if line[0] == '#' || strings.Contains(line, "_bucket{") {
 				continue
 			}
 			space := strings.LastIndexByte(line, ' ')
@@ -143,7 +168,7 @@ func write(file string, scrapes []Scrape, past Past) error {
 					return fmt.Errorf("%s: %w", series, err)
 				}
 				then := time.UnixMilli(int64(seconds * 1000))
-				value = strconv.FormatInt(past.Start.Add(time.Duration(index(scrapes, then))*past.Part).Unix(), 10)
+				value = strconv.FormatInt(past.begin(index(scrapes, then)).Unix(), 10)
 			}
 			fmt.Fprintf(w, "%s{%s%s %s %d\n", name, target, labels, value, at.Unix())
 		}
@@ -164,10 +189,11 @@ type Point struct {
 	Value float64
 }
 
-// Query evaluates PromQL at every 5 minutes of the past, from the time from on.
-func (p *Prometheus) Query(ctx context.Context, promql string, from time.Time) ([]Series, error) {
+// Query evaluates PromQL at every step of the time from from to to, which may be after the
+// past.
+func (p *Prometheus) Query(ctx context.Context, promql string, from, to time.Time, step time.Duration) ([]Series, error) {
 	body, err := get(ctx, fmt.Sprintf("http://%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d", p.address,
-		url.QueryEscape(promql), from.Unix(), p.past.End.Unix(), int(ruleStep.Seconds())))
+		url.QueryEscape(promql), from.Unix(), to.Unix(), int(step.Seconds())))
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ type imported struct {
 
 func (h *imported) query(promql string) []replay.Series {
 	h.Helper()
-	series, err := h.Query(h.Context(), promql, h.begin)
+	series, err := h.Query(h.Context(), promql, h.begin, h.begin.Add(54*time.Hour), 5*time.Minute)
 	if err != nil {
 		h.Fatal(err)
 	}
