@@ -31,13 +31,8 @@ func owns(s *config.Source, path string) bool {
 	if s.File == "" || err != nil {
 		return false
 	}
-	dir := filepath.Dir(pattern)
-	old := filepath.Join(dir, s.OldDir)
-	if filepath.IsAbs(s.OldDir) {
-		old = s.OldDir
-	}
-	if filepath.Dir(path) == old {
-		path = filepath.Join(dir, filepath.Base(path))
+	if filepath.Dir(path) == follow.OldDir(pattern, s.OldDir) {
+		path = filepath.Join(filepath.Dir(pattern), filepath.Base(path))
 	}
 	for _, log := range append(follow.LogsOf(path), path) {
 		if is, _ := filepath.Match(pattern, log); is {

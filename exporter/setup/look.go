@@ -84,11 +84,7 @@ func (l *Look) files(cfg *config.Config, s *config.Source) {
 		}
 	}
 	if s.OldDir != "" {
-		dir := s.OldDir
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(s.File), dir)
-		}
-		_, err := os.ReadDir(dir)
+		_, err := os.ReadDir(follow.OldDir(s.File, s.OldDir))
 		l.warn(err)
 	}
 	for _, notices := range s.LossNotices {

@@ -49,14 +49,18 @@ func (p *path) besides() []string {
 	}
 	if old := p.source.OldDir; old != "" {
 		for _, log := range logs {
-			dir, base := filepath.Split(log)
-			if filepath.IsAbs(old) {
-				dir = ""
-			}
-			logs = append(logs, filepath.Join(dir, old, base))
+			logs = append(logs, filepath.Join(OldDir(log, old), filepath.Base(log)))
 		}
 	}
 	return logs
+}
+
+// OldDir returns the directory that a Source's OldDir names for a log.
+func OldDir(log, old string) string {
+	if filepath.IsAbs(old) {
+		return old
+	}
+	return filepath.Join(filepath.Dir(log), old)
 }
 
 // changed reports whether a directory with p's rotated files may have changed since the
