@@ -87,7 +87,7 @@ var cures = map[State]map[string][]string{
 	Denied: {
 		file: {
 			"On Debian and Ubuntu, add the exporter's user to the group adm: SupplementaryGroups=adm in the unit.",
-			"On RHEL, only root may read the log; docs/deployment.md says which capability to add.",
+			"On Red Hat, where only root may read the log, give the exporter's user an ACL or read the journal; docs/deployment.md has the lines.",
 		},
 		journal: {"Add the exporter's user to the group systemd-journal: SupplementaryGroups=systemd-journal in the unit."},
 		syslog:  {"The exporter's user may not bind this port or path: take a port above 1023, or a directory that the user may write to."},
